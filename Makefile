@@ -1,0 +1,39 @@
+# Each line below is a command a person could type; make.bat is the same for Windows.
+# `make setup` makes .venv from constraints.txt and does nothing when that is already done.
+
+PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+PYTEST_FLAGS ?=
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.PHONY: help setup run test check bench clean
+
+help:
+	@echo "make run    set up, then train the mascot on the starter model; look at demo/ (minutes, no GPU, no network)"
+	@echo "make test   set up, then run every test"
+	@echo "make check  set up, then ruff, pyright, import-linter and the architecture tests"
+	@echo "make bench  set up, then measure; make setup: only set up; make clean: remove what was made, and .venv"
+
+setup:
+	@test -n "$(PYTHON)" || { echo "Enogu needs Python 3.11 or newer, and none was found on PATH." \
+		"Install it (Debian, Ubuntu: apt install python3 python3-venv), or name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@"$(PYTHON)" tools/set_up.py
+
+run: setup
+	.venv/bin/enogu run-demo --out demo
+
+test: setup
+	.venv/bin/python -m pytest $(PYTEST_FLAGS)
+
+check: setup
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/pyright
+	.venv/bin/lint-imports
+	.venv/bin/python -m pytest tests/architecture
+
+bench: setup
+	.venv/bin/python benchmarks/step.py
+
+clean:
+	rm -rf .venv demo out dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,84 @@
+"""Which base model a person means by a word or a path, and which ones there are.
+
+A word is looked up among names first and is taken for a path only when it is one, so that a folder called
+``starter`` in the current directory cannot stand in for the shipped one; ``./starter`` says that the folder is meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+from enogu import starter_data
+from enogu.base_models import store
+from enogu.base_models.entities import BaseModelFolder, BaseModelList
+from enogu.errors import BaseModelRefused
+from enogu.settings import Settings
+
+STARTER = "starter"
+
+
+def find_base_model(reference: str, settings: Settings) -> BaseModelFolder:
+    """The base model called ``reference``: ``starter``, a folder's name under ENOGU_HOME/base_models, or a path to a
+    diffusers folder. Raises BaseModelRefused, with the names there are, when it is none of these or cannot be used.
+    """
+    if reference == STARTER:
+        return _starter()
+    named = {folder.name: folder for folder in store.find_folders(settings.base_models_folder)}
+    if reference in named:
+        return store.read_base_model(named[reference], reference, "home")
+    path = store.find_path(reference)
+    if path is not None and path.is_dir():
+        return store.read_base_model(path, path.resolve().name, "path")
+    if path is not None:
+        raise _single_file(path)
+    raise _unknown(reference, [STARTER, *named], settings)
+
+
+def list_base_models(settings: Settings) -> BaseModelList:
+    """The starter, then what is in ENOGU_HOME/base_models by name. A folder that cannot be used is listed apart."""
+    found: list[BaseModelFolder] = []
+    refused: list[BaseModelRefused] = []
+    try:
+        found.append(_starter())
+    except BaseModelRefused as error:
+        refused.append(error)
+    for folder in store.find_folders(settings.base_models_folder):
+        try:
+            found.append(store.read_base_model(folder, folder.name, "home"))
+        except BaseModelRefused as error:
+            refused.append(error)
+    return BaseModelList(tuple(found), tuple(refused))
+
+
+def _starter() -> BaseModelFolder:
+    folder = starter_data.path("base_model")
+    if not folder.is_dir():
+        raise BaseModelRefused(
+            "The starter base model is not in this installation.", "Install Enogu again, or choose another base model."
+        )
+    return store.read_base_model(folder, STARTER, "starter")
+
+
+def _single_file(path: Path) -> BaseModelRefused:
+    if path.suffix.lower() in store.PICKLE_SUFFIXES:
+        return BaseModelRefused(
+            f"{path.name} is a pickle, which can run any program when it is opened.",
+            "Choose a base model with .safetensors files, as a diffusers folder.",
+        )
+    return BaseModelRefused(
+        f"{path.name} is a single file, which this version cannot train on.", "Give a diffusers folder."
+    )
+
+
+def _unknown(reference: str, names: list[str], settings: Settings) -> BaseModelRefused:
+    if os.sep in reference or "/" in reference:
+        return BaseModelRefused(f"There is no folder {reference}.", "Give the path of a diffusers folder.")
+    close = difflib.get_close_matches(reference, names, n=1)
+    guess = f"Did you mean '{close[0]}'? " if close else ""
+    return BaseModelRefused(
+        f"There is no base model '{reference}'.",
+        f"{guess}There are: {', '.join(names)}; put a diffusers folder into {settings.base_models_folder}, "
+        "or give its path.",
+    )

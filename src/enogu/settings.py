@@ -1,0 +1,59 @@
+"""Where this installation keeps its data: one folder, ``ENOGU_HOME``, and named places inside it.
+
+A frozen value that is read once at the edge (the command line, later the server) and handed down, and not a global:
+a test, or a second studio on the same machine, simply has another one. Imports nothing heavy, since every command
+reads it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from enogu.errors import WrongUse
+
+HOME_VARIABLE = "ENOGU_HOME"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that depends on the machine and not on the recipe. Nothing is created by reading it."""
+
+    home: Path
+    """Absolute path of the folder that holds all of Enogu's data."""
+
+    @property
+    def cache_folder(self) -> Path:
+        """Latents and text-encoder outputs, by content; may be deleted at any time."""
+        return self.home / "cache"
+
+    @property
+    def base_models_folder(self) -> Path:
+        """One diffusers folder per base model; its name is how ``--base`` calls it."""
+        return self.home / "base_models"
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process, from ``environment`` (``os.environ`` unless told otherwise).
+
+    ``ENOGU_HOME`` may begin with ``~`` and may be relative to the current folder; unset or empty means the platform's
+    user data folder (platformdirs: ``~/.local/share/enogu`` on Linux). Raises WrongUse when it names a file.
+    """
+    value = (os.environ if environment is None else environment).get(HOME_VARIABLE, "").strip()
+    home = Path(os.path.abspath(_expanded(value))) if value else user_data_path("enogu", appauthor=False)  # noqa: PTH100 (Path.absolute keeps "..")
+    if home.exists() and not home.is_dir():
+        raise WrongUse(f"{HOME_VARIABLE} is {home}, which is a file.", "Set it to a folder, or leave it unset.")
+    return Settings(home)
+
+
+def _expanded(value: str) -> Path:
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:
+        raise WrongUse(
+            f"{HOME_VARIABLE} is {value}, and no home folder is known for it.", "Write it in full."
+        ) from error

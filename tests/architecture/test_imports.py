@@ -1,0 +1,86 @@
+"""What is imported at run time: torch with its friends costs seconds and hundreds of megabytes, so it waits its turn.
+
+import-linter (``make check``, contracts in pyproject.toml) holds who may import whom by reading the sources; these
+tests hold what really happens in a fresh interpreter, third-party packages included.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import SRC, python_files
+
+HEAVY = ("torch", "diffusers", "transformers", "peft", "accelerate")
+TORCH_FREE = ("errors", "whole_file", "settings", "starter_data", "base_models", "recipe", "imaging", "tagging")
+HELP_SECONDS = 0.5
+
+
+@pytest.mark.parametrize("name", TORCH_FREE)
+def test_importing_all_of_a_torch_free_package_does_not_import_torch(name: str) -> None:
+    assert _heavy_after(f"import importlib\nfor name in {_modules(name)!r}: importlib.import_module(name)") == []
+
+
+def test_the_recipe_alone_needs_neither_numpy_nor_pillow() -> None:
+    """A form or a check of a file must not cost what pictures cost."""
+    assert _loaded_after("import enogu.recipe", ("numpy", "PIL", *HEAVY)) == []
+
+
+def test_enogu_help_does_not_import_torch() -> None:
+    code = """
+import sys
+from enogu.cli.main import main
+sys.argv = ["enogu", "--help"]
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+"""
+    assert _heavy_after(code) == []
+
+
+def test_enogu_help_answers_within_half_a_second() -> None:
+    """Processor time of the best of five and not time on the clock, so that a busy machine does not fail it."""
+    assert min(_help_seconds() for _ in range(5)) < HELP_SECONDS
+
+
+def _modules(name: str) -> list[str]:
+    """Every module of ``enogu.<name>``, dotted."""
+    files = [path.relative_to(SRC.parent).with_suffix("") for path in python_files("src")]
+    dotted = [".".join(part for part in path.parts if part != "__init__") for path in files]
+    wanted = f"enogu.{name}"
+    modules = [module for module in dotted if module == wanted or module.startswith(f"{wanted}.")]
+    assert modules, f"there is no enogu.{name}"
+    return modules
+
+
+def _heavy_after(code: str) -> list[str]:
+    return _loaded_after(code, HEAVY)
+
+
+def _loaded_after(code: str, names: tuple[str, ...]) -> list[str]:
+    """Which of ``names`` a fresh interpreter has loaded after running ``code``."""
+    report = f"\nimport sys\nprint('\\nLOADED', *[name for name in {names!r} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code + report], check=False, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.rsplit("LOADED", 1)[1].split()
+
+
+def _help_seconds() -> float:
+    script = Path(sys.executable).parent / ("enogu.exe" if os.name == "nt" else "enogu")
+    before = _children_seconds()
+    subprocess.run([script, "--help"], check=True, capture_output=True)
+    return _children_seconds() - before
+
+
+def _children_seconds() -> float:
+    """Processor time of all ended child processes; on Windows, which does not tell, the clock."""
+    if os.name == "nt":
+        return time.perf_counter()
+    times = os.times()
+    return times.children_user + times.children_system
