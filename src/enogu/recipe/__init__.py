@@ -1,0 +1,89 @@
+"""What to train: the typed recipe, and everything that follows from it without a single tensor.
+
+Imports neither torch nor numpy, so that forms, quotes and ``enogu --help`` are quick.
+"""
+
+from enogu.recipe.adapter import Adapter, LoraAdapter
+from enogu.recipe.buckets import Bucket, Placement, choose_bucket, make_buckets
+from enogu.recipe.captions import CaptionRules, captions_vary, final_caption, split_tags
+from enogu.recipe.draws import random_for, seed_of
+from enogu.recipe.fields import RecipeField, fields_at, recipe_fields
+from enogu.recipe.noise import NoiseRules
+from enogu.recipe.optimizer import AdamW, Optimizer
+from enogu.recipe.pictures import PictureRules
+from enogu.recipe.plan import (
+    Batch,
+    BucketCount,
+    PictureSize,
+    SavedFile,
+    TrainPlan,
+    describe_plan,
+    place_pictures,
+    plan_training,
+)
+from enogu.recipe.previews import PreviewRules
+from enogu.recipe.saving import SavingRules
+from enogu.recipe.schedules import (
+    ConstantSchedule,
+    ConstantWithWarmupSchedule,
+    CosineSchedule,
+    CosineWithRestartsSchedule,
+    LinearSchedule,
+    PolynomialSchedule,
+    Schedule,
+    learning_rate_factor,
+    warmup_steps,
+)
+from enogu.recipe.toml_text import load_recipe, parse_recipe, recipe_to_toml
+from enogu.recipe.train import TrainRecipe
+from enogu.recipe.training import TrainingRules
+from enogu.recipe.values import recipe_from_values, recipe_json_schema, with_settings
+
+__all__ = [
+    "AdamW",
+    "Adapter",
+    "Batch",
+    "Bucket",
+    "BucketCount",
+    "CaptionRules",
+    "ConstantSchedule",
+    "ConstantWithWarmupSchedule",
+    "CosineSchedule",
+    "CosineWithRestartsSchedule",
+    "LinearSchedule",
+    "LoraAdapter",
+    "NoiseRules",
+    "Optimizer",
+    "PictureRules",
+    "PictureSize",
+    "Placement",
+    "PolynomialSchedule",
+    "PreviewRules",
+    "RecipeField",
+    "SavedFile",
+    "SavingRules",
+    "Schedule",
+    "TrainPlan",
+    "TrainRecipe",
+    "TrainingRules",
+    "captions_vary",
+    "choose_bucket",
+    "describe_plan",
+    "fields_at",
+    "final_caption",
+    "learning_rate_factor",
+    "load_recipe",
+    "make_buckets",
+    "parse_recipe",
+    "place_pictures",
+    "plan_training",
+    "random_for",
+    "recipe_fields",
+    "recipe_from_values",
+    "recipe_json_schema",
+    "recipe_to_toml",
+    "seed_of",
+    "split_tags",
+    "warmup_steps",
+    "with_settings",
+]

@@ -1,0 +1,162 @@
+"""Settings that are fine alone and make no sense together (F29): each is refused with its path and its cure.
+
+One small function per rule; all of them are asked, so that a person sees every problem at once. Why refuse and not
+bend: a setting that silently does nothing is the commonest reason for a LoRA that "did not work".
+Rules that types can hold are not here: warm-up with a constant schedule is simply a field which that kind lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from enogu.errors import Problem, RecipeRefused
+
+if TYPE_CHECKING:
+    from enogu.recipe.train import TrainRecipe
+
+
+@dataclass(frozen=True)
+class Contradiction(Problem):
+    """A problem between fields: ``path`` is the field to change first, ``others`` those it disagrees with."""
+
+    others: tuple[str, ...] = ()
+
+
+def refuse_contradictions(recipe: TrainRecipe) -> None:
+    """Raise RecipeRefused with all contradictions of ``recipe``, if there are any."""
+    found = tuple(contradiction for rule in _RULES for contradiction in rule(recipe))
+    if found:
+        raise RecipeRefused(found)
+
+
+def _alpha_over_dim(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    adapter = recipe.adapter
+    if adapter.alpha > adapter.dim:
+        yield Contradiction(
+            "adapter.alpha",
+            f"{adapter.alpha:g} is over adapter.dim, which is {adapter.dim}.",
+            f"Set it to {adapter.dim} or less, or raise adapter.dim.",
+            ("adapter.dim",),
+        )
+
+
+def _rate_of_an_untrained_part(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    for part, only_other, words in (("text_encoder", "unet", "text encoder"), ("unet", "text_encoder", "U-Net")):
+        field = f"{part}_learning_rate"
+        if recipe.adapter.parts == only_other and getattr(recipe.optimizer, field) is not None:
+            yield Contradiction(
+                f"optimizer.{field}",
+                f'the {words} is not trained, since adapter.parts is "{only_other}".',
+                f'Leave the rate out, or set adapter.parts = "unet_and_text_encoder".',
+                ("adapter.parts",),
+            )
+
+
+def _kept_tokens_without_change(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    captions = recipe.captions
+    if captions.keep_tokens > 1 and not captions.shuffle and captions.tag_dropout_rate == 0:
+        yield Contradiction(
+            "captions.keep_tokens",
+            "it does nothing while tags are neither shuffled nor dropped.",
+            "Leave it out, or set captions.shuffle = true.",
+            ("captions.shuffle", "captions.tag_dropout_rate"),
+        )
+
+
+def _no_captions_at_all(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    captions = recipe.captions
+    if captions.dropout_rate < 1:
+        return
+    useless = {
+        "trigger": recipe.trigger != "",
+        "captions.shuffle": captions.shuffle,
+        "captions.tag_dropout_rate": captions.tag_dropout_rate > 0,
+    }
+    for path, is_used in useless.items():
+        if is_used:
+            yield Contradiction(
+                path,
+                "it does nothing while captions.dropout_rate = 1 leaves every picture without a caption.",
+                "Lower captions.dropout_rate (0.05 to 0.1 is usual), or leave this out.",
+                ("captions.dropout_rate",),
+            )
+
+
+def _bucket_sides(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    pictures = recipe.pictures
+    if not pictures.buckets:
+        return
+    resolution, step = pictures.resolution, pictures.bucket_step
+    if step > resolution:
+        yield Contradiction(
+            "pictures.bucket_step",
+            f"a step of {step} leaves no bucket at a resolution of {resolution}.",
+            f"Set it to {resolution} or less; 64 and 32 are usual.",
+            ("pictures.resolution",),
+        )
+    elif resolution % step:
+        below = resolution // step * step
+        yield Contradiction(
+            "pictures.resolution",
+            f"{resolution} is no multiple of pictures.bucket_step, which is {step}, so square pictures would shrink.",
+            f"Use {below} or {below + step}, or another bucket_step.",
+            ("pictures.bucket_step",),
+        )
+    if pictures.no_upscale:
+        return  # each picture then makes its own bucket and the limits do not count, as in sd-scripts
+    if pictures.min_bucket > pictures.max_bucket:
+        yield Contradiction(
+            "pictures.min_bucket",
+            f"{pictures.min_bucket} is over pictures.max_bucket, which is {pictures.max_bucket}.",
+            "Exchange the two, or leave both out.",
+            ("pictures.max_bucket", "pictures.resolution"),
+        )
+        return
+    if pictures.min_bucket > resolution:
+        yield Contradiction(
+            "pictures.min_bucket",
+            f"{pictures.min_bucket} is over pictures.resolution, which is {resolution}.",
+            f"Set it to {resolution} or less (half of the resolution is usual), or leave it out.",
+            ("pictures.resolution",),
+        )
+    if pictures.max_bucket < resolution:
+        yield Contradiction(
+            "pictures.max_bucket",
+            f"{pictures.max_bucket} is under pictures.resolution, which is {resolution}.",
+            f"Set it to {resolution} or more (twice the resolution is usual), or leave it out.",
+            ("pictures.resolution",),
+        )
+
+
+def _no_upscale_without_buckets(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    if recipe.pictures.no_upscale and not recipe.pictures.buckets:
+        yield Contradiction(
+            "pictures.no_upscale",
+            "without buckets every picture is brought to one size, small ones enlarged.",
+            "Set pictures.buckets = true, or leave no_upscale out.",
+            ("pictures.buckets",),
+        )
+
+
+def _discount_without_iterations(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    default = type(recipe.noise).model_fields["multires_discount"].default
+    if recipe.noise.multires_iterations == 0 and recipe.noise.multires_discount != default:
+        yield Contradiction(
+            "noise.multires_discount",
+            "it does nothing while noise.multires_iterations is 0.",
+            "Set noise.multires_iterations (6 to 10 is usual), or leave the discount out.",
+            ("noise.multires_iterations",),
+        )
+
+
+_RULES: tuple[Callable[[TrainRecipe], Iterator[Contradiction]], ...] = (
+    _alpha_over_dim,
+    _rate_of_an_untrained_part,
+    _kept_tokens_without_change,
+    _no_captions_at_all,
+    _bucket_sides,
+    _no_upscale_without_buckets,
+    _discount_without_iterations,
+)

@@ -1,0 +1,32 @@
+"""The length and the mechanics of a run: epochs, batches, number format."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from enogu.recipe.section import Section, about
+
+MixedPrecision = Literal["none", "fp16", "bf16"]
+
+
+class TrainingRules(Section):
+    """The length and the mechanics of a run."""
+
+    epochs: int = Field(default=10, ge=1, le=10_000, json_schema_extra=about("F2", kohya="max_train_epochs"))
+    """How many times the whole set is gone through; a LoRA file can be saved after each."""
+
+    batch_size: int = Field(default=2, ge=1, le=256, json_schema_extra=about("F3", kohya="train_batch_size"))
+    """How many pictures are looked at in one step."""
+
+    mixed_precision: MixedPrecision = Field(default="fp16", json_schema_extra=about("F4", kohya="mixed_precision"))
+    """The number format of the arithmetic: fp16 and bf16 halve the memory on a graphics card, none is exact."""
+
+    clip_skip: int = Field(default=2, ge=1, le=12, json_schema_extra=about("F24", kohya="clip_skip"))
+    """How many layers from its end the text encoder is read: 2 for anime base models, 1 for most others."""
+
+    gradient_accumulation: int = Field(
+        default=1, ge=1, le=1024, json_schema_extra=about("F28", kohya="gradient_accumulation_steps", advanced=True)
+    )
+    """How many batches are added up before the weights change, as if the batch were that much larger."""
