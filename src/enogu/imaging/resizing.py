@@ -1,0 +1,59 @@
+"""Fit a picture to its bucket: resize to cover it, then crop, with the numbers of a recipe's Placement.
+
+The kernels follow sd-scripts (library/train_util.py): area averaging when shrinking, Lanczos when enlarging. Pillow's
+BOX is no substitute for area averaging: it counts a source pixel fully or not at all, so at a scale of 1.5 output
+pixels average one or two source pixels by turns, and thin lines come and go.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def fit_to_bucket(
+    image: Image.Image,
+    *,
+    resized_width: int,
+    resized_height: int,
+    crop_left: int,
+    crop_top: int,
+    bucket_width: int,
+    bucket_height: int,
+) -> Image.Image:
+    """An RGB picture resized to ``resized_*`` and cropped to ``bucket_*`` at ``crop_*``, all in pixels.
+
+    Raises ValueError when the crop box does not lie inside the resized picture: that plan is wrong.
+    """
+    box = (crop_left, crop_top, crop_left + bucket_width, crop_top + bucket_height)
+    if min(crop_left, crop_top) < 0 or box[2] > resized_width or box[3] > resized_height:
+        raise ValueError(f"crop box {box} is not inside {resized_width}×{resized_height}")
+    return resize(image, resized_width, resized_height).crop(box)
+
+
+def resize(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Area averaging when neither side grows, else Lanczos; RGB in, RGB out; the same picture when the size fits."""
+    if image.size == (width, height):
+        return image
+    if width > image.width or height > image.height:
+        return image.resize((width, height), Image.Resampling.LANCZOS)
+    pixels_HWC = np.asarray(image.convert("RGB"), dtype=np.float32)
+    shrunk_HWC = _averaged(np.swapaxes(_averaged(pixels_HWC, height), 0, 1), width)
+    return Image.fromarray(np.rint(np.swapaxes(shrunk_HWC, 0, 1)).astype(np.uint8))
+
+
+def _averaged(pixels_NWC: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Mean over ``count`` equal intervals of the first axis, source pixels weighted by how much of them is covered."""
+    length = pixels_NWC.shape[0]
+    if count == length:
+        return pixels_NWC
+    edges = np.arange(count + 1, dtype=np.float64) * length / count
+    first = np.floor(edges[:-1]).astype(np.intp)
+    total = np.zeros((count, *pixels_NWC.shape[1:]), dtype=np.float32)
+    for tap in range(int(np.ceil(length / count)) + 1):
+        source = first + tap
+        covered = np.clip(np.minimum(source + 1, edges[1:]) - np.maximum(source, edges[:-1]), 0.0, None)
+        weights = (covered * count / length).astype(np.float32)
+        total += pixels_NWC[np.minimum(source, length - 1)] * weights[:, None, None]
+    return total
