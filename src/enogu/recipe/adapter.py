@@ -25,7 +25,7 @@ class LoraAdapter(Section):
     """The kind of adapter."""
 
     dim: int = Field(default=16, ge=1, le=1024, json_schema_extra=about("F13", kohya="network_dim"))
-    """How much the LoRA can hold: more catches finer detail, makes a larger file, and learns the pictures by heart sooner."""
+    """How much the LoRA can hold: more catches finer detail, but the file grows and copies its pictures sooner."""
 
     alpha: float = Field(
         default_factory=_same_as_dim,

@@ -83,10 +83,7 @@ def choose_bucket(buckets: Sequence[Bucket], width: int, height: int) -> Bucket:
 
 def place_in_bucket(bucket: Bucket, width: int, height: int) -> Placement:
     """Scale a ``width``×``height`` picture to cover ``bucket``, and crop the middle (sd-scripts, select_bucket)."""
-    if width / height > bucket.width / bucket.height:
-        scale = bucket.height / height
-    else:
-        scale = bucket.width / width
+    scale = max(bucket.width / width, bucket.height / height)
     resized_width = max(bucket.width, int(width * scale + 0.5))
     resized_height = max(bucket.height, int(height * scale + 0.5))
     return _crop_the_middle(bucket, resized_width, resized_height)

@@ -49,7 +49,7 @@ def _rate_of_an_untrained_part(recipe: TrainRecipe) -> Iterator[Contradiction]:
             yield Contradiction(
                 f"optimizer.{field}",
                 f'the {words} is not trained, since adapter.parts is "{only_other}".',
-                f'Leave the rate out, or set adapter.parts = "unet_and_text_encoder".',
+                'Leave the rate out, or set adapter.parts = "unet_and_text_encoder".',
                 ("adapter.parts",),
             )
 

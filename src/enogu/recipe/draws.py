@@ -14,13 +14,13 @@ _SIXTY_THREE_BITS = (1 << 63) - 1
 
 
 def seed_of(run_seed: int, stream: str, *numbers: int) -> int:
-    """A seed in 0 … 2**63−1 for the draw ``numbers`` (step, micro-step, sample …) of ``stream`` in the run ``run_seed``.
+    """A seed in 0 … 2**63−1 for the draw ``numbers`` (step, micro-step, sample …) of one ``stream`` of a run.
 
-    63 bits, so that it fits a signed 64-bit integer (``torch.Generator.manual_seed``, TOML, SQLite). BLAKE2b over an
-    unambiguous text of the key: different keys give unrelated seeds, equal keys give equal seeds on every machine.
+    63 bits, so that it fits a signed 64-bit integer (``torch.Generator.manual_seed``, SQLite). BLAKE2b over a text
+    that no other key has: different keys give unrelated seeds, equal keys give equal seeds on every machine.
     """
-    key = "\x1f".join([str(run_seed), stream.replace("\x1f", "\x1f\x1f"), *(str(number) for number in numbers)])
-    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, person=b"enogu draws").digest()
+    key = ",".join(str(number) for number in (run_seed, *numbers)) + ":" + stream
+    digest = hashlib.blake2b(key.encode("utf-8"), digest_size=8, person=b"enogu draws").digest()
     return int.from_bytes(digest, "big") & _SIXTY_THREE_BITS
 
 

@@ -65,7 +65,7 @@ def fields_at(path: str) -> tuple[RecipeField, ...]:
 
 @cache
 def kinds_of_section(name: str) -> dict[str, type[Section]]:
-    """The models a section may be: {kind: model} for a tagged one, {"": model} for a plain one, {} for a single value."""
+    """The models a section may be: {kind: model} if tagged, {"": model} if plain, {} if it is a single value."""
     info = TrainRecipe.model_fields.get(name)
     members = _members(info.annotation) if info else []
     sections = [cast("type[Section]", member) for member in members if _is_section(member)]

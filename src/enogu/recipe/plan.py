@@ -106,7 +106,7 @@ class TrainPlan:
         return tuple(batches)
 
     def epoch_updates(self, epoch: int) -> tuple[tuple[Batch, ...], ...]:
-        """The batches of one epoch in groups of ``gradient_accumulation``, one group per step; the last may be short."""
+        """The batches of one epoch in groups of ``gradient_accumulation``, one per step; the last may be short."""
         batches = self.epoch_batches(epoch)
         size = self.gradient_accumulation
         return tuple(batches[start : start + size] for start in range(0, len(batches), size))

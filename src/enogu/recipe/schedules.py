@@ -8,7 +8,7 @@ contradiction cannot be written down.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, assert_never
+from typing import Annotated, Literal, assert_never, cast
 
 from pydantic import BeforeValidator, Field
 
@@ -92,9 +92,11 @@ class PolynomialSchedule(Section):
     """The bend of the fall: 1 is a straight line, more falls early, less falls late."""
 
 
-def _cosine_with_restarts_unless_said(value: Any) -> Any:
+def _cosine_with_restarts_unless_said(value: object) -> object:
     """``[schedule]`` with no ``kind`` means the default kind, as a recipe with no ``[schedule]`` does."""
-    return {"kind": "cosine_with_restarts", **value} if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    return {"kind": "cosine_with_restarts", **cast("dict[str, object]", value)}
 
 
 Schedule = Annotated[

@@ -82,18 +82,15 @@ def _involved(contradiction: Contradiction) -> set[str]:
 
 
 def _without(values: Mapping[str, Any], culprits: Sequence[tuple[str | int, ...]]) -> dict[str, Any]:
-    """A copy of ``values`` in which the culprits are missing."""
+    """A copy of ``values`` in which the culprits are missing; of a list with a culprit in it, the whole list is."""
     kept = copy.deepcopy(dict(values))
     for keys in culprits:
+        names = [key for key in keys if isinstance(key, str)]
         where: Any = kept
-        for key in keys[:-1]:
-            inner = cast("Any", where[key]) if isinstance(where, dict) and key in where else None
-            if not isinstance(inner, dict):
-                keys = (*keys[: keys.index(key)], key)  # inside a list: the whole list goes
-                break
-            where = inner
+        for name in names[:-1]:
+            where = cast("dict[str, Any]", where).get(name) if isinstance(where, dict) else None
         if isinstance(where, dict):
-            cast("dict[Any, Any]", where).pop(keys[-1], None)
+            cast("dict[str, Any]", where).pop(names[-1], None)
     return kept
 
 
