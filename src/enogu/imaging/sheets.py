@@ -44,6 +44,15 @@ CJK_FONT_FILES = (
 )
 """Where operating systems keep a font with Japanese, in order of preference."""
 
+LATIN_FONT_FILES = (
+    "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
+    "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf",
+    "/usr/share/fonts/TTF/DejaVuSans.ttf",
+    "C:/Windows/Fonts/arial.ttf",
+    "/System/Library/Fonts/Supplemental/Arial.ttf",
+)
+"""Fonts for accents, Greek and Cyrillic, which the built-in one lacks."""
+
 
 def labelled_sheet(
     cells: Sequence[Sequence[Image.Image | None]],
@@ -60,6 +69,11 @@ def labelled_sheet(
     scales every picture to that long side first. Long labels wrap and end with … when they outgrow their place.
     Raises ValueError when there is no picture, or a label list has neither zero nor a matching number of entries.
     """
+    title, row_labels, column_labels = (
+        title.translate(_RESPELLED),
+        [label.translate(_RESPELLED) for label in row_labels],
+        [label.translate(_RESPELLED) for label in column_labels],
+    )
     rows = [[_scaled(image, cell_long_side) for image in row] for row in cells]
     pictures = [image for row in rows for image in row if image is not None]
     num_columns = max((len(row) for row in rows), default=0)
@@ -109,22 +123,28 @@ def labelled_sheet(
     return sheet
 
 
-def find_cjk_font() -> Path | None:
-    """The first font file of CJK_FONT_FILES that exists on this machine."""
-    return next((path for path in map(Path, CJK_FONT_FILES) if path.is_file()), None)
+def find_font_file(text: str) -> Path | None:
+    """A font file of this machine for what ``text`` holds beyond the built-in font; None when that one suffices.
 
-
-def needs_other_font(text: str) -> bool:
-    """Whether ``text`` has signs that Pillow's built-in Latin font lacks."""
-    return any(ord(sign) > 0x17F and sign not in _PUNCTUATION for sign in text)
+    Also None when there is no such file: the built-in font then draws what it can.
+    """
+    signs = set(text) - _BUILT_IN_SIGNS
+    if not signs:
+        return None
+    latin_first = all(ord(sign) < _FIRST_CJK_SIGN for sign in signs)
+    names = (*LATIN_FONT_FILES, *CJK_FONT_FILES) if latin_first else (*CJK_FONT_FILES, *LATIN_FONT_FILES)
+    return next((path for path in map(Path, names) if path.is_file()), None)
 
 
 _PAPER = (255, 255, 255)
 _GAP = (245, 245, 245)
 _INK = (70, 70, 70)
 _QUIET_INK = (128, 128, 128)
-_PUNCTUATION = "‘’“”–—…•"
 _ELLIPSIS = "…"
+_FIRST_CJK_SIGN = 0x2E80
+_BUILT_IN_SIGNS = frozenset("\n" + "".join(map(chr, range(0x20, 0x7F))) + "©«°±´·»‘’“”…‹›⁄")
+_RESPELLED = str.maketrans({"×": "x", "–": "-", "—": "-", "−": "-", "→": ">", "•": "·", "\t": " ", "\r": ""})
+"""Signs common in titles that are not worth another font."""
 
 
 @dataclass(frozen=True)
@@ -155,8 +175,7 @@ def _scaled(image: Image.Image | None, long_side: int | None) -> Image.Image | N
 
 
 def _find_font(texts: Sequence[str], size: int, font_file: Path | None) -> Font:
-    if font_file is None and any(needs_other_font(text) for text in texts):
-        font_file = find_cjk_font()
+    font_file = font_file or find_font_file("".join(texts))
     if font_file is not None:
         try:
             return ImageFont.truetype(font_file, size)
@@ -201,7 +220,7 @@ def _pieces(paragraph: str) -> list[str]:
     pieces: list[str] = []
     glued = False
     for sign in paragraph:
-        wide = ord(sign) >= 0x2E80
+        wide = ord(sign) >= _FIRST_CJK_SIGN
         if pieces and sign in "、。，．！？）」』ー" + " ":
             pieces[-1] += sign
             glued = False
