@@ -6,7 +6,7 @@ once in its section appears in each of them. Two kinds of a tagged section that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
@@ -22,6 +22,27 @@ Value = bool | int | float | str | tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
+class Limits:
+    """The range of a number: from ``low`` to ``high``, the end itself left out where it is open; steps of ``step``."""
+
+    low: float | None = None
+    high: float | None = None
+    low_is_open: bool = False
+    high_is_open: bool = False
+    step: float | None = None
+
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return ""
+        if self.low_is_open or self.high_is_open:
+            words = f"{'over' if self.low_is_open else 'from'} {self.low} "
+            words += f"{'and under' if self.high_is_open else 'up to'} {self.high}"
+        else:
+            words = f"{self.low} to {self.high}"
+        return words if self.step is None else f"multiples of {self.step} from {words}"
+
+
+@dataclass(frozen=True)
 class RecipeField:
     """One field. ``path`` is dotted; ``kind`` names the variant it belongs to in a tagged section, else ""."""
 
@@ -32,7 +53,7 @@ class RecipeField:
     choices: tuple[str | int, ...]
     default: Value
     default_words: str
-    range_words: str
+    limits: Limits
     sentence: str
     product: str
     kohya: str
@@ -42,6 +63,11 @@ class RecipeField:
     def name(self) -> str:
         """The last part of the path."""
         return self.path.rpartition(".")[2]
+
+    @property
+    def range_words(self) -> str:
+        """Such as "1 to 1024", "over 0 up to 1", "multiples of 8 from 64 to 4096"; "" where anything goes."""
+        return str(self.limits)
 
 
 @cache
@@ -102,7 +128,7 @@ def _read_field(path: str, kind: str, info: FieldInfo) -> RecipeField:
         choices=choices,
         default=None if info.default is PydanticUndefined else info.default,
         default_words=extra.get("default_words", ""),
-        range_words=_range_words(info),
+        limits=_limits(info),
         sentence=(info.description or "").strip(),
         product=extra.get("product", ""),
         kohya=extra.get("kohya", ""),
@@ -110,28 +136,20 @@ def _read_field(path: str, kind: str, info: FieldInfo) -> RecipeField:
     )
 
 
-def _range_words(info: FieldInfo) -> str:
-    """ "1 to 1024", "over 0 and up to 1", "multiples of 8 from 64 to 4096"; "" where anything goes."""
-    low = high = step = None
-    above = below = False
+def _limits(info: FieldInfo) -> Limits:
+    limits = Limits()
     for limit in info.metadata:
         match limit:
             case annotated_types.Ge(ge=value):
-                low = value
+                limits = replace(limits, low=value)
             case annotated_types.Gt(gt=value):
-                low, above = value, True
+                limits = replace(limits, low=value, low_is_open=True)
             case annotated_types.Le(le=value):
-                high = value
+                limits = replace(limits, high=value)
             case annotated_types.Lt(lt=value):
-                high, below = value, True
+                limits = replace(limits, high=value, high_is_open=True)
             case annotated_types.MultipleOf(multiple_of=value):
-                step = value
+                limits = replace(limits, step=value)
             case _:
                 pass
-    if low is None or high is None:
-        return ""
-    if above or below:
-        words = f"{'over' if above else 'from'} {low} {'and under' if below else 'up to'} {high}"
-    else:
-        words = f"{low} to {high}"
-    return words if step is None else f"multiples of {step} from {words}"
+    return limits

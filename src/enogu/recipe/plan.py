@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from enogu.errors import WrongUse
 from enogu.recipe.buckets import (
@@ -25,6 +26,7 @@ from enogu.recipe.pictures import PictureRules
 from enogu.recipe.schedules import warmup_steps
 from enogu.recipe.train import TrainRecipe
 
+_Item = TypeVar("_Item")
 _MOST_USES_PER_EPOCH = 10_000_000
 
 
@@ -96,27 +98,23 @@ class TrainPlan:
         """
         if not 1 <= epoch <= self.num_epochs:
             raise ValueError(f"epoch {epoch} of 1 to {self.num_epochs}")
-        batches = [
-            Batch(count.bucket, tuple(uses[start : start + self.batch_size]))
-            for count in self.bucket_counts
-            for uses in [self._shuffled_uses(count.bucket, epoch)]
-            for start in range(0, len(uses), self.batch_size)
-        ]
+        batches: list[Batch] = []
+        for bucket, uses in self._uses_in_buckets():
+            random_for(self.seed, "order in bucket", epoch, bucket.width, bucket.height).shuffle(uses)
+            batches += [Batch(bucket, tuple(part)) for part in _cut(uses, self.batch_size)]
         random_for(self.seed, "order of batches", epoch).shuffle(batches)
         return tuple(batches)
 
     def epoch_updates(self, epoch: int) -> tuple[tuple[Batch, ...], ...]:
         """The batches of one epoch in groups of ``gradient_accumulation``, one per step; the last may be short."""
-        batches = self.epoch_batches(epoch)
-        size = self.gradient_accumulation
-        return tuple(batches[start : start + size] for start in range(0, len(batches), size))
+        return tuple(tuple(group) for group in _cut(self.epoch_batches(epoch), self.gradient_accumulation))
 
-    def _shuffled_uses(self, bucket: Bucket, epoch: int) -> list[int]:
-        members = [index for index, placement in enumerate(self.placements) if placement.bucket == bucket]
-        members.sort(key=lambda index: (self.keys[index], index))
-        uses = [index for index in members for _ in range(self.repeats[index])]
-        random_for(self.seed, "order in bucket", epoch, bucket.width, bucket.height).shuffle(uses)
-        return uses
+    def _uses_in_buckets(self) -> list[tuple[Bucket, list[int]]]:
+        """Each bucket with the positions of its pictures, each as often as it is repeated; all in a fixed order."""
+        uses: dict[Bucket, list[int]] = {}
+        for index in sorted(range(len(self.keys)), key=lambda index: (self.keys[index], index)):
+            uses.setdefault(self.placements[index].bucket, []).extend([index] * self.repeats[index])
+        return sorted(uses.items())
 
 
 def plan_training(recipe: TrainRecipe, sizes: Sequence[PictureSize]) -> TrainPlan:
@@ -211,6 +209,11 @@ def _saved_files(recipe: TrainRecipe, steps_per_epoch: int) -> tuple[SavedFile, 
         for epoch in range(every, last, every)
     ]
     return (*numbered, SavedFile(last, last * steps_per_epoch, f"{recipe.output_name}.safetensors"))
+
+
+def _cut(items: Sequence[_Item], size: int) -> list[Sequence[_Item]]:
+    """``items`` in parts of ``size``; the last may be shorter, and is kept."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _file_words(files: Sequence[SavedFile]) -> list[str]:

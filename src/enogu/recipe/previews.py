@@ -9,6 +9,12 @@ from pydantic import Field
 from enogu.recipe.section import Section, about
 
 Sampler = Literal["ddim", "euler", "euler_a", "dpmpp_2m"]
+SAMPLER_TITLES: dict[str, str] = {"ddim": "DDIM", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M"}
+"""What A1111 calls each sampler, for the text inside pictures."""
+
+SAMPLER_TITLES: dict[Sampler, str] = {"ddim": "DDIM", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M"}
+"""The samplers by the names that A1111 shows and writes into pictures."""
+
 _MAX_SEED = 2**32 - 1
 
 
@@ -62,4 +68,4 @@ class PreviewRules(Section):
     every_n_epochs: int = Field(
         default=1, ge=1, le=10_000, json_schema_extra=about("F27", kohya="sample_every_n_epochs", advanced=True)
     )
-    """Previews are drawn after every this many epochs, and always after the last."""
+    """Of the saved files, those of every this many epochs get previews; the last one always does."""

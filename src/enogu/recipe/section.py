@@ -23,6 +23,7 @@ class Section(BaseModel):
         strict=True,
         allow_inf_nan=False,
         use_attribute_docstrings=True,
+        defer_build=True,  # validators are built at the first recipe, not by everybody who imports the package
     )
 
 

@@ -46,31 +46,31 @@ class TrainRecipe(Section):
     seed: int = Field(default=42, ge=0, le=2**32 - 1, json_schema_extra=about("F23", kohya="seed"))
     """The number all chance comes from: the same recipe with the same seed gives the same file."""
 
-    pictures: PictureRules = PictureRules()
+    pictures: PictureRules = Field(default_factory=PictureRules)
     """How pictures enter training."""
 
-    captions: CaptionRules = CaptionRules()
+    captions: CaptionRules = Field(default_factory=CaptionRules)
     """What is done to captions."""
 
-    adapter: Adapter = LoraAdapter()
+    adapter: Adapter = Field(default_factory=LoraAdapter)
     """What is trained."""
 
-    optimizer: Optimizer = AdamW()
+    optimizer: Optimizer = Field(default_factory=AdamW)
     """How the weights are changed."""
 
-    schedule: Schedule = CosineWithRestartsSchedule()
+    schedule: Schedule = Field(default_factory=CosineWithRestartsSchedule)
     """How the learning rate moves."""
 
-    training: TrainingRules = TrainingRules()
+    training: TrainingRules = Field(default_factory=TrainingRules)
     """How long and in what portions."""
 
-    noise: NoiseRules = NoiseRules()
+    noise: NoiseRules = Field(default_factory=NoiseRules)
     """What noise is learnt from."""
 
-    saving: SavingRules = SavingRules()
+    saving: SavingRules = Field(default_factory=SavingRules)
     """Which files are left."""
 
-    previews: PreviewRules = PreviewRules()
+    previews: PreviewRules = Field(default_factory=PreviewRules)
     """Which pictures are drawn on the way."""
 
     @field_validator("output_name")
