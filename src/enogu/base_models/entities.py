@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from enogu.errors import BaseModelRefused
+from enogu.errors import EnoguError
 
 Family = Literal["sd15"]
 PredictionType = Literal["epsilon", "v_prediction"]
@@ -34,4 +34,4 @@ class BaseModelList:
     """All base models of this installation, and the folders among them that cannot be used, with the reason."""
 
     base_models: tuple[BaseModelFolder, ...]
-    refused: tuple[BaseModelRefused, ...]
+    refused: tuple[EnoguError, ...]

@@ -13,7 +13,7 @@ from pathlib import Path
 from enogu import starter_data
 from enogu.base_models import store
 from enogu.base_models.entities import BaseModelFolder, BaseModelList
-from enogu.errors import BaseModelRefused
+from enogu.errors import BaseModelRefused, EnoguError
 from enogu.settings import Settings
 
 STARTER = "starter"
@@ -21,7 +21,8 @@ STARTER = "starter"
 
 def find_base_model(reference: str, settings: Settings) -> BaseModelFolder:
     """The base model called ``reference``: ``starter``, a folder's name under ENOGU_HOME/base_models, or a path to a
-    diffusers folder. Raises BaseModelRefused, with the names there are, when it is none of these or cannot be used.
+    diffusers folder. Raises BaseModelRefused, with the names there are, when it is none of these or cannot be used;
+    EnoguError when the starter is wanted and the installation lacks it.
     """
     if reference == STARTER:
         return _starter()
@@ -39,10 +40,10 @@ def find_base_model(reference: str, settings: Settings) -> BaseModelFolder:
 def list_base_models(settings: Settings) -> BaseModelList:
     """The starter, then what is in ENOGU_HOME/base_models by name. A folder that cannot be used is listed apart."""
     found: list[BaseModelFolder] = []
-    refused: list[BaseModelRefused] = []
+    refused: list[EnoguError] = []
     try:
         found.append(_starter())
-    except BaseModelRefused as error:
+    except EnoguError as error:
         refused.append(error)
     for folder in store.find_folders(settings.base_models_folder):
         try:
@@ -53,12 +54,7 @@ def list_base_models(settings: Settings) -> BaseModelList:
 
 
 def _starter() -> BaseModelFolder:
-    folder = starter_data.path("base_model")
-    if not folder.is_dir():
-        raise BaseModelRefused(
-            "The starter base model is not in this installation.", "Install Enogu again, or choose another base model."
-        )
-    return store.read_base_model(folder, STARTER, "starter")
+    return store.read_base_model(starter_data.path("base_model"), STARTER, "starter")
 
 
 def _single_file(path: Path) -> BaseModelRefused:
