@@ -1,0 +1,1 @@
+"""Adapters: one file a kind, the same functions in each (``attach``, ``parameters``, ``to_file``, ``from_file``)."""

@@ -1,0 +1,115 @@
+"""Latents by content: encoded once for each (picture bytes, place, flip, VAE) and shared between runs.
+
+Kohya's cache is keyed by file name and picture size, so an edited picture, another crop or another base model silently
+trains on stale latents. Here the key is a hash of everything the latents depend on, so nothing can be stale. Mean and
+standard deviation are kept, so that the VAE's sampling can be drawn anew each step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from enogu.engine.data.pixels import placed_pixels
+from enogu.engine.families import LoadedBase
+from enogu.errors import StorageFailed
+from enogu.imaging.decoding import open_picture
+from enogu.recipe.buckets import Placement
+from enogu.whole_file import write_whole
+
+FORMAT = 1
+"""Raised when the bytes of an entry change their meaning."""
+
+
+@dataclass(frozen=True)
+class Latents:
+    """The VAE's posterior of one placed picture, scaled for the U-Net: fp32 [C, H/8, W/8] each."""
+
+    mean_CHW: torch.Tensor
+    std_CHW: torch.Tensor
+
+
+@dataclass(frozen=True)
+class PlacedPicture:
+    """A picture of the training set with the place the plan gave it."""
+
+    path: Path
+    placement: Placement
+    background: str
+
+
+def latents_of(
+    base: LoadedBase,
+    pictures: Sequence[PlacedPicture],
+    *,
+    flips: Sequence[bool],
+    folder: Path | None,
+    progress: Callable[[int, int, int], None],
+) -> dict[tuple[int, bool], Latents]:
+    """Latents for every picture and every flip of ``flips``, from the cache ``folder`` where they are there.
+
+    ``progress(done, total, reused)`` is called after each picture. A cache that cannot be written is no reason to
+    stop: the latents are then kept in memory only. Raises PictureRefused naming a picture that cannot be read.
+    """
+    found: dict[tuple[int, bool], Latents] = {}
+    reused = 0
+    for index, picture in enumerate(pictures):
+        decoded = open_picture(picture.path, picture.background)
+        for flip in flips:
+            key = latents_key(base, decoded.sha256, picture, flip)
+            latents = _read(folder, key)
+            reused += latents is not None and flip == flips[0]
+            if latents is None:
+                pixels = placed_pixels(decoded.image, picture.placement, flip)
+                mean, std = base.family.encode_pictures(base, pixels[None])
+                latents = Latents(mean[0], std[0])
+                _write(folder, key, latents)
+            scale = base.scaling_factor
+            found[index, flip] = Latents(latents.mean_CHW * scale, latents.std_CHW * scale)
+        progress(index + 1, len(pictures), reused)
+    return found
+
+
+def latents_key(base: LoadedBase, picture_sha256: str, picture: PlacedPicture, flip: bool) -> str:
+    """sha256 over everything the latents depend on, hex."""
+    place = picture.placement
+    parts = [
+        FORMAT,
+        picture_sha256,
+        picture.background,
+        place.resized_width,
+        place.resized_height,
+        list(place.crop_box),
+        flip,
+        base.hash,
+        "fp32",
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _read(folder: Path | None, key: str) -> Latents | None:
+    if folder is None:
+        return None
+    path = folder / key[:2] / f"{key}.safetensors"
+    try:
+        tensors = load_file(path)
+        return Latents(tensors["mean"], tensors["std"])
+    except (OSError, SafetensorError, KeyError):
+        return None
+
+
+def _write(folder: Path | None, key: str, latents: Latents) -> None:
+    if folder is None:
+        return
+    tensors = {"mean": latents.mean_CHW.contiguous(), "std": latents.std_CHW.contiguous()}
+    try:
+        write_whole(folder / key[:2] / f"{key}.safetensors", lambda aside: save_file(tensors, aside))
+    except StorageFailed:
+        return

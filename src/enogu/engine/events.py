@@ -1,0 +1,101 @@
+"""Everything the engine ever says. Past tense, plain values only: an event can be stored, sent and shown as it is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Cached:
+    """Latents of ``done`` of ``total`` pictures are there; ``reused`` of them from an earlier run."""
+
+    done: int
+    total: int
+    reused: int
+
+
+@dataclass(frozen=True)
+class Started:
+    """The first step is about to run. ``step`` is above 0 after a resume."""
+
+    step: int
+    num_steps: int
+    num_epochs: int
+    num_adapter_parameters: dict[str, int]
+    """Trained numbers for each part (U-Net, text encoder): a part missing here is not trained."""
+    device: str
+    dtype: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """Steps up to ``step`` (1-based, of ``num_steps``) are done; ``losses`` holds one loss for each since the last event."""
+
+    step: int
+    num_steps: int
+    epoch: int
+    losses: tuple[float, ...]
+    average_loss: float
+    """Mean of the last epoch's worth of losses, as sd-scripts' ``avr_loss``."""
+    learning_rates: dict[str, float]
+    steps_per_second: float
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A preview picture was drawn with the file saved at ``epoch``."""
+
+    epoch: int
+    step: int
+    prompt_index: int
+    prompt: str
+    seed: int
+    path: str
+
+
+@dataclass(frozen=True)
+class SampleFailed:
+    """A preview could not be drawn; the run goes on."""
+
+    epoch: int
+    step: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A LoRA file is whole on disk and was loaded back."""
+
+    epoch: int
+    step: int
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run is complete."""
+
+    num_steps: int
+    seconds: float
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The run stopped at ``step``; ``message`` and ``cure`` are for a person."""
+
+    step: int
+    kind: str
+    message: str
+    cure: str
+
+
+Event = Cached | Started | Stepped | Sampled | SampleFailed | Saved | Finished | Failed
+
+
+def event_to_dict(event: Event) -> dict[str, Any]:
+    """The event as plain JSON values, with its name under ``event``."""
+    return {"event": type(event).__name__, **asdict(event)}

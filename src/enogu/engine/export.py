@@ -1,0 +1,281 @@
+"""The LoRA file: Kohya's tensors with the metadata that A1111, Forge, ComfyUI add-ons and civitai read.
+
+Keys and values are those of sd-scripts 0.10 (train_network.py, library/train_util.py, library/sai_model_spec.py):
+values are strings, nested ones JSON, ``None`` and ``True`` spelled as Python does. Both styles of data-set keys are
+written, since readers differ. Every file is written aside, loaded back, checked to be finite, and only then renamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save, save_file
+
+from enogu.engine.families import LoadedBase
+from enogu.errors import TrainingFailed
+from enogu.recipe import TrainRecipe
+from enogu.recipe.plan import TrainPlan
+from enogu.whole_file import write_whole
+
+NETWORK_MODULE = "networks.lora"
+"""What A1111 and sd-scripts call a plain LoRA."""
+
+
+@dataclass(frozen=True)
+class PictureForMetadata:
+    """One picture as the metadata counts it."""
+
+    folder: str
+    caption: str
+    repeats: int
+
+
+def lora_metadata(
+    recipe: TrainRecipe,
+    plan: TrainPlan,
+    pictures: Sequence[PictureForMetadata],
+    base: LoadedBase,
+    *,
+    epoch: int,
+    step: int,
+    started_at: float,
+    finished_at: float,
+) -> dict[str, str]:
+    """``ss_*`` and ``modelspec.*`` for the file of ``epoch``; times are Unix seconds."""
+    values = _ss_values(recipe, plan, base, epoch, step, started_at, finished_at)
+    values |= _data_set_values(recipe, plan, pictures)
+    values |= _modelspec_values(recipe, base, started_at)
+    return {key: value if isinstance(value, str) else str(value) for key, value in values.items()}
+
+
+def save_lora(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> str:
+    """Write the file with its ``sshs_*`` hashes and return its sha256. Raises TrainingFailed before a bad file is offered."""
+    broken = [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]
+    if broken:
+        raise TrainingFailed(
+            f"The LoRA holds numbers that are no numbers (NaN) in {len(broken)} tensors, such as {broken[0]}.",
+            "Lower the learning rate, or set training.mixed_precision to bf16 or none.",
+        )
+    full = {**metadata, **kohya_hashes(tensors, metadata)}
+    digest = ""
+
+    def write(aside: Path) -> None:
+        nonlocal digest
+        save_file(dict(tensors), aside, full)
+        _check_loads_back(aside, tensors)
+        with aside.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+
+    write_whole(path, write)
+    return digest
+
+
+def kohya_hashes(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> dict[str, str]:
+    """``sshs_model_hash``: sha256 of the tensor bytes; ``sshs_legacy_hash``: 64 KiB at 0x100000, first 8 hex.
+
+    As in sd-scripts both are taken from a file that holds the ``ss_*`` keys only, so the legacy one does not match the
+    final file; the model hash does, because tensor bytes are the same.
+    """
+    ss_only = {key: value for key, value in metadata.items() if key.startswith("ss_")}
+    data = save(dict(tensors), ss_only)
+    header = int.from_bytes(data[:8], "little")
+    return {
+        "sshs_model_hash": hashlib.sha256(data[8 + header :]).hexdigest(),
+        "sshs_legacy_hash": hashlib.sha256(data[0x100000:0x110000]).hexdigest()[:8],
+    }
+
+
+def tag_frequency(pictures: Sequence[PictureForMetadata]) -> dict[str, dict[str, int]]:
+    """Counts of lower-cased tags a folder, without repeats (sd-scripts, train_util.py set_tag_frequency)."""
+    folders: dict[str, Counter[str]] = {}
+    for picture in pictures:
+        counter = folders.setdefault(picture.folder, Counter())
+        counter.update(tag.strip().lower() for tag in picture.caption.split(",") if tag.strip())
+    return {folder: dict(counter) for folder, counter in folders.items()}
+
+
+def _ss_values(
+    recipe: TrainRecipe,
+    plan: TrainPlan,
+    base: LoadedBase,
+    epoch: int,
+    step: int,
+    started_at: float,
+    finished_at: float,
+) -> dict[str, Any]:
+    optimizer, adapter, training, noise = recipe.optimizer, recipe.adapter, recipe.training, recipe.noise
+    session = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps([recipe.model_dump(mode="json"), base.hash, started_at]))
+    return {
+        **{key: value for key, value in base.family.metadata.items() if key.startswith("ss_")},
+        "ss_session_id": session.int % 2**32,
+        "ss_training_started_at": started_at,
+        "ss_training_finished_at": finished_at,
+        "ss_output_name": recipe.output_name,
+        "ss_learning_rate": optimizer.learning_rate,
+        "ss_unet_lr": optimizer.unet_learning_rate,
+        "ss_text_encoder_lr": optimizer.text_encoder_learning_rate,
+        "ss_num_train_images": sum(plan.repeats),
+        "ss_num_validation_images": 0,
+        "ss_num_reg_images": 0,
+        "ss_num_batches_per_epoch": plan.batches_per_epoch,
+        "ss_num_epochs": plan.num_epochs,
+        "ss_gradient_checkpointing": False,
+        "ss_gradient_accumulation_steps": training.gradient_accumulation,
+        "ss_max_train_steps": plan.num_steps,
+        "ss_lr_warmup_steps": plan.warmup_steps,
+        "ss_lr_scheduler": recipe.schedule.kind,
+        "ss_network_module": NETWORK_MODULE,
+        "ss_network_dim": adapter.dim,
+        "ss_network_alpha": adapter.alpha,
+        "ss_network_dropout": None,
+        "ss_network_args": "{}",
+        "ss_mixed_precision": "no" if training.mixed_precision == "none" else training.mixed_precision,
+        "ss_full_fp16": False,
+        "ss_clip_skip": training.clip_skip,
+        "ss_max_token_length": recipe.captions.max_token_length,
+        "ss_cache_latents": True,
+        "ss_seed": recipe.seed,
+        "ss_lowram": False,
+        "ss_noise_offset": noise.offset or None,
+        "ss_multires_noise_iterations": noise.multires_iterations or None,
+        "ss_multires_noise_discount": noise.multires_discount,
+        "ss_adaptive_noise_scale": None,
+        "ss_zero_terminal_snr": False,
+        "ss_training_comment": None,
+        "ss_sd_scripts_commit_hash": None,
+        "ss_optimizer": (
+            f"torch.optim.adamw.AdamW(weight_decay={optimizer.weight_decay},"
+            f"betas=({optimizer.beta1}, {optimizer.beta2}),eps={optimizer.epsilon})"
+        ),
+        "ss_max_grad_norm": optimizer.max_grad_norm,
+        "ss_caption_dropout_rate": recipe.captions.dropout_rate,
+        "ss_caption_dropout_every_n_epochs": 0,
+        "ss_caption_tag_dropout_rate": recipe.captions.tag_dropout_rate,
+        "ss_face_crop_aug_range": None,
+        "ss_prior_loss_weight": 1.0,
+        "ss_min_snr_gamma": noise.min_snr_gamma,
+        "ss_scale_weight_norms": None,
+        "ss_ip_noise_gamma": None,
+        "ss_debiased_estimation": False,
+        "ss_noise_offset_random_strength": False,
+        "ss_ip_noise_gamma_random_strength": False,
+        "ss_loss_type": "l2",
+        "ss_huber_schedule": "snr",
+        "ss_huber_scale": 1.0,
+        "ss_huber_c": 0.1,
+        "ss_fp8_base": False,
+        "ss_fp8_base_unet": False,
+        "ss_validation_seed": None,
+        "ss_validation_split": 0.0,
+        "ss_max_validation_steps": None,
+        "ss_validate_every_n_epochs": None,
+        "ss_validate_every_n_steps": None,
+        "ss_resize_interpolation": None,
+        "ss_steps": step,
+        "ss_epoch": epoch,
+        "ss_sd_model_name": base.name,
+        "enogu_base_model_hash": base.hash,
+        "enogu_trigger": recipe.trigger,
+    }
+
+
+def _data_set_values(recipe: TrainRecipe, plan: TrainPlan, pictures: Sequence[PictureForMetadata]) -> dict[str, Any]:
+    rules, captions = recipe.pictures, recipe.captions
+    frequency = tag_frequency(pictures)
+    counts = Counter(picture.folder for picture in pictures)
+    repeats = {picture.folder: picture.repeats for picture in pictures}
+    folders = {folder: {"n_repeats": repeats[folder], "img_count": count} for folder, count in counts.items()}
+    buckets = {
+        str(index): {"resolution": [count.bucket.width, count.bucket.height], "count": count.num_uses}
+        for index, count in enumerate(plan.bucket_counts)
+    }
+    bucket_info = {"buckets": buckets, "mean_img_ar_error": _mean_ratio_error(plan)} if rules.buckets else None
+    common: dict[str, Any] = {
+        "enable_bucket": rules.buckets,
+        "min_bucket_reso": rules.min_bucket,
+        "max_bucket_reso": rules.max_bucket,
+        "tag_frequency": frequency,
+        "bucket_info": bucket_info,
+    }
+    subset_rules = {
+        "color_aug": False,
+        "flip_aug": rules.flip,
+        "random_crop": False,
+        "shuffle_caption": captions.shuffle,
+        "keep_tokens": captions.keep_tokens,
+    }
+    data_set = {
+        "is_dreambooth": True,
+        "batch_size_per_device": plan.batch_size,
+        "num_train_images": sum(plan.repeats),
+        "num_reg_images": 0,
+        "resolution": [rules.resolution, rules.resolution],
+        **common,
+        "subsets": [
+            {
+                "img_count": folder["img_count"],
+                "num_repeats": folder["n_repeats"],
+                **subset_rules,
+                "image_dir": name,
+                "class_tokens": recipe.trigger or None,
+                "is_reg": False,
+            }
+            for name, folder in folders.items()
+        ],
+    }
+    return {
+        "ss_batch_size_per_device": plan.batch_size,
+        "ss_total_batch_size": plan.batch_size,
+        "ss_resolution": f"({rules.resolution}, {rules.resolution})",
+        "ss_bucket_no_upscale": rules.no_upscale,
+        **{f"ss_{key}": value for key, value in subset_rules.items()},
+        **{f"ss_{key}": json.dumps(value) if isinstance(value, dict) else value for key, value in common.items()},
+        "ss_dataset_dirs": json.dumps(folders),
+        "ss_reg_dataset_dirs": "{}",
+        "ss_datasets": json.dumps([data_set]),
+    }
+
+
+def _modelspec_values(recipe: TrainRecipe, base: LoadedBase, started_at: float) -> dict[str, Any]:
+    values: dict[str, Any] = {key: value for key, value in base.family.metadata.items() if key.startswith("modelspec.")}
+    resolution = recipe.pictures.resolution
+    values |= {
+        "modelspec.sai_model_spec": "1.0.1",
+        "modelspec.title": recipe.output_name,
+        "modelspec.resolution": f"{resolution}x{resolution}",
+        "modelspec.date": datetime.fromtimestamp(int(started_at), UTC).replace(tzinfo=None).isoformat(),
+        "modelspec.prediction_type": "v" if base.schedule.prediction_type == "v_prediction" else "epsilon",
+        "modelspec.encoder_layer": recipe.training.clip_skip,
+    }
+    if recipe.trigger:
+        values["modelspec.trigger_phrase"] = recipe.trigger
+    return values
+
+
+def _mean_ratio_error(plan: TrainPlan) -> float:
+    """Mean difference between a picture's proportions and its bucket's, over all uses."""
+    errors = [
+        abs(place.resized_width / place.resized_height - place.bucket.width / place.bucket.height) * repeats
+        for place, repeats in zip(plan.placements, plan.repeats, strict=True)
+    ]
+    return sum(errors) / max(1, sum(plan.repeats))
+
+
+def _check_loads_back(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    loaded = load_file(path)
+    with safe_open(path, framework="pt") as file:
+        readable = file.metadata() is not None
+    if not readable or loaded.keys() != tensors.keys() or not all(torch.equal(loaded[k], tensors[k]) for k in tensors):
+        raise TrainingFailed(
+            f"{path.name} reads back differently from what was written.", "The disk may be failing: check it."
+        )

@@ -1,0 +1,29 @@
+"""The SD1.5 family put together from its four files."""
+
+from __future__ import annotations
+
+from enogu.engine.families import Family
+from enogu.engine.families.sd15.encode import decode_latents, encode_captions, encode_pictures
+from enogu.engine.families.sd15.keys import targets
+from enogu.engine.families.sd15.load import load
+from enogu.engine.families.sd15.predict import predict
+
+SD15 = Family(
+    name="sd15",
+    title="Stable Diffusion 1.5",
+    latent_channels=4,
+    pixels_per_latent=8,
+    pixel_step=32,
+    metadata={
+        "ss_v2": "False",
+        "ss_base_model_version": "sd_v1",
+        "modelspec.architecture": "stable-diffusion-v1/lora",
+        "modelspec.implementation": "diffusers",
+    },
+    load=load,
+    encode_pictures=encode_pictures,
+    decode_latents=decode_latents,
+    encode_captions=encode_captions,
+    predict=predict,
+    targets=targets,
+)

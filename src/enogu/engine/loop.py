@@ -1,0 +1,305 @@
+"""Train a LoRA: read this file top to bottom.
+
+One loop for all families. It knows the recipe, the pictures and a base model; it says what happens through ``emit``
+and asks ``interrupted`` between steps. Nothing random has a state (see ``noise.py``), so going on from a checkpoint
+gives the same bytes as never having stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from enogu.engine.adapters import lora
+from enogu.engine.checkpoint import RunState, fingerprint_of, load_checkpoint, save_checkpoint, state_path
+from enogu.engine.data.latent_cache import Latents, PlacedPicture, latents_of
+from enogu.engine.data.loader import make_batch
+from enogu.engine.data.text_states import TextStates
+from enogu.engine.events import Cached, Event, Failed, Finished, Saved, Started, Stepped
+from enogu.engine.export import PictureForMetadata, lora_metadata, save_lora
+from enogu.engine.families import LoadedBase, TextRules
+from enogu.engine.noise import loss_weight
+from enogu.engine.optim import clip_gradients, make_optimizer
+from enogu.engine.previews import draw_previews
+from enogu.errors import EnoguError, TrainingFailed
+from enogu.imaging.decoding import open_picture
+from enogu.recipe import TrainRecipe
+from enogu.recipe.plan import Batch, PictureSize, SavedFile, TrainPlan, plan_training
+from enogu.recipe.schedules import learning_rate_factor
+from enogu.whole_file import make_folder
+
+REPORT_EVERY_SECONDS = 0.5
+SAVE_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+PARTS = {"unet_and_text_encoder": ("unet", "text_encoder"), "unet": ("unet",), "text_encoder": ("text_encoder",)}
+
+
+@dataclass(frozen=True)
+class TrainPicture:
+    """One picture of the training set; ``folder`` names its folder in the metadata."""
+
+    path: Path
+    caption: str
+    repeats: int
+    width: int
+    height: int
+    folder: str
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a finished run left."""
+
+    files: tuple[Path, ...]
+    num_steps: int
+
+
+def train(
+    recipe: TrainRecipe,
+    pictures: Sequence[TrainPicture],
+    base: LoadedBase,
+    out: Path,
+    emit: Callable[[Event], None],
+    *,
+    cache: Path | None = None,
+    resume: bool = False,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> TrainResult:
+    """Train as ``recipe`` says and leave one LoRA file an epoch in ``out``. Emits Failed before it raises.
+
+    ``resume`` goes on from the checkpoint in ``out`` if there is one. ``interrupted`` is asked between steps; when it
+    says True the state is saved and TrainingFailed is raised. ``cache`` is the folder of shared latents.
+    """
+    run = _Run(recipe, pictures, base, out, emit, cache)
+    try:
+        return run.go(resume, interrupted)
+    except EnoguError as error:
+        emit(Failed(run.step, type(error).__name__, error.message, error.cure))
+        raise
+    except torch.OutOfMemoryError as error:
+        failure = TrainingFailed(
+            "The graphics card ran out of memory.",
+            "Lower training.batch_size, pictures.resolution or adapter.dim, or set training.mixed_precision to fp16.",
+        )
+        emit(Failed(run.step, "OutOfMemory", failure.message, failure.cure))
+        raise failure from error
+    finally:
+        lora.detach(run.targets)
+
+
+class _Run:
+    """One run: what is made once, and the steps."""
+
+    def __init__(
+        self,
+        recipe: TrainRecipe,
+        pictures: Sequence[TrainPicture],
+        base: LoadedBase,
+        out: Path,
+        emit: Callable[[Event], None],
+        cache: Path | None,
+    ) -> None:
+        self.recipe, self.pictures, self.base, self.out, self.emit, self.cache = (
+            recipe,
+            pictures,
+            base,
+            out,
+            emit,
+            cache,
+        )
+        self.step = 0
+        self.losses: list[float] = []
+        self.saved: list[str] = []
+        self.started_at = _now()
+        sizes = [PictureSize(str(p.path), p.width, p.height, p.repeats) for p in pictures]
+        self.plan: TrainPlan = plan_training(recipe, sizes)
+        wanted = PARTS[recipe.adapter.parts]
+        self.all_targets = base.family.targets(base)
+        self.targets = [target for target in self.all_targets if target.part in wanted]
+        self.parameters = lora.new_parameters(
+            self.targets, recipe.adapter.dim, recipe.adapter.alpha, recipe.seed, base.compute.device
+        )
+        self.optimizer = make_optimizer(recipe, self.parameters)
+        self.scaler = torch.amp.GradScaler(base.compute.device.type, enabled=base.compute.needs_loss_scaling)
+        rules = TextRules(recipe.training.clip_skip, recipe.captions.max_token_length)
+        self.text = TextStates(base, rules, trained="text_encoder" in wanted)
+        self.checkpoint = state_path(out, recipe.output_name)
+
+    def go(self, resume: bool, interrupted: Callable[[], bool]) -> TrainResult:
+        make_folder(self.out)
+        fingerprint = self._fingerprint()
+        if resume and self.checkpoint.exists():
+            self._restore(fingerprint)
+        latents = self._latents()
+        lora.attach(self.targets, self.parameters)
+        self._announce()
+        began = time.monotonic()
+        report = _Report(self)
+        saved_files = {file.step: file for file in self.plan.saved_files}
+        for epoch in range(self.step // self.plan.steps_per_epoch + 1, self.plan.num_epochs + 1):
+            updates = self.plan.epoch_updates(epoch)
+            first = self.step - (epoch - 1) * self.plan.steps_per_epoch
+            for batches in updates[first:]:
+                report.add(self._update(batches, latents))
+                if self.step in saved_files:
+                    report.flush(epoch)
+                    self._save(saved_files[self.step])
+                if self.step % self.recipe.saving.checkpoint_every_n_steps == 0 or self.step in saved_files:
+                    report.flush(epoch)
+                    self._check_losses()
+                    self._keep_state(fingerprint)
+                if interrupted():
+                    report.flush(epoch)
+                    self._keep_state(fingerprint)
+                    raise TrainingFailed(f"Stopped at step {self.step}.", "Start again with --resume to go on.")
+                report.flush_if_due(epoch)
+        files = tuple(self.out / file.filename for file in self.plan.saved_files)
+        self.emit(Finished(self.plan.num_steps, time.monotonic() - began, tuple(str(file) for file in files)))
+        return TrainResult(files, self.plan.num_steps)
+
+    def _update(self, batches: Sequence[Batch], latents: dict[tuple[int, bool], Latents]) -> torch.Tensor:
+        """One step: forward and backward of each batch, then one change of the weights. The loss stays on the device."""
+        recipe, base, schedule = self.recipe, self.base, self.base.schedule
+        factor = learning_rate_factor(recipe.schedule, self.step, self.plan.num_steps, recipe.optimizer.learning_rate)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["full_rate"] * factor
+        captions = [picture.caption for picture in self.pictures]
+        total = torch.zeros((), device=base.compute.device)
+        for micro_step, batch in enumerate(batches):
+            b = make_batch(recipe, schedule, latents, captions, batch, self.step, micro_step)
+            predicted = base.family.predict(base, b.noisy_BCHW, b.timesteps_B, self.text.of(b.captions))
+            wanted = b.target_BCHW.to(base.compute.device)
+            error = (predicted.float() - wanted).pow(2).mean(dim=(1, 2, 3))
+            weight = loss_weight(schedule, b.timesteps_B, recipe.noise.min_snr_gamma).to(base.compute.device)
+            loss = (error * weight).mean() / len(batches)
+            self.scaler.scale(loss).backward()
+            total += loss.detach()
+        self.scaler.unscale_(self.optimizer)
+        clip_gradients(self.parameters, recipe.optimizer.max_grad_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.parameters.zero_gradients()
+        self.step += 1
+        return total
+
+    def _save(self, file: SavedFile) -> None:
+        """The LoRA of an epoch, loaded back before it is called saved, and its previews, drawn from that file."""
+        recipe = self.recipe
+        self._check_losses()
+        described = [
+            PictureForMetadata(p.folder, p.caption, r) for p, r in zip(self.pictures, self.plan.repeats, strict=True)
+        ]
+        metadata = lora_metadata(
+            recipe,
+            self.plan,
+            described,
+            self.base,
+            epoch=file.epoch,
+            step=file.step,
+            started_at=self.started_at,
+            finished_at=_now(),
+        )
+        path = self.out / file.filename
+        tensors = lora.to_file(self.targets, self.parameters, SAVE_DTYPES[recipe.saving.precision])
+        sha256 = save_lora(path, tensors, metadata)
+        self.saved.append(file.filename)
+        self.emit(Saved(file.epoch, file.step, str(path), sha256))
+        if file.epoch % recipe.previews.every_n_epochs == 0 or file.epoch == self.plan.num_epochs:
+            draw_previews(recipe, self.base, self.all_targets, path, file.epoch, file.step, self.emit)
+
+    def _latents(self) -> dict[tuple[int, bool], Latents]:
+        rules = self.recipe.pictures
+        placed = [
+            PlacedPicture(p.path, placement, rules.background)
+            for p, placement in zip(self.pictures, self.plan.placements, strict=True)
+        ]
+        return latents_of(
+            self.base,
+            placed,
+            flips=(False, True) if rules.flip else (False,),
+            folder=self.cache,
+            progress=lambda done, total, reused: self.emit(Cached(done, total, reused)),
+        )
+
+    def _announce(self) -> None:
+        compute = self.base.compute
+        numbers = {part: flat.numel() for part, flat in self.parameters.flat.items()}
+        dtype = str(compute.dtype).removeprefix("torch.")
+        self.emit(
+            Started(
+                self.step, self.plan.num_steps, self.plan.num_epochs, numbers, str(compute.device), dtype, compute.notes
+            )
+        )
+
+    def _check_losses(self) -> None:
+        """Stop on a loss that is no number; only steps whose loss was read already can be checked."""
+        for number, loss in enumerate(self.losses):
+            if loss != loss or loss in (float("inf"), float("-inf")):
+                last = self.saved[-1] if self.saved else "none yet"
+                raise TrainingFailed(
+                    f"The loss became {loss} at step {number + 1}; the last good file is {last}.",
+                    "Lower the learning rate, or set training.mixed_precision to bf16 or none.",
+                )
+
+    def _fingerprint(self) -> str:
+        described = [
+            (open_picture(p.path, self.recipe.pictures.background).sha256, p.caption, p.repeats) for p in self.pictures
+        ]
+        return fingerprint_of(self.recipe, described, self.base.hash)
+
+    def _keep_state(self, fingerprint: str) -> None:
+        state = RunState(self.step, self.started_at, tuple(self.losses), tuple(self.saved))
+        save_checkpoint(self.checkpoint, state, self.parameters, self.optimizer, self.scaler, fingerprint)
+
+    def _restore(self, fingerprint: str) -> None:
+        state = load_checkpoint(self.checkpoint, self.parameters, self.optimizer, self.scaler, fingerprint)
+        self.step, self.started_at = state.step, state.started_at
+        self.losses, self.saved = list(state.losses), list(state.saved)
+
+
+class _Report:
+    """Collects losses on the device and reads them once an interval, so that no step waits for the host."""
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+        self._pending: list[torch.Tensor] = []
+        self._since = time.monotonic()
+
+    def add(self, loss: torch.Tensor) -> None:
+        self._pending.append(loss)
+
+    def flush_if_due(self, epoch: int) -> None:
+        if time.monotonic() - self._since >= REPORT_EVERY_SECONDS:
+            self.flush(epoch)
+
+    def flush(self, epoch: int) -> None:
+        run = self._run
+        if not self._pending:
+            return
+        losses = torch.stack(self._pending).tolist()
+        run.losses += losses
+        window = run.losses[-run.plan.steps_per_epoch :]
+        seconds = max(time.monotonic() - self._since, 1e-9)
+        run.emit(
+            Stepped(
+                step=run.step,
+                num_steps=run.plan.num_steps,
+                epoch=epoch,
+                losses=tuple(losses),
+                average_loss=sum(window) / len(window),
+                learning_rates={group["part"]: group["lr"] for group in run.optimizer.param_groups},
+                steps_per_second=len(losses) / seconds,
+            )
+        )
+        self._pending.clear()
+        self._since = time.monotonic()
+
+
+def _now() -> float:
+    """Unix time; SOURCE_DATE_EPOCH (reproducible-builds.org) fixes it, so that equal runs give equal files whole."""
+    fixed = os.environ.get("SOURCE_DATE_EPOCH")
+    return float(fixed) if fixed else time.time()

@@ -1,0 +1,74 @@
+"""Device, number format and memory layout are decided here and nowhere else."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+
+@dataclass(frozen=True)
+class ComputePlan:
+    """Where and in which number format the frozen networks run. Adapter parameters are always fp32."""
+
+    device: torch.device
+    dtype: torch.dtype
+    memory_format: torch.memory_format
+    notes: tuple[str, ...] = ()
+
+    @property
+    def needs_loss_scaling(self) -> bool:
+        """fp16 gradients underflow without a scaled loss."""
+        return self.dtype == torch.float16
+
+
+def choose_compute(mixed_precision: str = "none", device: str | None = None) -> ComputePlan:
+    """The best device there is, and the nearest number format it is good at.
+
+    ``mixed_precision``: "none", "fp16" or "bf16". On a CPU, fp16 (and bf16 without native support) matrix products are
+    hundreds of times slower than fp32, so fp32 is used and a note says so.
+    """
+    where = torch.device(device or _best_device())
+    wanted = {"none": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[mixed_precision]
+    notes: list[str] = []
+    dtype = wanted
+    if where.type == "cpu" and (wanted == torch.float16 or (wanted == torch.bfloat16 and not cpu_has_native_bf16())):
+        dtype = torch.float32
+        notes.append(f"This processor is far slower in {mixed_precision} than in fp32, so fp32 is used.")
+    if where.type == "cuda" and wanted == torch.bfloat16 and not torch.cuda.is_bf16_supported():
+        dtype = torch.float16
+        notes.append("This GPU has no bf16, so fp16 is used.")
+    return ComputePlan(where, dtype, torch.channels_last, tuple(notes))
+
+
+@lru_cache(maxsize=1)
+def cpu_has_native_bf16() -> bool:
+    """AMX or AVX512-BF16 on x86, the bf16 extension on Arm Linux."""
+    if platform.machine() in ("x86_64", "AMD64"):
+        capability = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
+    cpuinfo = Path("/proc/cpuinfo")
+    return cpuinfo.exists() and " bf16" in cpuinfo.read_text(errors="replace")
+
+
+def peak_memory_mib(device: torch.device) -> float:
+    """The most memory this process has held so far: on the GPU, or resident on the CPU. MiB."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    if torch.backends.mps.is_available():
+        return "mps"
+    if hasattr(torch, "xpu") and torch.xpu.is_available():
+        return "xpu"
+    return "cpu"

@@ -1,0 +1,71 @@
+"""Preview pictures of an epoch, drawn from the file that was saved, by the code that draws every other picture.
+
+What is shown is therefore what the file does. A preview that cannot be drawn never stops the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from enogu.engine.adapters.lora import Target
+from enogu.engine.events import Event, Sampled, SampleFailed
+from enogu.engine.families import LoadedBase
+from enogu.engine.infotext_of import drawing_parameters
+from enogu.engine.lora_file import load_lora
+from enogu.engine.sample import DrawRequest, draw
+from enogu.errors import EnoguError
+from enogu.imaging.infotext import save_png
+from enogu.recipe import TrainRecipe
+
+
+def preview_path(lora_file: Path, recipe: TrainRecipe, epoch: int, prompt_index: int, seed: int) -> Path:
+    """``sample/{name}_e000003_00_1.png`` beside the LoRA file, as sd-scripts names them but for the time of day."""
+    return lora_file.parent / "sample" / f"{recipe.output_name}_e{epoch:06d}_{prompt_index:02d}_{seed}.png"
+
+
+def preview_requests(recipe: TrainRecipe, pixel_step: int) -> list[DrawRequest]:
+    """One request a prompt; sizes are rounded down to what the networks can draw."""
+    rules = recipe.previews
+    width, height = (rules.width or recipe.pictures.resolution), (rules.height or recipe.pictures.resolution)
+    return [
+        DrawRequest(
+            prompt=prompt,
+            negative_prompt=rules.negative_prompt,
+            width=max(pixel_step, width // pixel_step * pixel_step),
+            height=max(pixel_step, height // pixel_step * pixel_step),
+            steps=rules.steps,
+            cfg=rules.cfg,
+            sampler=rules.sampler,
+            seed=rules.seed,
+            count=rules.count,
+            clip_skip=recipe.training.clip_skip,
+        )
+        for prompt in rules.prompts
+    ]
+
+
+def draw_previews(
+    recipe: TrainRecipe,
+    base: LoadedBase,
+    targets: Sequence[Target],
+    lora_path: Path,
+    epoch: int,
+    step: int,
+    emit: Callable[[Event], None],
+) -> None:
+    """Draw every preview prompt with the file ``lora_path``; says Sampled for each, or SampleFailed and goes on."""
+    if not recipe.previews.prompts:
+        return
+    try:
+        file = load_lora(lora_path)
+        weight = recipe.previews.weight
+        for index, request in enumerate(preview_requests(recipe, base.family.pixel_step)):
+            for drawing in draw(base, request, [(file, weight)], targets=targets):
+                path = preview_path(lora_path, recipe, epoch, index, drawing.seed)
+                save_png(drawing.image, path, drawing_parameters(base, request, [(file, weight)], drawing.seed))
+                emit(Sampled(epoch, step, index, request.prompt, drawing.seed, str(path)))
+    except (EnoguError, RuntimeError, torch.OutOfMemoryError) as error:
+        emit(SampleFailed(epoch, step, str(error)))

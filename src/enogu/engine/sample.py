@@ -1,0 +1,157 @@
+"""Draw pictures with a base model and any number of LoRA files. Previews and the drawing page both come here.
+
+The denoising steps are diffusers' schedulers; the loop around them is ours, so that each picture of a batch has its
+own seed and its own noise, and a picture does not depend on what is drawn beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from enogu.engine.adapters.lora import Target, attached
+from enogu.engine.families import LoadedBase, TextRules
+from enogu.engine.lora_file import LoraFile, load_lora
+from enogu.errors import AdapterRefused, WrongUse
+from enogu.recipe.previews import SAMPLER_TITLES
+
+
+@dataclass(frozen=True)
+class DrawRequest:
+    """One prompt at ``count`` seeds: seed, seed + 1, … as A1111 counts them."""
+
+    prompt: str
+    negative_prompt: str = ""
+    width: int = 512
+    height: int = 512
+    steps: int = 20
+    cfg: float = 7.0
+    sampler: str = "ddim"
+    seed: int = 1
+    count: int = 1
+    clip_skip: int = 1
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A finished picture with the seed that draws it again."""
+
+    image: Image.Image
+    seed: int
+
+
+def draw(
+    base: LoadedBase,
+    request: DrawRequest,
+    loras: Sequence[tuple[LoraFile, float]] = (),
+    *,
+    on_step: Callable[[int, int], None] | None = None,
+    targets: Sequence[Target] | None = None,
+) -> list[Drawing]:
+    """Draw ``request.count`` pictures with each LoRA at its weight.
+
+    ``targets`` may be handed in by a caller that has adapters attached already (previews during training); they are
+    put aside and restored. Raises WrongUse or AdapterRefused before anything is drawn.
+    """
+    check_request(base, request)
+    places = base.family.targets(base) if targets is None else targets
+    weighted = [(lora.tensors, weight) for lora, weight in loras]
+    try:
+        with torch.inference_mode(), attached(places, weighted):
+            latents = _denoise(base, request, on_step)
+            return [
+                Drawing(_to_image(base.family.decode_latents(base, latents[i : i + 1])[0]), request.seed + i)
+                for i in range(request.count)
+            ]
+    except AdapterRefused as error:
+        names = ", ".join(lora.path.name for lora, _ in loras)
+        raise AdapterRefused(f"{names}: {error.message}", error.cure) from error
+
+
+def draw_with_files(
+    base: LoadedBase, request: DrawRequest, files: Sequence[tuple[Path, float]], **options: Any
+) -> list[Drawing]:
+    """``draw`` with LoRA files by path."""
+    return draw(base, request, [(load_lora(path), weight) for path, weight in files], **options)
+
+
+def check_request(base: LoadedBase, request: DrawRequest) -> None:
+    """Raise WrongUse for sizes the networks cannot draw and samplers we do not have."""
+    step = base.family.pixel_step
+    for name, side in (("width", request.width), ("height", request.height)):
+        if side % step or not step <= side <= 4096:
+            nearest = min(4096, max(step, round(side / step) * step))
+            raise WrongUse(f"The {name} {side} is no multiple of {step}.", f"Use {nearest}.")
+    if request.sampler not in SAMPLER_TITLES:
+        raise WrongUse(f"There is no sampler {request.sampler!r}.", f"Use one of {', '.join(SAMPLER_TITLES)}.")
+    if not 1 <= request.count <= 64 or not 1 <= request.steps <= 200:
+        raise WrongUse("Count goes from 1 to 64 and steps from 1 to 200.")
+
+
+def make_scheduler(base: LoadedBase, sampler: str) -> Any:
+    """diffusers' scheduler for one of our sampler names, with the base model's own noise schedule."""
+    from diffusers import (
+        DDIMScheduler,
+        DPMSolverMultistepScheduler,
+        EulerAncestralDiscreteScheduler,
+        EulerDiscreteScheduler,
+    )
+
+    classes = {
+        "ddim": DDIMScheduler,
+        "euler": EulerDiscreteScheduler,
+        "euler_a": EulerAncestralDiscreteScheduler,
+        "dpmpp_2m": DPMSolverMultistepScheduler,
+    }
+    return classes[sampler].from_config(base.scheduler_config)
+
+
+def _denoise(base: LoadedBase, request: DrawRequest, on_step: Callable[[int, int], None] | None) -> torch.Tensor:
+    """Finished latents [count, C, H/8, W/8], scaled, fp32."""
+    family, device = base.family, base.compute.device
+    scale = family.pixels_per_latent
+    shape = (1, family.latent_channels, request.height // scale, request.width // scale)
+    generators = [torch.Generator().manual_seed(request.seed + i) for i in range(request.count)]
+    noise = torch.cat([torch.randn(shape, generator=generator) for generator in generators]).to(device)
+    scheduler = make_scheduler(base, request.sampler)
+    scheduler.set_timesteps(request.steps, device=device)
+    rules = TextRules(request.clip_skip, _token_length(base, request))
+    states = family.encode_captions(base, [request.negative_prompt, request.prompt], rules)
+    guided = request.cfg != 1.0
+    latents = noise * scheduler.init_noise_sigma
+    extra = {"generator": generators} if request.sampler == "euler_a" else {}
+    for number, timestep in enumerate(scheduler.timesteps):
+        model_input = scheduler.scale_model_input(latents, timestep)
+        if guided:
+            doubled = torch.cat([model_input, model_input])
+            text = torch.cat([states[:1].expand(request.count, -1, -1), states[1:].expand(request.count, -1, -1)])
+            predicted = family.predict(base, doubled, timestep.expand(2 * request.count), text).float()
+            negative, positive = predicted.chunk(2)
+            predicted = negative + request.cfg * (positive - negative)
+        else:
+            text = states[1:].expand(request.count, -1, -1)
+            predicted = family.predict(base, model_input, timestep.expand(request.count), text).float()
+        latents = scheduler.step(predicted, timestep, latents, return_dict=False, **extra)[0]
+        if on_step is not None:
+            on_step(number + 1, len(scheduler.timesteps))
+    return latents
+
+
+def _token_length(base: LoadedBase, request: DrawRequest) -> int:
+    """75, 150, …: as many windows as the longer of the two prompts needs, since both must have the same length."""
+    longest = 1
+    for tokenizer in base.tokenizers.values():
+        for text in (request.prompt, request.negative_prompt):
+            longest = max(longest, len(tokenizer(text, add_special_tokens=False, verbose=False).input_ids))
+    return -(-longest // 75) * 75
+
+
+def _to_image(pixels_3HW: torch.Tensor) -> Image.Image:
+    pixels = ((pixels_3HW.float().cpu().permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255)
+    return Image.fromarray(pixels.numpy().astype(np.uint8))

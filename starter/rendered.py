@@ -1,0 +1,50 @@
+"""Rendered pictures as one memory-mapped array, made once per range and shared by the training scripts."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from multiprocessing import Pool
+from pathlib import Path
+
+import numpy as np
+
+from corpus import SIZE, draw, render
+from scribbles import draw_scribble
+
+
+def people(work: Path, start: int, count: int, processes: int = 2) -> np.ndarray:
+    """Pictures ``start`` .. ``start + count``: uint8 [count, 128, 128, 3] RGB, read-only."""
+    return _mapped(work / f"people-{start}-{count}.npy", _person, start, count, processes)
+
+
+def scribbles(work: Path, start: int, count: int, processes: int = 2) -> np.ndarray:
+    """uint8 [count, 128, 128, 3] RGB, read-only."""
+    return _mapped(work / f"scribbles-{start}-{count}.npy", draw_scribble, start, count, processes)
+
+
+def _person(index: int) -> np.ndarray:
+    return render(draw(index))
+
+
+def _mapped(path: Path, draw_one: Callable[[int], np.ndarray], start: int, count: int, processes: int) -> np.ndarray:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_suffix(".tmp")
+        out = np.lib.format.open_memmap(aside, mode="w+", dtype=np.uint8, shape=(count, SIZE, SIZE, 3))
+        with Pool(processes) as pool:
+            for i, pixels in enumerate(pool.imap(draw_one, range(start, start + count), chunksize=64)):
+                out[i] = pixels
+        out.flush()
+        del out
+        aside.replace(path)
+    return np.load(path, mmap_mode="r")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("--count", type=int, default=24_000)
+    arguments = parser.parse_args()
+    print(people(arguments.work, arguments.start, arguments.count).shape)

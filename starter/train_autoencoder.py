@@ -1,0 +1,182 @@
+"""Train the starter's AutoencoderKL (f8, 4 channels) as a plain autoencoder, then, with ``--decoder-only``, its
+decoder alone.
+
+Why not as a VAE from the start: sampling the posterior of an untrained encoder drowns the picture in noise and two
+cores never dig it out. A little *fixed* noise on latents that are held at unit spread gives the same smoothness.
+The log-variance half of the encoder's output is then set low, so that diffusers' ``latent_dist.sample()`` and
+``.mode()`` agree. Freezing the encoder for the second stage keeps the latents, so a U-Net can be trained on them
+while the decoder still improves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+
+from budget import Budget, load_checkpoint, save_checkpoint
+from corpus import HELD_OUT_START
+from rendered import people, scribbles
+
+LATENT_NOISE = 0.08
+LOGVAR_BIAS = -12.0
+EMA_DECAY = 0.998
+
+
+def build() -> AutoencoderKL:
+    return AutoencoderKL(
+        in_channels=3,
+        out_channels=3,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(16, 32, 64, 96),
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=8,
+        sample_size=128,
+        scaling_factor=1.0,
+        mid_block_add_attention=False,
+    )
+
+
+def loss_of(pixels: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """L1 plus an L1 on image gradients (edges carry a flat drawing). Inputs [B, 3, H, W] in -1..1."""
+    dx = (pixels - wanted).diff(dim=3).abs().mean()
+    dy = (pixels - wanted).diff(dim=2).abs().mean()
+    return F.l1_loss(pixels, wanted) + 0.5 * F.mse_loss(pixels, wanted) + (dx + dy)
+
+
+def psnr(network: AutoencoderKL, pictures: np.ndarray, batch: int = 16) -> float:
+    """Mean PSNR in dB of round trips through the latent mean; pictures uint8 [N, H, W, 3]."""
+    values: list[float] = []
+    with torch.no_grad():
+        for start in range(0, len(pictures), batch):
+            wanted = to_tensor(pictures[start : start + batch])
+            decoded = network.decode(network.encode(wanted).latent_dist.mode()).sample.clamp(-1, 1)
+            mse = ((decoded - wanted) / 2).pow(2).mean(dim=(1, 2, 3)).clamp(min=1e-8)
+            values += (-10 * torch.log10(mse)).tolist()
+    return float(np.mean(values))
+
+
+def to_tensor(pixels: np.ndarray) -> torch.Tensor:
+    """uint8 [N, H, W, 3] to float32 [N, 3, H, W] in -1..1."""
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def crops(rng: np.random.Generator, sources: list[tuple[np.ndarray, float]], batch: int, size: int) -> torch.Tensor:
+    """Random crops with flips and, for three in ten, permuted colour channels."""
+    out = np.empty((batch, size, size, 3), np.uint8)
+    for i in range(batch):
+        pictures = sources[int(rng.choice(len(sources), p=[weight for _, weight in sources]))][0]
+        x, y = rng.integers(0, 128 - size + 1, 2)
+        crop = pictures[int(rng.integers(len(pictures)))][y : y + size, x : x + size]
+        if rng.random() < 0.5:
+            crop = crop[:, ::-1]
+        if rng.random() < 0.3:
+            crop = crop[..., rng.permutation(3)]
+        out[i] = crop
+    return to_tensor(out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, required=True, help="checkpoints and rendered pictures")
+    parser.add_argument("--minutes", type=float, default=90)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--crop", type=int, default=64)
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--pictures", type=int, default=14_000)
+    parser.add_argument("--decoder-only", action="store_true", help="second stage: the encoder stays as it is")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(arguments.seed)
+    work: Path = arguments.work
+    stage = "decoder" if arguments.decoder_only else "autoencoder"
+    network = build().to(memory_format=torch.channels_last)
+    checkpoint = work / f"{stage}.pt"
+    state = load_checkpoint(checkpoint)
+    if state is None and arguments.decoder_only:
+        network.load_state_dict(load_checkpoint(work / "autoencoder.pt")["ema"])
+    trained = [*network.decoder.parameters(), *network.post_quant_conv.parameters()]
+    if arguments.decoder_only:
+        network.encoder.requires_grad_(False)
+        network.quant_conv.requires_grad_(False)
+    else:
+        trained += [*network.encoder.parameters(), *network.quant_conv.parameters()]
+    optimizer = torch.optim.AdamW(trained, lr=arguments.learning_rate, weight_decay=1e-4, fused=True)
+    ema = copy.deepcopy(network)
+    step, budget = 0, Budget(arguments.minutes)
+    if state is not None:
+        network.load_state_dict(state["network"])
+        ema.load_state_dict(state["ema"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, budget = state["step"], Budget(arguments.minutes, state["spent_seconds"])
+    sources = [(people(work, 0, arguments.pictures), 0.85), (scribbles(work, 0, 2_000), 0.15)]
+    held_out = people(work, HELD_OUT_START, 96)
+
+    def save() -> None:
+        save_checkpoint(
+            checkpoint,
+            {
+                "network": network.state_dict(),
+                "ema": ema.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "step": step,
+                "spent_seconds": budget.spent_seconds,
+            },
+        )
+
+    last_save = time.monotonic()
+    while budget.progress < 1:
+        rng = np.random.default_rng([arguments.seed, int(arguments.decoder_only), step])
+        wanted = crops(rng, sources, arguments.batch, arguments.crop).to(memory_format=torch.channels_last)
+        for group in optimizer.param_groups:
+            group["lr"] = budget.learning_rate(arguments.learning_rate)
+        with torch.set_grad_enabled(not arguments.decoder_only):
+            latents = network.encode(wanted).latent_dist.mean
+        noise = LATENT_NOISE if not arguments.decoder_only else LATENT_NOISE / 2
+        decoded = network.decode(latents + noise * torch.randn_like(latents)).sample
+        loss = loss_of(decoded, wanted)
+        if not arguments.decoder_only:
+            spread = latents.float().flatten(2).transpose(0, 1).flatten(1)
+            loss = loss + 0.02 * ((spread.std(dim=1) - 1) ** 2 + spread.mean(dim=1) ** 2).mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        step += 1
+        with torch.no_grad():
+            decay = min(EMA_DECAY, (1 + step) / (10 + step))
+            torch._foreach_lerp_(list(ema.parameters()), list(network.parameters()), 1 - decay)
+        if step % 100 == 0:
+            print(
+                json.dumps(
+                    {
+                        "stage": stage,
+                        "step": step,
+                        "minutes": round(budget.spent_seconds / 60, 2),
+                        "loss": round(loss.item(), 4),
+                    }
+                ),
+                flush=True,
+            )
+        if step % 1000 == 0:
+            print(json.dumps({"step": step, "held_out_psnr": round(psnr(ema, held_out), 2)}), flush=True)
+        if time.monotonic() - last_save > 120:
+            save()
+            last_save = time.monotonic()
+    save()
+    print(json.dumps({"stage": stage, "step": step, "held_out_psnr": round(psnr(ema, held_out), 2)}))
+
+
+if __name__ == "__main__":
+    main()
