@@ -130,9 +130,9 @@ def draw_sprite(sprite: Sprite) -> Picture:
     """The drawing and its tags; render it with ``corpus.render`` at any size."""
     s = sprite
     scale = max(s.scale, 1.0) * 1.27 if s.framing == "upper body" else s.scale
-    focus_y = 268 if s.framing == "full body" else 213
+    focus_y, centre_y = (268, 268) if s.framing == "full body" else (213, 262)
     mirror = "translate(512 0) scale(-1 1)" if s.flip else ""
-    place = f"translate({256 + s.shift_x} {focus_y if s.framing == 'full body' else 262}) scale({scale}) translate(-256 {-focus_y})"
+    place = f"translate({256 + s.shift_x} {centre_y}) scale({scale}) translate(-256 {-focus_y})"
     lift = -24 if s.jumping and s.framing == "full body" else 0
     body = (
         f'<g transform="translate(0 {lift})">{_behind_body(s)}{_legs(s)}{_body(s)}{_arms(s, front=False)}'
@@ -421,11 +421,20 @@ def _back_hair(s: Sprite) -> str:
                 "C348 332 382 334 396 318 C412 292 412 256 408 208 C406 122 352 56 256 56Z"
             )
         case "long" | "twin tails" | "buns" | "braids":
-            d = "M256 58 C160 58 112 122 112 208 C112 250 120 286 150 300 L362 300 C392 286 400 250 400 208 C400 122 352 58 256 58Z"
+            d = (
+                "M256 58 C160 58 112 122 112 208 C112 250 120 286 150 300 L362 300 C392 286 400 250 400 208 C400 "
+                "122 352 58 256 58Z"
+            )
         case "spiky":
-            d = "M256 70 C170 70 124 130 124 205 L112 262 L146 258 L150 288 L362 288 L366 258 L400 262 L388 205 C388 130 342 70 256 70Z"
+            d = (
+                "M256 70 C170 70 124 130 124 205 L112 262 L146 258 L150 288 L362 288 L366 258 L400 262 L388 205 "
+                "C388 130 342 70 256 70Z"
+            )
         case _:
-            d = "M256 70 C160 70 110 130 114 210 C116 250 130 280 150 290 L362 290 C382 280 396 250 398 210 C402 130 352 70 256 70Z"
+            d = (
+                "M256 70 C160 70 110 130 114 210 C116 250 130 280 150 290 L362 290 C382 280 396 250 398 210 C402 "
+                "130 352 70 256 70Z"
+            )
     extra = ""
     if s.hair_style == "buns":
         extra = _both(
@@ -453,29 +462,40 @@ def _front_hair(s: Sprite) -> str:
     match s.hair_style:
         case "bob":
             d = (
-                "M104 208 C106 122 160 56 256 56 C352 56 406 122 408 208 C412 256 412 292 396 318 C376 330 352 318 350 294 "
+                "M104 208 C106 122 160 56 256 56 C352 56 406 122 408 208 C412 256 412 292 396 318 C376 330 352 318 "
+                "350 294 "
                 "C360 262 360 214 348 172 C334 182 314 181 302 170 C292 184 268 186 256 173 C244 186 220 184 210 170 "
                 "C198 181 178 182 164 172 C152 214 152 262 162 294 C160 318 136 330 116 318 C100 292 100 256 104 208Z"
             )
         case "long":
             d = (
-                f"{cap} C402 250 396 292 384 318 C366 300 358 250 350 182 C322 182 300 164 288 134 C276 168 236 184 164 182 "
+                f"{cap} C402 250 396 292 384 318 C366 300 358 250 350 182 C322 182 300 164 288 134 C276 168 236 184 "
+                "164 182 "
                 "C154 250 146 300 128 318 C116 292 110 250 112 206Z"
             )
         case "twin tails" | "braids":
-            d = f"{cap} C398 236 388 254 376 262 C370 232 356 196 334 176 C300 172 268 148 256 116 C244 148 212 172 178 176 C156 196 142 232 136 262 C124 254 114 236 112 206Z"
+            d = (
+                f"{cap} C398 236 388 254 376 262 C370 232 356 196 334 176 C300 172 268 148 256 116 C244 148 212 172 "
+                "178 176 C156 196 142 232 136 262 C124 254 114 236 112 206Z"
+            )
         case "buns":
-            d = f"{cap} C398 236 390 250 376 262 C372 220 364 196 350 174 C330 184 312 184 300 170 C280 184 232 184 212 170 C200 184 182 184 162 174 C148 196 140 220 136 262 C122 250 114 236 112 206Z"
+            d = (
+                f"{cap} C398 236 390 250 376 262 C372 220 364 196 350 174 C330 184 312 184 300 170 C280 184 232 184 "
+                "212 170 C200 184 182 184 162 174 C148 196 140 220 136 262 C122 250 114 236 112 206Z"
+            )
         case "spiky":
             d = (
-                "M124 250 L98 218 L126 196 L92 156 L134 140 L118 92 L172 98 L176 48 L224 76 L256 26 L288 76 L336 48 L340 98 "
-                "L394 92 L378 140 L420 156 L386 196 L414 218 L388 250 C376 236 366 214 356 178 L330 190 L310 156 L284 192 L256 158 "
+                "M124 250 L98 218 L126 196 L92 156 L134 140 L118 92 L172 98 L176 48 L224 76 L256 26 L288 76 L336 "
+                "48 L340 98 "
+                "L394 92 L378 140 L420 156 L386 196 L414 218 L388 250 C376 236 366 214 356 178 L330 190 L310 156 "
+                "L284 192 L256 158 "
                 "L228 192 L202 156 L182 190 L156 178 C146 214 136 236 124 250Z"
             )
             shine = ""
         case _:
             d = (
-                "M140 214 C116 170 140 130 172 118 C190 84 236 76 256 92 C276 76 322 84 340 118 C372 130 396 170 372 214 "
+                "M140 214 C116 170 140 130 172 118 C190 84 236 76 256 92 C276 76 322 84 340 118 C372 130 396 170 "
+                "372 214 "
                 "C362 200 354 188 350 172 C334 188 314 184 306 168 C292 186 268 186 256 168 C244 186 220 186 206 168 "
                 "C198 184 178 188 162 172 C160 196 150 206 140 214Z"
             )
@@ -550,7 +570,10 @@ def _legs(s: Sprite) -> str:
         limb, width = s.skin, 26
     if s.jumping:
         left, right = "M222 424 Q212 456 182 468", "M290 424 Q300 456 330 468"
-        shoes = f'<g transform="rotate(-34 172 474)">{_shoe(172, 474, s)}</g><g transform="rotate(34 340 474)">{_shoe(340, 474, s)}</g>'
+        shoes = (
+            f'<g transform="rotate(-34 172 474)">{_shoe(172, 474, s)}</g>'
+            f'<g transform="rotate(34 340 474)">{_shoe(340, 474, s)}</g>'
+        )
     else:
         left, right = "M226 424 L222 470", "M286 424 L290 470"
         shoes = _shoe(214, 480, s) + _shoe(298, 480, s)
@@ -703,10 +726,14 @@ def _scene(s: Sprite) -> str:
             return '<rect width="512" height="512" fill="#bfe4f7"/>' + _ellipse(76, 76, 40, 40, "#ffd75e") + hills
         case "room":
             window = (
-                '<rect x="318" y="54" width="160" height="180" rx="8" fill="#a9dcf7" stroke="#ffffff" stroke-width="16"/>'
+                '<rect x="318" y="54" width="160" height="180" rx="8" fill="#a9dcf7" stroke="#ffffff" '
+                'stroke-width="16"/>'
                 '<path d="M398 54 L398 234 M318 144 L478 144" stroke="#ffffff" stroke-width="12"/>'
             )
-            floor = '<rect y="420" width="512" height="92" fill="#c98f63"/><rect y="412" width="512" height="14" fill="#fff6e6"/>'
+            floor = (
+                '<rect y="420" width="512" height="92" fill="#c98f63"/><rect y="412" width="512" height="14" '
+                'fill="#fff6e6"/>'
+            )
             return '<rect width="512" height="512" fill="#f3d9b8"/>' + window + floor
         case "night":
             places = (

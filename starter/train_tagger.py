@@ -21,9 +21,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-import torch.nn.functional as F
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
+from torch.nn import functional
 
 from budget import Budget, load_checkpoint, save_checkpoint
 from corpus import SIZE, Picture, draw, render
@@ -52,10 +52,10 @@ class Block(nn.Module):
         self.excite = nn.Conv2d(channels // 4, channels, 1)
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        y = F.relu(self.norm1(self.conv1(x_BCHW)))
+        y = functional.relu(self.norm1(self.conv1(x_BCHW)))
         y = self.norm2(self.conv2(y))
-        gate = torch.sigmoid(self.excite(F.relu(self.squeeze(y.mean(dim=(2, 3), keepdim=True)))))
-        return F.relu(x_BCHW + y * gate)
+        gate = torch.sigmoid(self.excite(functional.relu(self.squeeze(y.mean(dim=(2, 3), keepdim=True)))))
+        return functional.relu(x_BCHW + y * gate)
 
 
 class Down(nn.Module):
@@ -67,7 +67,7 @@ class Down(nn.Module):
         self.norm = nn.BatchNorm2d(channels_out)
 
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
-        return F.relu(self.norm(self.conv(x_BCHW)))
+        return functional.relu(self.norm(self.conv(x_BCHW)))
 
 
 class TaggerNetwork(nn.Module):
@@ -91,7 +91,7 @@ class TaggerNetwork(nn.Module):
     def forward(self, pixels_BCHW: torch.Tensor) -> torch.Tensor:
         features = self.body(pixels_BCHW)
         pooled = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
-        return self.head(F.dropout(pooled, 0.1, self.training))
+        return self.head(functional.dropout(pooled, 0.1, self.training))
 
 
 # ------------------------------------------------------------------------------------------------------- pictures
@@ -141,11 +141,11 @@ def augmented(pixels: np.ndarray, generator: torch.Generator) -> torch.Tensor:
     theta = torch.stack(
         [cos * mirror, -sin, uniform(-0.08, 0.08), sin * mirror, cos, uniform(-0.08, 0.08)], dim=1
     ).view(n, 2, 3)
-    x = F.grid_sample(
-        x, F.affine_grid(theta, list(x.shape), align_corners=False), padding_mode="border", align_corners=False
+    x = functional.grid_sample(
+        x, functional.affine_grid(theta, list(x.shape), align_corners=False), padding_mode="border", align_corners=False
     )
     x = x * uniform(0.93, 1.05, 1, 1, 1) + uniform(-0.06, 0.06, 1, 1, 1)
-    blurred = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear", align_corners=False)
+    blurred = functional.interpolate(functional.avg_pool2d(x, 2), scale_factor=2, mode="bilinear", align_corners=False)
     amount = uniform(-1.0, 0.9, 1, 1, 1).clamp(min=0)
     x = torch.lerp(x, blurred, amount)
     noise = torch.randn(x.shape, generator=generator) * uniform(-0.04, 0.06, 1, 1, 1).clamp(min=0)
@@ -377,7 +377,9 @@ def main() -> None:
             group["lr"] = budget.learning_rate(arguments.learning_rate)
         logits = network(x)
         loss = (
-            F.binary_cross_entropy_with_logits(logits, torch.from_numpy(targets), pos_weight=rare, reduction="none")
+            functional.binary_cross_entropy_with_logits(
+                logits, torch.from_numpy(targets), pos_weight=rare, reduction="none"
+            )
             .sum(dim=1)
             .mean()
         )
