@@ -18,6 +18,7 @@ import onnxruntime
 from PIL import Image
 
 from corpus import HELD_OUT_START, draw
+from enogu.tagging.wd14 import Wd14Tagger
 from make_picture_sets import MAME_SET
 from make_picture_sets import OUT as PICTURES
 from mascot import draw_mixture, tags_of
@@ -58,7 +59,7 @@ def main() -> None:
     report |= scores(all_found, all_wanted, tagger.names, arguments.least_positives)
     for name in ranges:
         report[name] = scores(found[name], wanted[name], tagger.names, arguments.least_positives)
-    report["mame"] = mame_report(tagger)
+    report["mame"] = mame_report(arguments.tagger)
     if arguments.table:
         report["table"] = table(all_found, all_wanted, tagger.names, arguments.least_positives)
     print(json.dumps(report, indent=1))
@@ -123,23 +124,17 @@ def table(found: np.ndarray, wanted: np.ndarray, names: Sequence[str], least_pos
     return rows
 
 
-def mame_report(tagger: ShippedTagger) -> list[dict[str, object]]:
-    """What the tagger says of each mame picture, against what was drawn."""
+def mame_report(folder: Path) -> list[dict[str, object]]:
+    """What ``enogu tag`` would say of each mame picture, against what was drawn."""
+    tagger = Wd14Tagger(folder, num_threads=1)
     rows: list[dict[str, object]] = []
     for number, sprite in enumerate(MAME_SET, 1):
         with Image.open(PICTURES / "mame" / f"mame_{number:02d}.png") as image:
-            pixels = np.asarray(image.convert("RGB").resize((128, 128), Image.Resampling.BICUBIC))[None]
-        probability = tagger.probabilities(pixels)[0]
-        found = {name for name, p in zip(tagger.names, probability, strict=True) if p >= tagger.threshold}
-        drawn = set(tags_of(sprite))
-        rows.append(
-            {
-                "picture": number,
-                "right": sorted(found & drawn),
-                "missed": sorted(drawn - found),
-                "wrong": sorted(found - drawn),
-            }
-        )
+            (tags,) = tagger.tag([image])
+        kept = [tag for tag in tags if tag.category != "rating" and tag.probability >= tagger.recommended_threshold]
+        found, drawn = {tag.name.replace("_", " ") for tag in kept}, set(tags_of(sprite))
+        right, missed, wrong = sorted(found & drawn), sorted(drawn - found), sorted(found - drawn)
+        rows.append({"picture": number, "right": right, "missed": missed, "wrong": wrong})
     return rows
 
 
