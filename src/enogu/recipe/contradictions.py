@@ -96,7 +96,8 @@ def _bucket_sides(recipe: TrainRecipe) -> Iterator[Contradiction]:
             f"Set it to {resolution} or less; 64 and 32 are usual.",
             ("pictures.resolution",),
         )
-    elif resolution % step:
+        return
+    if resolution % step:
         below = resolution // step * step
         yield Contradiction(
             "pictures.resolution",

@@ -12,9 +12,6 @@ Sampler = Literal["ddim", "euler", "euler_a", "dpmpp_2m"]
 SAMPLER_TITLES: dict[str, str] = {"ddim": "DDIM", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M"}
 """What A1111 calls each sampler, for the text inside pictures."""
 
-SAMPLER_TITLES: dict[Sampler, str] = {"ddim": "DDIM", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M"}
-"""The samplers by the names that A1111 shows and writes into pictures."""
-
 _MAX_SEED = 2**32 - 1
 
 

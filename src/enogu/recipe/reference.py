@@ -51,9 +51,8 @@ def _table(fields: list[RecipeField]) -> list[str]:
     for field in fields:
         mark = " ○" if field.advanced else ""
         kohya = f"`{field.kohya}`" if field.kohya else "–"
-        lines.append(
-            f"| `{field.path}`{mark} | {field.sentence} | {_allowed(field)} | {_default(field)} | {kohya} | {field.product} |"
-        )
+        cells = [f"`{field.path}`{mark}", field.sentence, _allowed(field), _default(field), kohya, field.product]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
