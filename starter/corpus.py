@@ -156,7 +156,9 @@ VARIANT_TAGS: dict[str, dict[str, dict[str, str]]] = {
             "dress": "dress", "openJacket": "jacket", "shirt": "collared shirt", "tShirt": "t-shirt",
             "turtleNeck": "turtleneck",
         },
-        "eyebrows": {"angry": "angry eyebrows", "happy": "", "neutral": "", "raised": "raised eyebrows", "sad": "sad eyebrows"},
+        "eyebrows": {
+            "angry": "angry eyebrows", "happy": "", "neutral": "", "raised": "raised eyebrows", "sad": "sad eyebrows",
+        },
         "eyes": {
             "bow": "happy eyes", "happy": "open eyes", "humble": "sleepy eyes", "wide": "wide eyes", "wink": "wink",
         },

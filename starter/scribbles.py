@@ -43,5 +43,6 @@ def draw_scribble(index: int, size: int = SIZE) -> np.ndarray:
                 f'stroke-width="{rng.uniform(0.6, 6):.1f}" stroke-linecap="round"/>'
             )
     background = colour() if rng.random() < 0.8 else "#ffffff"
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIZE} {SIZE}" width="{SIZE}" height="{SIZE}">{"".join(parts)}</svg>'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIZE} {SIZE}" width="{SIZE}" height="{SIZE}">'
+    svg = f"{head}{''.join(parts)}</svg>"
     return render_svg(svg, background, SIZE, size)

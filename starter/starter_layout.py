@@ -61,7 +61,7 @@ def build_tokenizer(bpe_file: Path) -> CLIPTokenizer:
 
     The vocabulary is CLIP's own: 256 byte signs, the same with an end-of-word mark, one entry a merge, two specials.
     """
-    lines = gzip.open(bpe_file, "rt", encoding="utf-8").read().split("\n")
+    lines = gzip.decompress(bpe_file.read_bytes()).decode("utf-8").split("\n")
     merges = [tuple(line.split()) for line in lines[1 : 49_152 - 256 - 2 + 1]]
     signs = list(_byte_signs().values())
     entries = [*signs, *(sign + "</w>" for sign in signs), *("".join(merge) for merge in merges)]

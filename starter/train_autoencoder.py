@@ -71,12 +71,18 @@ def to_tensor(pixels: np.ndarray) -> torch.Tensor:
 
 
 def crops(rng: np.random.Generator, sources: list[tuple[np.ndarray, float]], batch: int, size: int) -> torch.Tensor:
-    """Random crops with flips and, for three in ten, permuted colour channels."""
+    """Random crops with flips and, for three in ten, permuted colour channels.
+
+    Of three places the one with the most edges is taken three times of four: half of a drawing is flat ground, which
+    teaches nothing after the first minutes.
+    """
     out = np.empty((batch, size, size, 3), np.uint8)
     for i in range(batch):
         pictures = sources[int(rng.choice(len(sources), p=[weight for _, weight in sources]))][0]
-        x, y = rng.integers(0, 128 - size + 1, 2)
-        crop = pictures[int(rng.integers(len(pictures)))][y : y + size, x : x + size]
+        picture = pictures[int(rng.integers(len(pictures)))]
+        places = rng.integers(0, 128 - size + 1, (3, 2))
+        candidates = [picture[y : y + size, x : x + size] for x, y in places]
+        crop = max(candidates, key=_edges) if rng.random() < 0.75 else candidates[0]
         if rng.random() < 0.5:
             crop = crop[:, ::-1]
         if rng.random() < 0.3:
@@ -85,16 +91,22 @@ def crops(rng: np.random.Generator, sources: list[tuple[np.ndarray, float]], bat
     return to_tensor(out)
 
 
+def _edges(pixels: np.ndarray) -> float:
+    green = pixels[::2, ::2, 1].astype(np.int16)
+    return float(np.abs(np.diff(green, axis=0)).mean() + np.abs(np.diff(green, axis=1)).mean())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="checkpoints and rendered pictures")
     parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=64)
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pictures", type=int, default=14_000)
+    parser.add_argument("--start-from", type=Path, help="weights of an earlier run, to go on with a new budget")
     parser.add_argument("--decoder-only", action="store_true", help="second stage: the encoder stays as it is")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -106,6 +118,8 @@ def main() -> None:
     state = load_checkpoint(checkpoint)
     if state is None and arguments.decoder_only:
         network.load_state_dict(load_checkpoint(work / "autoencoder.pt")["ema"])
+    if state is None and arguments.start_from:
+        network.load_state_dict(load_checkpoint(arguments.start_from)["ema"])
     trained = [*network.decoder.parameters(), *network.post_quant_conv.parameters()]
     if arguments.decoder_only:
         network.encoder.requires_grad_(False)
@@ -169,7 +183,7 @@ def main() -> None:
                 ),
                 flush=True,
             )
-        if step % 1000 == 0:
+        if step % 500 == 0:
             print(json.dumps({"step": step, "held_out_psnr": round(psnr(ema, held_out), 2)}), flush=True)
         if time.monotonic() - last_save > 120:
             save()

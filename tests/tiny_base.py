@@ -1,4 +1,4 @@
-"""A base model of the SD1.5 architecture, small enough to train on in a test: random weights, real vocabulary format."""
+"""A base model of the SD1.5 architecture, small enough to train on in a test (random weights)."""
 
 from __future__ import annotations
 

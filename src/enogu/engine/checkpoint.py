@@ -92,7 +92,7 @@ def load_checkpoint(
     scaler: torch.amp.GradScaler,
     fingerprint: str,
 ) -> RunState:
-    """Put the saved state into ``parameters``, ``optimizer`` and ``scaler``. Raises WrongUse when it is another run's."""
+    """Put the saved state into ``parameters``, ``optimizer`` and ``scaler``. Raises WrongUse if it is another run's."""
     metadata = read_checkpoint_metadata(path)
     if metadata.get("fingerprint") != fingerprint:
         raise WrongUse(

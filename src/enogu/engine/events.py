@@ -31,7 +31,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Stepped:
-    """Steps up to ``step`` (1-based, of ``num_steps``) are done; ``losses`` holds one loss for each since the last event."""
+    """Steps up to ``step`` (1-based, of ``num_steps``) are done; ``losses`` holds one for each since the last event."""
 
     step: int
     num_steps: int

@@ -59,7 +59,7 @@ def lora_metadata(
 
 
 def save_lora(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> str:
-    """Write the file with its ``sshs_*`` hashes and return its sha256. Raises TrainingFailed before a bad file is offered."""
+    """Write the file with its ``sshs_*`` hashes; its sha256. Raises TrainingFailed before a bad file is offered."""
     broken = [name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]
     if broken:
         raise TrainingFailed(

@@ -14,7 +14,7 @@ from enogu.recipe.previews import SAMPLER_TITLES
 def drawing_parameters(
     base: LoadedBase, request: DrawRequest, loras: Sequence[tuple[LoraFile, float]], seed: int
 ) -> str:
-    """The text A1111 writes into a PNG; each LoRA stands in the prompt as ``<lora:name:weight>`` so that it reads back."""
+    """The text A1111 writes into a PNG; each LoRA stands in the prompt as ``<lora:name:weight>``, to be read back."""
     tags = [f"<lora:{lora.path.stem}:{weight:g}>" for lora, weight in loras if weight != 0]
     settings: dict[str, SettingValue] = {
         "Steps": request.steps,

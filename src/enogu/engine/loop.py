@@ -162,7 +162,7 @@ class _Run:
         return TrainResult(files, self.plan.num_steps)
 
     def _update(self, batches: Sequence[Batch], latents: dict[tuple[int, bool], Latents]) -> torch.Tensor:
-        """One step: forward and backward of each batch, then one change of the weights. The loss stays on the device."""
+        """One step: each batch forward and backward, then one change of the weights. The loss stays on the device."""
         recipe, base, schedule = self.recipe, self.base, self.base.schedule
         factor = learning_rate_factor(recipe.schedule, self.step, self.plan.num_steps, recipe.optimizer.learning_rate)
         for group in self.optimizer.param_groups:

@@ -38,7 +38,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Read and check the header alone. Raises AdapterRefused naming the file: missing, a pickle, damaged, not safetensors."""
+    """Read and check the header alone. Raises AdapterRefused: missing, a pickle, damaged, another format."""
     if not path.is_file():
         raise AdapterRefused(f"There is no file {path}.", "Check the path.")
     size = path.stat().st_size
@@ -66,7 +66,7 @@ def load_lora(path: Path) -> LoraFile:
     header = read_header(path)
     if not any(name.endswith(".lora_down.weight") for name in header.tensors):
         raise AdapterRefused(
-            f"{path.name} is no LoRA in Kohya's layout: none of its {len(header.tensors)} tensors is a lora_down.weight.",
+            f"{path.name} is no LoRA in Kohya's layout: none of its {len(header.tensors)} tensors is a lora_down.",
             "Choose a LoRA file.",
         )
     try:
@@ -82,7 +82,7 @@ def load_lora(path: Path) -> LoraFile:
 
 
 def tensor_bytes_sha256(path: Path) -> str:
-    """sha256 of everything after the header: equal for equal weights whatever the metadata; civitai's AutoV3 begins it."""
+    """sha256 of everything after the header: equal for equal weights whatever the metadata (civitai: AutoV3)."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")

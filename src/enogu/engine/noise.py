@@ -55,7 +55,7 @@ def draw_timestep(schedule: NoiseSchedule, run_seed: int, *numbers: int) -> int:
 
 
 def add_offset(noise_CHW: torch.Tensor, offset: float, run_seed: int, *numbers: int) -> torch.Tensor:
-    """Noise offset: one extra normal number a channel, times ``offset`` (crosslabs.org, "Diffusion with Offset Noise")."""
+    """Noise offset: one extra normal number a channel, times ``offset`` (crosslabs.org, "Offset Noise")."""
     if offset == 0:
         return noise_CHW
     return noise_CHW + offset * draw_normal((noise_CHW.shape[0], 1, 1), run_seed, "noise_offset", *numbers)
@@ -64,7 +64,7 @@ def add_offset(noise_CHW: torch.Tensor, offset: float, run_seed: int, *numbers: 
 def add_multires(
     noise_CHW: torch.Tensor, iterations: int, discount: float, run_seed: int, *numbers: int
 ) -> torch.Tensor:
-    """Multires (pyramid) noise of sd-scripts: coarser and coarser noise is added, then the sum is scaled to unit spread.
+    """Multires (pyramid) noise of sd-scripts: ever coarser noise is added, then the sum is scaled to unit spread.
 
     sd-scripts divides by the spread of the whole batch; here it is the sample's own, so that a sample's noise does not
     depend on its company.
@@ -96,7 +96,7 @@ def add_noise(
 def target(
     schedule: NoiseSchedule, latents_BCHW: torch.Tensor, noise_BCHW: torch.Tensor, timesteps_B: torch.Tensor
 ) -> torch.Tensor:
-    """What the network should say: the noise, or v = sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) x_0 (Salimans & Ho 2022)."""
+    """What the network should say: the noise, or v = sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) x_0 (Salimans)."""
     if schedule.prediction_type == "epsilon":
         return noise_BCHW
     alpha_bar = schedule.alpha_bar[timesteps_B].view(-1, 1, 1, 1)
@@ -104,7 +104,7 @@ def target(
 
 
 def loss_weight(schedule: NoiseSchedule, timesteps_B: torch.Tensor, min_snr_gamma: float | None) -> torch.Tensor:
-    """Min-SNR weight a sample, [B] (Hang et al. 2023): min(snr, gamma) / snr for epsilon, / (snr + 1) for v; 1 when off."""
+    """Min-SNR weight a sample, [B] (Hang et al. 2023): min(snr, gamma) / snr for epsilon, / (snr + 1) for v."""
     if min_snr_gamma is None:
         return torch.ones(len(timesteps_B))
     snr = schedule.snr(timesteps_B)

@@ -19,7 +19,7 @@ from enogu.engine.adapters.lora import Target, attached
 from enogu.engine.families import LoadedBase, TextRules
 from enogu.engine.lora_file import LoraFile, load_lora
 from enogu.errors import AdapterRefused, WrongUse
-from enogu.recipe.previews import SAMPLER_TITLES
+from enogu.recipe.previews import SAMPLER_TITLES, Sampler
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class DrawRequest:
     height: int = 512
     steps: int = 20
     cfg: float = 7.0
-    sampler: str = "ddim"
+    sampler: Sampler = "ddim"
     seed: int = 1
     count: int = 1
     clip_skip: int = 1
@@ -94,14 +94,12 @@ def check_request(base: LoadedBase, request: DrawRequest) -> None:
         raise WrongUse("Count goes from 1 to 64 and steps from 1 to 200.")
 
 
-def make_scheduler(base: LoadedBase, sampler: str) -> Any:
+def make_scheduler(base: LoadedBase, sampler: Sampler) -> Any:
     """diffusers' scheduler for one of our sampler names, with the base model's own noise schedule."""
-    from diffusers import (
-        DDIMScheduler,
-        DPMSolverMultistepScheduler,
-        EulerAncestralDiscreteScheduler,
-        EulerDiscreteScheduler,
-    )
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+    from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+    from diffusers.schedulers.scheduling_euler_ancestral_discrete import EulerAncestralDiscreteScheduler
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
 
     classes = {
         "ddim": DDIMScheduler,

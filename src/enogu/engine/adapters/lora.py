@@ -24,6 +24,9 @@ from enogu.errors import AdapterRefused
 from enogu.recipe.draws import seed_of
 
 
+_SUFFIXES = ("lora_down.weight", "lora_up.weight", "alpha")
+
+
 @dataclass(frozen=True)
 class Target:
     """A layer that gets an adapter: its part ("unet" or "text_encoder"), Kohya key, and where it hangs."""
@@ -32,7 +35,7 @@ class Target:
     key: str
     parent: nn.Module
     name: str
-    layer: nn.Module
+    layer: nn.Linear | nn.Conv2d
 
     @property
     def is_conv(self) -> bool:
@@ -42,12 +45,12 @@ class Target:
     @property
     def num_in(self) -> int:
         """Input width."""
-        return int(self.layer.weight.shape[1])  # type: ignore[index,union-attr]  # Linear and Conv2d both have it
+        return self.layer.weight.shape[1]
 
     @property
     def num_out(self) -> int:
         """Output width."""
-        return int(self.layer.weight.shape[0])  # type: ignore[index,union-attr]
+        return self.layer.weight.shape[0]
 
 
 class AdaptedProduct(Function):
@@ -66,6 +69,7 @@ class AdaptedProduct(Function):
         b_OR: torch.Tensor,
         scale: float,
     ) -> torch.Tensor:
+        ctx.parameter_dtype = a_RI.dtype
         a_RI, b_OR = a_RI.to(x_MI.dtype), b_OR.to(x_MI.dtype)
         y_MO = x_MI @ weight_OI.t() if bias_O is None else torch.addmm(bias_O, x_MI, weight_OI.t())
         h_MR = x_MI @ a_RI.t()
@@ -84,13 +88,13 @@ class AdaptedProduct(Function):
         grad_x = None
         if ctx.needs_input_grad[0]:
             grad_x = (g_MO @ weight_OI).addmm_(gh_MR, a_RI)
-        return grad_x, None, None, grad_a.float(), grad_b.float(), None
+        return grad_x, None, None, grad_a.to(ctx.parameter_dtype), grad_b.to(ctx.parameter_dtype), None
 
 
 class AdaptedLayer(nn.Module):
     """Stands in for a frozen Linear or 1x1 Conv2d while an adapter is attached; holds no copy of its weight."""
 
-    def __init__(self, layer: nn.Module, a_RI: torch.Tensor, b_OR: torch.Tensor, scale: float) -> None:
+    def __init__(self, layer: nn.Linear | nn.Conv2d, a_RI: torch.Tensor, b_OR: torch.Tensor, scale: float) -> None:
         super().__init__()
         self.frozen = layer
         self.a_RI = a_RI
@@ -101,12 +105,12 @@ class AdaptedLayer(nn.Module):
     @property
     def weight(self) -> torch.Tensor:
         """The frozen weight; some callers look at its dtype."""
-        return self.frozen.weight  # type: ignore[return-value]
+        return self.frozen.weight
 
     @property
     def bias(self) -> torch.Tensor | None:
         """The frozen bias."""
-        return self.frozen.bias  # type: ignore[return-value]
+        return self.frozen.bias
 
     def forward(self, x: torch.Tensor, *_: Any) -> torch.Tensor:
         """[..., in] to [..., out]; for a convolution [B, in, H, W] to [B, out, H, W]."""
@@ -146,7 +150,7 @@ class LoraParameters:
 def new_parameters(
     targets: Sequence[Target], dim: int, alpha: float, run_seed: int, device: torch.device
 ) -> LoraParameters:
-    """A from kaiming_uniform(a=sqrt(5)), that is U(-1/sqrt(in), 1/sqrt(in)); B zero: the first step draws as the base does.
+    """A from kaiming_uniform(a=sqrt(5)), that is U(-1/sqrt(in), 1/sqrt(in)); B zero, so step 0 draws as the base.
 
     Each layer's start depends on the seed and its key alone, not on which other layers are adapted.
     """
@@ -215,11 +219,12 @@ def attached(targets: Sequence[Target], loras: Sequence[tuple[Mapping[str, torch
                 scale = (float(alpha) if alpha is not None else dim) / dim
                 downs.append(down.flatten(1).float())
                 ups.append(up.flatten(1).float() * (scale * weight))
-            layer = target.layer
             if downs:
-                place = layer.weight.device
-                layer = AdaptedLayer(target.layer, torch.cat(downs).to(place), torch.cat(ups, dim=1).to(place), 1.0)
-            setattr_path(target, layer)
+                place = target.layer.weight.device
+                down, up = torch.cat(downs).to(place), torch.cat(ups, dim=1).to(place)
+                setattr_path(target, AdaptedLayer(target.layer, down, up, 1.0))
+            else:
+                setattr_path(target, target.layer)
         yield
     finally:
         for target in targets:
@@ -227,7 +232,7 @@ def attached(targets: Sequence[Target], loras: Sequence[tuple[Mapping[str, torch
 
 
 def to_file(targets: Sequence[Target], parameters: LoraParameters, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """Kohya's tensors: ``<key>.lora_down.weight`` [dim, in(, 1, 1)], ``.lora_up.weight`` [out, dim(, 1, 1)], ``.alpha`` []."""
+    """Kohya's tensors: ``<key>.lora_down.weight`` [dim, in(, 1, 1)], ``.lora_up.weight`` [out, dim], ``.alpha``."""
     tensors: dict[str, torch.Tensor] = {}
     for target in targets:
         a_RI, b_OR = (matrix.detach().to("cpu", dtype, copy=True) for matrix in parameters.matrices[target.key])
@@ -252,12 +257,36 @@ def check_fits(targets: Sequence[Target], tensors: Mapping[str, torch.Tensor]) -
             "It was made for another family of base models: choose a base model of its family.",
         )
     for key in sorted(keys):
-        down, up = tensors[f"{key}.lora_down.weight"], tensors.get(f"{key}.lora_up.weight")
-        place = places[key]
-        if up is None or down.shape[1] != place.num_in or up.shape[0] != place.num_out:
+        _check_fits_layer(places[key], tensors)
+    names = {f"{key}.{suffix}" for key in keys for suffix in _SUFFIXES}
+    unknown = sorted(tensors.keys() - names)
+    if unknown:
+        raise AdapterRefused(
+            f"This file holds more than a plain LoRA ({len(unknown)} tensors such as {unknown[0]}), "
+            "and without them it would draw something else.",
+            "Choose a plain LoRA, or convert this one.",
+        )
+
+
+def _check_fits_layer(place: Target, tensors: Mapping[str, torch.Tensor]) -> None:
+    key = place.key
+    down, up, alpha = (tensors.get(f"{key}.{suffix}") for suffix in _SUFFIXES)
+    assert down is not None  # noqa: S101 - the keys are those that have one
+    if up is None:
+        raise AdapterRefused(f"This LoRA lacks {key}.lora_up.weight.", "Copy or download it again.")
+    allowed = ((), (1, 1)) if place.is_conv else ((),)
+    if down.ndim < 2 or up.ndim < 2 or down.shape[2:] not in allowed or up.shape[2:] not in allowed:
+        raise AdapterRefused(
+            f"This LoRA does not fit the base model: {key} has the shapes {list(down.shape)} and {list(up.shape)}.",
+            "Choose a plain LoRA made for this base model.",
+        )
+    if down.shape[0] != up.shape[1] or (alpha is not None and alpha.numel() != 1):
+        raise AdapterRefused(f"The tensors of {key} do not belong together.", "Copy or download the LoRA again.")
+    for side, in_file, in_base in (("in", down.shape[1], place.num_in), ("out", up.shape[0], place.num_out)):
+        if in_file != in_base:
             raise AdapterRefused(
-                f"This LoRA does not fit the base model: {key} is {down.shape[1]} wide in the file and "
-                f"{place.num_in} in the base model.",
+                f"This LoRA does not fit the base model: {key} is {in_file} wide ({side}) in the file and "
+                f"{in_base} in the base model.",
                 "Choose the base model it was trained on, or one of the same size.",
             )
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from enogu.engine.adapters.lora import Target
 from enogu.engine.memory import ComputePlan
@@ -27,7 +26,8 @@ class LoadedBase:
     name: str
     hash: str
     """sha256 over the weights' files: the key of every cache that depends on them."""
-    networks: dict[str, nn.Module]
+    networks: dict[str, Any]
+    """Frozen ``nn.Module``s by part: "unet", "text_encoder", "vae"."""
     tokenizers: dict[str, Any]
     schedule: NoiseSchedule
     compute: ComputePlan

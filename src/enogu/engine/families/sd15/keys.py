@@ -41,14 +41,17 @@ def text_encoder_targets(text_encoder: nn.Module) -> list[Target]:
     return found
 
 
-def _layers_inside(root: nn.Module, classes: tuple[str, ...]) -> Iterator[tuple[str, nn.Module, str, nn.Module]]:
+def _layers_inside(
+    root: nn.Module, classes: tuple[str, ...]
+) -> Iterator[tuple[str, nn.Module, str, nn.Linear | nn.Conv2d]]:
     seen: set[str] = set()
     for outer_path, outer in root.named_modules():
         if type(outer).__name__ not in classes:
             continue
         for inner_path, layer in outer.named_modules():
-            is_1x1 = isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1)
-            if not (isinstance(layer, nn.Linear) or is_1x1):
+            if not isinstance(layer, nn.Linear | nn.Conv2d):
+                continue
+            if isinstance(layer, nn.Conv2d) and layer.kernel_size != (1, 1):
                 continue
             path = f"{outer_path}.{inner_path}" if outer_path else inner_path
             if path in seen:

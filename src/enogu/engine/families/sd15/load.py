@@ -24,8 +24,9 @@ _WEIGHTS = {
 
 
 def load(path: Path, compute: ComputePlan) -> LoadedBase:
-    """Networks frozen on ``compute.device``; the VAE in fp32 (half precision overflows in some), the rest in its dtype."""
-    from diffusers import AutoencoderKL, UNet2DConditionModel
+    """Networks frozen on ``compute.device``; the VAE in fp32 (half precision can overflow), the rest in its dtype."""
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
     from enogu.engine.families.sd15.family import SD15
