@@ -31,7 +31,7 @@ INDEX = {
 
 
 def assemble(work: Path, bpe: Path, target: Path) -> None:
-    """Write the folder anew from ``base.pt`` and ``autoencoder.pt`` (or ``decoder.pt`` when there is one) in ``work``."""
+    """Write the folder anew from ``base.pt`` and ``decoder.pt`` (or ``autoencoder.pt`` without one) in ``work``."""
     aside = target.with_name(f".{target.name}.part")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
