@@ -1,0 +1,7 @@
+"""stub"""
+
+import typer
+
+
+def draw(context: typer.Context) -> None:
+    """stub"""

@@ -1,0 +1,7 @@
+"""stub"""
+
+import typer
+
+
+def inspect(context: typer.Context) -> None:
+    """stub"""

@@ -1,0 +1,103 @@
+"""``enogu``: the commands put together, and what every one of them does when something goes wrong.
+
+The contract: exit code 0 for done, 2 for wrong use, 1 for work that failed; errors on stderr in a line or two with the
+cure. An error nobody foresaw is written in full under ENOGU_HOME/logs, and one line says where.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from enogu.cli import base, draw, inspect, plan, recipe, run_demo, tag, train
+from enogu.cli.failures import say_failure
+from enogu.cli.output import Call, Output, flowing
+from enogu.settings import HOME_VARIABLE, read_settings
+
+GLOBAL_FLAGS = ("--json",)
+GLOBAL_OPTIONS = ("--home",)
+
+app = typer.Typer(
+    name="enogu",
+    help="A studio for making LoRAs: tag pictures, train on them, draw with the result.",
+    epilog="--json and --home may also stand behind the command. More: docs/cli.md",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+for command in (run_demo.run_demo, train.train, plan.plan, tag.tag, draw.draw, inspect.inspect):
+    app.command(help=flowing(command.__doc__ or ""))(command)
+app.add_typer(base.app, name="base")
+app.add_typer(recipe.app, name="recipe")
+
+
+def main() -> None:
+    """The program: run the arguments it was called with and end with the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that lacks a sign prints ?
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run ``arguments`` (without the program's name) and return the exit code; never raises."""
+    arguments = with_global_options_first(arguments)
+    try:
+        ended = app(list(arguments), prog_name="enogu", standalone_mode=False)
+        return ended if isinstance(ended, int) and ended in (0, 1, 2) else 1 if ended else 0
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Whoever read our output has gone (`enogu … | head`); nothing can be said any more, not even at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return say_failure(error, arguments)
+
+
+def with_global_options_first(arguments: Sequence[str]) -> list[str]:
+    """``train --json --home X`` as ``--json --home X train``: people write them where they think of them."""
+    first: list[str] = []
+    rest: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        argument = waiting.pop(0)
+        if argument == "--":
+            rest += [argument, *waiting]
+            break
+        if argument in GLOBAL_FLAGS or argument.startswith(tuple(f"{option}=" for option in GLOBAL_OPTIONS)):
+            first.append(argument)
+        elif argument in GLOBAL_OPTIONS and waiting:
+            first += [argument, waiting.pop(0)]
+        else:
+            rest.append(argument)
+    return first + rest
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"enogu {version('enogu')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON, for other programs.")] = False,
+    home: Annotated[
+        str, typer.Option(metavar="DIR", help=f"Where Enogu keeps its own data, instead of {HOME_VARIABLE}.")
+    ] = "",
+    version: Annotated[
+        bool, typer.Option("--version", help="Say the version.", is_eager=True, callback=_say_version)
+    ] = False,
+) -> None:
+    environment = {**os.environ, HOME_VARIABLE: home} if home else os.environ
+    context.obj = Call(read_settings(environment), Output(as_json))

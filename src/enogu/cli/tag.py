@@ -1,0 +1,7 @@
+"""stub"""
+
+import typer
+
+
+def tag(context: typer.Context) -> None:
+    """stub"""

@@ -1,0 +1,180 @@
+"""``enogu train``: read the folder, say what will happen, train, leave the files.
+
+Also where ``run-demo`` comes for its training. The engine (and with it torch) is imported when the first step is near,
+so that a wrong option is answered at once.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from enogu.cli.options import (
+    BaseOption,
+    NameOption,
+    PicturesOption,
+    PresetOption,
+    RecipeOption,
+    ResumeOption,
+    SetOption,
+    TriggerOption,
+)
+from enogu.cli.output import Call, call_of
+
+if TYPE_CHECKING:
+    from enogu.cli.preparation import Preparation
+    from enogu.engine.families import LoadedBase
+    from enogu.engine.loop import TrainPicture
+
+
+@dataclass(frozen=True)
+class TrainingDone:
+    """What a run left, and the base model it has in memory."""
+
+    files: tuple[Path, ...]
+    base: LoadedBase
+
+
+def train(
+    context: typer.Context,
+    pictures: PicturesOption,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the LoRA files and previews.")],
+    base: BaseOption = None,
+    trigger: TriggerOption = None,
+    name: NameOption = None,
+    recipe: RecipeOption = None,
+    preset: PresetOption = None,
+    settings: SetOption = None,
+    resume: ResumeOption = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start over, replacing an earlier run's files.")
+    ] = False,
+) -> None:
+    """Train a LoRA on a folder of pictures.
+
+    Says first what will happen: how often each picture is seen, how many steps, which files at which epochs. Leaves one
+    file per epoch in --out, with recipe.toml (to train the same again), events.jsonl and the state to resume from.
+    Ctrl-C saves the state.
+    """
+    from enogu.cli.preparation import RECIPE_FILE, prepare, refuse_foreign_run
+    from enogu.cli.recipes import RecipeWish
+
+    call = call_of(context)
+    wish = RecipeWish(base, trigger, name, recipe, preset, tuple(settings or ()))
+    earlier = out / RECIPE_FILE
+    preparation = prepare(call.settings, pictures, wish, resumed=earlier if resume and earlier.is_file() else None)
+    if overwrite and not resume:
+        remove_run(out, preparation)
+    elif not resume:
+        refuse_foreign_run(out, preparation)
+    announce(call, preparation)
+    run_training(call, preparation, out, resume=resume)
+    call.output.say(f"The LoRA is {out / preparation.plan.saved_files[-1].filename}")
+
+
+def announce(call: Call, preparation: Preparation) -> None:
+    """Say what will happen before it does."""
+    from enogu.cli.preparation import describe, warnings_of
+    from enogu.cli.speed import estimate, read_speeds
+
+    call.output.say(describe(preparation))
+    speeds = read_speeds(call.settings.home)
+    call.output.say(estimate(preparation.recipe, preparation.plan, preparation.base, speeds).words)
+    call.output.say()
+    for warning in warnings_of(preparation):
+        call.output.say(warning, style="yellow")
+
+
+def run_training(call: Call, preparation: Preparation, out: Path, *, resume: bool) -> TrainingDone:
+    """Train as ``preparation`` says, showing and keeping every event. Raises TrainingFailed when interrupted."""
+    from enogu.cli.event_log import EventLog
+    from enogu.cli.interruption import Interruption
+    from enogu.cli.preparation import RECIPE_FILE, preparation_to_dict
+    from enogu.cli.progress import RunDisplay
+    from enogu.cli.speed import SpeedMeter, keep_speed
+    from enogu.errors import TrainingFailed
+    from enogu.recipe import recipe_to_toml
+    from enogu.whole_file import make_folder, write_whole_bytes
+
+    make_folder(out)
+    write_whole_bytes(out / RECIPE_FILE, recipe_to_toml(preparation.recipe).encode())
+    meter = SpeedMeter(time.monotonic())
+    with EventLog(out / "events.jsonl") as log, RunDisplay(call.output) as display, Interruption() as interruption:
+
+        def hear(event: dict[str, Any]) -> None:
+            log.write(event)
+            call.output.tell_line(event)
+            meter.hear(event, time.monotonic())
+            display.show(event)
+
+        hear({"event": "Planned", **preparation_to_dict(preparation)})
+        try:
+            files, base = _train(call, preparation, out, resume, hear, interruption)
+        except KeyboardInterrupt:
+            raise TrainingFailed(
+                "Stopped at once; what was saved before is whole.", "Start again with --resume to go on from there."
+            ) from None
+    keep_speed(call.settings.home, meter.measured(preparation.recipe, preparation.base))
+    return TrainingDone(files, base)
+
+
+def _train(
+    call: Call, preparation: Preparation, out: Path, resume: bool, hear: Any, interruption: Any
+) -> tuple[tuple[Path, ...], LoadedBase]:
+    from enogu.engine.events import Event, Started, event_to_dict
+    from enogu.engine.families import load_base_model
+    from enogu.engine.loop import train as train_lora
+    from enogu.engine.memory import choose_compute
+
+    def emit(event: Event) -> None:
+        if isinstance(event, Started):
+            interruption.wait_for_steps()
+        hear(event_to_dict(event))
+
+    base = load_base_model(preparation.base.folder, choose_compute(preparation.recipe.training.mixed_precision))
+    base.name = preparation.base.name
+    result = train_lora(
+        preparation.recipe,
+        pictures_of(preparation),
+        base,
+        out,
+        emit,
+        cache=call.settings.cache_folder / "latents",
+        resume=resume,
+        interrupted=interruption.asked,
+    )
+    return result.files, base
+
+
+def pictures_of(preparation: Preparation) -> list[TrainPicture]:
+    """The folder's pictures as the engine wants them, in the order of the plan."""
+    from enogu.engine.loop import TrainPicture
+
+    return [
+        TrainPicture(
+            path=picture.path,
+            caption=picture.caption,
+            repeats=picture.repeats,
+            width=picture.info.width,
+            height=picture.info.height,
+            folder=picture.path.resolve().parent.name,
+        )
+        for picture in preparation.folder.pictures
+    ]
+
+
+def remove_run(out: Path, preparation: Preparation) -> None:
+    """Remove what an earlier run of this name left to go on from: its state and its events. Its LoRA files are
+    replaced as the new ones are saved.
+    """
+    from enogu.whole_file import storage_failed
+
+    for path in (out / f"{preparation.recipe.output_name}-state" / "state.safetensors", out / "events.jsonl"):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_failed(path, error) from error
