@@ -33,7 +33,7 @@ def test_a_plan_that_crops_outside_the_picture_is_an_error() -> None:
         )
 
 
-def test_enlarging_is_lanczos() -> None:
+def test_enlarging_uses_the_lanczos_kernel() -> None:
     image = photo(40, 30)
     expected = image.resize((80, 60), Image.Resampling.LANCZOS)
     assert np.array_equal(np.asarray(resize(image, 80, 60)), np.asarray(expected))

@@ -40,7 +40,7 @@ def test_a_picture_is_padded_to_a_centred_square_with_white(tmp_path: Path) -> N
     assert (pixels_HWC[:12] == 255).all() and (pixels_HWC[12:20] == 0).all() and (pixels_HWC[20:] == 255).all()
 
 
-def test_transparency_becomes_white(tmp_path: Path) -> None:
+def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
     tagger = Wd14Tagger(write_tagger(tmp_path))
     found = probabilities(tagger, Image.new("RGBA", (32, 32), (0, 0, 0, 0)))
     assert np.allclose(found, expected_probabilities((255, 255, 255)), atol=1e-5)
@@ -69,7 +69,7 @@ def test_a_picture_of_the_right_size_is_not_resampled() -> None:
 
 
 @pytest.mark.parametrize("batch", ["N", 1, 4])
-def test_batches_change_nothing(tmp_path: Path, batch: int | str) -> None:
+def test_the_batch_size_changes_no_tag(tmp_path: Path, batch: int | str) -> None:
     """Dynamic batches (v3) and fixed ones (older v2 exports); seven pictures fill no batch evenly."""
     tagger = Wd14Tagger(write_tagger(tmp_path, batch=batch), batch_size=3, num_threads=1)
     images = [photo(40, 30, seed=seed) for seed in range(7)]
