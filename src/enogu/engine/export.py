@@ -19,9 +19,10 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save, save_file
+from safetensors.torch import load_file
 
 from enogu.engine.families import LoadedBase
+from enogu.engine.tensor_files import tensor_file_bytes
 from enogu.errors import TrainingFailed
 from enogu.recipe import TrainRecipe
 from enogu.recipe.plan import TrainPlan
@@ -71,7 +72,7 @@ def save_lora(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping
 
     def write(aside: Path) -> None:
         nonlocal digest
-        save_file(dict(tensors), aside, full)
+        aside.write_bytes(tensor_file_bytes(tensors, full))
         _check_loads_back(aside, tensors)
         with aside.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -87,7 +88,7 @@ def kohya_hashes(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str
     final file; the model hash does, because tensor bytes are the same.
     """
     ss_only = {key: value for key, value in metadata.items() if key.startswith("ss_")}
-    data = save(dict(tensors), ss_only)
+    data = tensor_file_bytes(tensors, ss_only)
     header = int.from_bytes(data[:8], "little")
     return {
         "sshs_model_hash": hashlib.sha256(data[8 + header :]).hexdigest(),

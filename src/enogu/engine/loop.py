@@ -7,6 +7,7 @@ gives the same bytes as never having stopped.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ import torch
 
 from enogu.engine.adapters import lora
 from enogu.engine.checkpoint import RunState, fingerprint_of, load_checkpoint, save_checkpoint, state_path
-from enogu.engine.data.latent_cache import Latents, PlacedPicture, latents_of
+from enogu.engine.data.latent_cache import Latents, PlacedPicture, latents_of, picture_sha256
 from enogu.engine.data.loader import make_batch
 from enogu.engine.data.text_states import TextStates
 from enogu.engine.events import Cached, Event, Failed, Finished, Saved, Started, Stepped
@@ -27,8 +28,9 @@ from enogu.engine.noise import loss_weight
 from enogu.engine.optim import clip_gradients, make_optimizer
 from enogu.engine.previews import draw_previews
 from enogu.errors import EnoguError, TrainingFailed
-from enogu.imaging.decoding import open_picture
 from enogu.recipe import TrainRecipe
+from enogu.recipe.captions import CaptionRules, final_caption
+from enogu.recipe.draws import random_for
 from enogu.recipe.plan import Batch, PictureSize, SavedFile, TrainPlan, plan_training
 from enogu.recipe.schedules import learning_rate_factor
 from enogu.whole_file import make_folder
@@ -74,21 +76,23 @@ def train(
     ``resume`` goes on from the checkpoint in ``out`` if there is one. ``interrupted`` is asked between steps; when it
     says True the state is saved and TrainingFailed is raised. ``cache`` is the folder of shared latents.
     """
-    run = _Run(recipe, pictures, base, out, emit, cache)
+    run: _Run | None = None
     try:
+        run = _Run(recipe, pictures, base, out, emit, cache)
         return run.go(resume, interrupted)
     except EnoguError as error:
-        emit(Failed(run.step, type(error).__name__, error.message, error.cure))
+        emit(Failed(run.step if run else 0, type(error).__name__, error.message, error.cure))
         raise
     except torch.OutOfMemoryError as error:
         failure = TrainingFailed(
             "The graphics card ran out of memory.",
             "Lower training.batch_size, pictures.resolution or adapter.dim, or set training.mixed_precision to fp16.",
         )
-        emit(Failed(run.step, "OutOfMemory", failure.message, failure.cure))
+        emit(Failed(run.step if run else 0, "OutOfMemory", failure.message, failure.cure))
         raise failure from error
     finally:
-        lora.detach(run.targets)
+        if run is not None:
+            lora.detach(run.targets)
 
 
 class _Run:
@@ -131,10 +135,11 @@ class _Run:
 
     def go(self, resume: bool, interrupted: Callable[[], bool]) -> TrainResult:
         make_folder(self.out)
-        fingerprint = self._fingerprint()
+        hashes = [picture_sha256(picture.path) for picture in self.pictures]
+        fingerprint = self._fingerprint(hashes)
         if resume and self.checkpoint.exists():
             self._restore(fingerprint)
-        latents = self._latents()
+        latents = self._latents(hashes)
         lora.attach(self.targets, self.parameters)
         self._announce()
         began = time.monotonic()
@@ -148,11 +153,11 @@ class _Run:
                 if self.step in saved_files:
                     report.flush(epoch)
                     self._save(saved_files[self.step])
+                    report.restart_clock()
                 if self.step % self.recipe.saving.checkpoint_every_n_steps == 0 or self.step in saved_files:
                     report.flush(epoch)
-                    self._check_losses()
                     self._keep_state(fingerprint)
-                if interrupted():
+                if interrupted() and self.step < self.plan.num_steps:
                     report.flush(epoch)
                     self._keep_state(fingerprint)
                     raise TrainingFailed(f"Stopped at step {self.step}.", "Start again with --resume to go on.")
@@ -189,9 +194,10 @@ class _Run:
     def _save(self, file: SavedFile) -> None:
         """The LoRA of an epoch, loaded back before it is called saved, and its previews, drawn from that file."""
         recipe = self.recipe
-        self._check_losses()
+        self._check_weights()
         described = [
-            PictureForMetadata(p.folder, p.caption, r) for p, r in zip(self.pictures, self.plan.repeats, strict=True)
+            PictureForMetadata(p.folder, unchanged_caption(p.caption, recipe.trigger), repeats)
+            for p, repeats in zip(self.pictures, self.plan.repeats, strict=True)
         ]
         metadata = lora_metadata(
             recipe,
@@ -211,11 +217,11 @@ class _Run:
         if file.epoch % recipe.previews.every_n_epochs == 0 or file.epoch == self.plan.num_epochs:
             draw_previews(recipe, self.base, self.all_targets, path, file.epoch, file.step, self.emit)
 
-    def _latents(self) -> dict[tuple[int, bool], Latents]:
+    def _latents(self, hashes: Sequence[str]) -> dict[tuple[int, bool], Latents]:
         rules = self.recipe.pictures
         placed = [
-            PlacedPicture(p.path, placement, rules.background)
-            for p, placement in zip(self.pictures, self.plan.placements, strict=True)
+            PlacedPicture(p.path, sha256, placement, rules.background)
+            for p, sha256, placement in zip(self.pictures, hashes, self.plan.placements, strict=True)
         ]
         return latents_of(
             self.base,
@@ -235,23 +241,30 @@ class _Run:
             )
         )
 
-    def _check_losses(self) -> None:
-        """Stop on a loss that is no number; only steps whose loss was read already can be checked."""
-        for number, loss in enumerate(self.losses):
-            if loss != loss or loss in (float("inf"), float("-inf")):
-                last = self.saved[-1] if self.saved else "none yet"
-                raise TrainingFailed(
-                    f"The loss became {loss} at step {number + 1}; the last good file is {last}.",
-                    "Lower the learning rate, or set training.mixed_precision to bf16 or none.",
-                )
+    def check_losses(self, losses: Sequence[float]) -> None:
+        """Stop on a loss that is no number. ``losses`` are those just read, the last of them of the current step."""
+        for number, loss in enumerate(losses, self.step - len(losses) + 1):
+            if not math.isfinite(loss):
+                raise self._no_number(f"The loss became {loss} at step {number}")
 
-    def _fingerprint(self) -> str:
-        described = [
-            (open_picture(p.path, self.recipe.pictures.background).sha256, p.caption, p.repeats) for p in self.pictures
-        ]
+    def _check_weights(self) -> None:
+        """Stop before weights that are no numbers reach a file or replace a good state."""
+        if not all(bool(torch.isfinite(flat).all()) for flat in self.parameters.flat.values()):
+            raise self._no_number(f"Weights became NaN or infinite by step {self.step}")
+
+    def _no_number(self, what: str) -> TrainingFailed:
+        last = self.saved[-1] if self.saved else "none yet"
+        return TrainingFailed(
+            f"{what}; the last good file is {last}.",
+            "Lower the learning rate, or set training.mixed_precision to bf16 or none.",
+        )
+
+    def _fingerprint(self, hashes: Sequence[str]) -> str:
+        described = [(sha256, p.caption, p.repeats) for sha256, p in zip(hashes, self.pictures, strict=True)]
         return fingerprint_of(self.recipe, described, self.base.hash)
 
     def _keep_state(self, fingerprint: str) -> None:
+        self._check_weights()
         state = RunState(self.step, self.started_at, tuple(self.losses), tuple(self.saved))
         save_checkpoint(self.checkpoint, state, self.parameters, self.optimizer, self.scaler, fingerprint)
 
@@ -280,7 +293,8 @@ class _Report:
         run = self._run
         if not self._pending:
             return
-        losses = torch.stack(self._pending).tolist()
+        losses: list[float] = torch.stack(self._pending).tolist()
+        run.check_losses(losses)
         run.losses += losses
         window = run.losses[-run.plan.steps_per_epoch :]
         seconds = max(time.monotonic() - self._since, 1e-9)
@@ -296,7 +310,16 @@ class _Report:
             )
         )
         self._pending.clear()
+        self.restart_clock()
+
+    def restart_clock(self) -> None:
+        """Leave out what was no step (saving, previews) from the speed that is told."""
         self._since = time.monotonic()
+
+
+def unchanged_caption(text: str, trigger: str) -> str:
+    """The caption as it is trained where nothing is shuffled or dropped: its first line, the trigger in front."""
+    return final_caption(text, CaptionRules(), trigger=trigger, rng=random_for(0, "none of these rules draws"))
 
 
 def _now() -> float:

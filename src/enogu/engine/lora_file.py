@@ -56,7 +56,7 @@ def read_header(path: Path) -> Header:
             content = json.loads(file.read(length))
             metadata = {str(k): str(v) for k, v in (content.pop("__metadata__", None) or {}).items()}
             tensors = {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in content.items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise AdapterRefused(f"{path.name} has a damaged header.", "Copy or download it again.") from error
     return Header(metadata, tensors, size)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import resource
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
@@ -57,9 +56,13 @@ def cpu_has_native_bf16() -> bool:
 
 
 def peak_memory_mib(device: torch.device) -> float:
-    """The most memory this process has held so far: on the GPU, or resident on the CPU. MiB."""
+    """The most memory this process has held so far: on the GPU, or resident on the CPU. MiB, 0 if unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 

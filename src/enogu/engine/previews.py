@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import torch
-
 from enogu.engine.adapters.lora import Target
 from enogu.engine.events import Event, Sampled, SampleFailed
 from enogu.engine.families import LoadedBase
 from enogu.engine.infotext_of import drawing_parameters
 from enogu.engine.lora_file import load_lora
 from enogu.engine.sample import DrawRequest, draw
-from enogu.errors import EnoguError
 from enogu.imaging.infotext import save_png
 from enogu.recipe import TrainRecipe
 
@@ -67,5 +64,5 @@ def draw_previews(
                 path = preview_path(lora_path, recipe, epoch, index, drawing.seed)
                 save_png(drawing.image, path, drawing_parameters(base, request, [(file, weight)], drawing.seed))
                 emit(Sampled(epoch, step, index, request.prompt, drawing.seed, str(path)))
-    except (EnoguError, RuntimeError, torch.OutOfMemoryError) as error:
-        emit(SampleFailed(epoch, step, str(error)))
+    except Exception as error:  # whatever it is: hours of training are worth more than a preview
+        emit(SampleFailed(epoch, step, str(error) or type(error).__name__))

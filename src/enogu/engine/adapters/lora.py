@@ -23,7 +23,6 @@ from torch.autograd import Function
 from enogu.errors import AdapterRefused
 from enogu.recipe.draws import seed_of
 
-
 _SUFFIXES = ("lora_down.weight", "lora_up.weight", "alpha")
 
 

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from enogu.engine.data.pixels import placed_pixels
 from enogu.engine.families import LoadedBase
-from enogu.errors import StorageFailed
+from enogu.errors import PictureRefused, StorageFailed
 from enogu.imaging.decoding import open_picture
 from enogu.recipe.buckets import Placement
 from enogu.whole_file import write_whole
@@ -38,9 +39,10 @@ class Latents:
 
 @dataclass(frozen=True)
 class PlacedPicture:
-    """A picture of the training set with the place the plan gave it."""
+    """A picture of the training set with the place the plan gave it; ``sha256`` of its bytes as ``picture_sha256``."""
 
     path: Path
+    sha256: str
     placement: Placement
     background: str
 
@@ -56,18 +58,20 @@ def latents_of(
     """Latents for every picture and every flip of ``flips``, from the cache ``folder`` where they are there.
 
     ``progress(done, total, reused)`` is called after each picture. A cache that cannot be written is no reason to
-    stop: the latents are then kept in memory only. Raises PictureRefused naming a picture that cannot be read.
+    stop: the latents are then kept in memory only. A picture whose latents are there is not decoded. Raises
+    PictureRefused naming a picture that cannot be read, or whose bytes are not those of its ``sha256`` any more.
     """
     found: dict[tuple[int, bool], Latents] = {}
     reused = 0
     for index, picture in enumerate(pictures):
-        decoded = open_picture(picture.path, picture.background)
+        image: Image.Image | None = None
         for flip in flips:
-            key = latents_key(base, decoded.sha256, picture, flip)
-            latents = _read(folder, key)
+            key = latents_key(base, picture, flip)
+            latents = _read(folder, key, _shape(base, picture))
             reused += latents is not None and flip == flips[0]
             if latents is None:
-                pixels = placed_pixels(decoded.image, picture.placement, flip)
+                image = _decoded(picture) if image is None else image
+                pixels = placed_pixels(image, picture.placement, flip)
                 mean, std = base.family.encode_pictures(base, pixels[None])
                 latents = Latents(mean[0], std[0])
                 _write(folder, key, latents)
@@ -77,12 +81,22 @@ def latents_of(
     return found
 
 
-def latents_key(base: LoadedBase, picture_sha256: str, picture: PlacedPicture, flip: bool) -> str:
+def picture_sha256(path: Path) -> str:
+    """sha256 of the file's bytes, hex, read once from end to end. Raises PictureRefused naming it."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PictureRefused(f"{path.name} cannot be read ({reason}).", "Check that it is still there.") from error
+
+
+def latents_key(base: LoadedBase, picture: PlacedPicture, flip: bool) -> str:
     """sha256 over everything the latents depend on, hex."""
     place = picture.placement
     parts = [
         FORMAT,
-        picture_sha256,
+        picture.sha256,
         picture.background,
         place.resized_width,
         place.resized_height,
@@ -94,15 +108,32 @@ def latents_key(base: LoadedBase, picture_sha256: str, picture: PlacedPicture, f
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _read(folder: Path | None, key: str) -> Latents | None:
+def _decoded(picture: PlacedPicture) -> Image.Image:
+    decoded = open_picture(picture.path, picture.background)
+    if decoded.sha256 != picture.sha256:
+        raise PictureRefused(f"{picture.path.name} was changed while the run was starting.", "Start again.")
+    return decoded.image
+
+
+def _shape(base: LoadedBase, picture: PlacedPicture) -> tuple[int, int, int]:
+    """What the latents of a placed picture must look like: [C, H/8, W/8] of its bucket."""
+    bucket, scale = picture.placement.bucket, base.family.pixels_per_latent
+    return base.family.latent_channels, bucket.height // scale, bucket.width // scale
+
+
+def _read(folder: Path | None, key: str, shape: tuple[int, int, int]) -> Latents | None:
+    """The entry, or None where there is none or it is damaged: it is then made again."""
     if folder is None:
         return None
     path = folder / key[:2] / f"{key}.safetensors"
     try:
         tensors = load_file(path)
-        return Latents(tensors["mean"], tensors["std"])
+        mean, std = tensors["mean"], tensors["std"]
     except (OSError, SafetensorError, KeyError):
         return None
+    if any(t.shape != shape or t.dtype != torch.float32 or not bool(torch.isfinite(t).all()) for t in (mean, std)):
+        return None
+    return Latents(mean, std)
 
 
 def _write(folder: Path | None, key: str, latents: Latents) -> None:

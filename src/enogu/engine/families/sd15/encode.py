@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
 from enogu.engine.families import LoadedBase, TextRules
+from enogu.errors import WrongUse
 
 
 def encode_pictures(base: LoadedBase, pixels_B3HW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -34,6 +36,7 @@ def encode_captions(base: LoadedBase, texts: Sequence[str], rules: TextRules) ->
     No mask: padding tokens are attended to, as when the base was trained.
     """
     text_encoder = base.networks["text_encoder"]
+    _check_clip_skip(text_encoder, rules.clip_skip)
     ids_BNT = torch.stack(
         [token_windows(base.tokenizers["text_encoder"], text, rules.max_token_length) for text in texts]
     )
@@ -50,6 +53,16 @@ def encode_captions(base: LoadedBase, texts: Sequence[str], rules: TextRules) ->
     states = states.view(batch, windows, length, -1)
     middle = states[:, :, 1:-1].reshape(batch, windows * (length - 2), -1)
     return torch.cat([states[:, 0, :1], middle, states[:, -1, -1:]], dim=1)
+
+
+def _check_clip_skip(text_encoder: Any, clip_skip: int) -> None:
+    """Refuse to read deeper than there are layers, where only the bare embeddings are left."""
+    num_layers = text_encoder.config.num_hidden_layers
+    if clip_skip > num_layers:
+        raise WrongUse(
+            f"The base model's text encoder has {num_layers} layers, so clip skip {clip_skip} leaves none of them.",
+            f"Set training.clip_skip (when drawing: clip skip) to {num_layers} or less; 1 and 2 are usual.",
+        )
 
 
 def token_windows(tokenizer: object, text: str, max_token_length: int) -> torch.Tensor:

@@ -1,0 +1,27 @@
+"""Pixels of a placed picture: -1 to 1, channels first, mirrored when asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+
+from enogu.engine.data.pixels import placed_pixels
+from enogu.recipe.buckets import Bucket, Placement
+
+
+def test_pixels_go_from_minus_one_to_one_and_are_cropped_at_the_placement() -> None:
+    levels_HWC = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    levels_HWC[1, 2] = (0, 255, 51)
+    pixels = placed_pixels(Image.fromarray(levels_HWC), Placement(Bucket(2, 2), 6, 4, 2, 1), False)
+    assert pixels.shape == (3, 2, 2)
+    assert pixels.dtype == torch.float32
+    torch.testing.assert_close(pixels[:, 0, 0], torch.tensor([-1.0, 1.0, -0.6]))
+    torch.testing.assert_close(pixels, torch.from_numpy(levels_HWC[1:3, 2:4] / 127.5 - 1).permute(2, 0, 1).float())
+
+
+def test_a_flipped_picture_is_mirrored_left_to_right() -> None:
+    levels_HWC = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    place = Placement(Bucket(3, 2), 3, 2, 0, 0)
+    image = Image.fromarray(levels_HWC)
+    assert torch.equal(placed_pixels(image, place, True), placed_pixels(image, place, False).flip(-1))

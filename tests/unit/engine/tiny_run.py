@@ -1,0 +1,136 @@
+"""A whole training run of a second or two: pictures, a recipe and a call of ``train`` on the tiny base."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from PIL import Image
+
+from enogu.engine.events import Event, Stepped
+from enogu.engine.families import LoadedBase, load_base_model
+from enogu.engine.loop import TrainPicture, TrainResult, train
+from enogu.engine.memory import choose_compute
+from enogu.recipe import TrainRecipe, recipe_from_values, with_settings
+
+RATE = 0.02
+SIZES = ((64, 64), (80, 80), (128, 64), (64, 120), (96, 96))
+"""Three buckets at 64 px with a step of 32: square, wide and tall."""
+
+_Kind = TypeVar("_Kind")
+
+
+def tiny_recipe(*settings: str) -> TrainRecipe:
+    """Five pictures at 64 px, dim 4, batch 2, 2 epochs of 4 steps; ``settings`` as ``training.epochs=3``."""
+    values: dict[str, Any] = {
+        "output_name": "tiny",
+        "trigger": "mame",
+        "seed": 7,
+        "pictures": {"resolution": 64, "bucket_step": 32},
+        "adapter": {"dim": 4, "alpha": 2.0},
+        "optimizer": {"learning_rate": RATE},
+        "schedule": {"kind": "constant"},
+        "training": {"epochs": 2, "batch_size": 2, "mixed_precision": "none", "clip_skip": 1},
+        "saving": {"precision": "fp32", "checkpoint_every_n_steps": 3},
+        "previews": {"steps": 2, "cfg": 2.0},
+    }
+    return with_settings(recipe_from_values(values), settings)
+
+
+def write_tiny_pictures(folder: Path) -> tuple[TrainPicture, ...]:
+    """Five small pictures of coloured rectangles in ``folder``, with captions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures: list[TrainPicture] = []
+    for number, (width, height) in enumerate(SIZES):
+        path = folder / f"{number}.png"
+        write_rectangles(path, width, height, number)
+        caption = f"1girl, hat {number}, smile" if number % 2 else f"1girl, {number} beans"
+        pictures.append(TrainPicture(path, caption, 1 + (number == 0), width, height, "2_mame 1girl"))
+    return tuple(pictures)
+
+
+def write_rectangles(path: Path, width: int, height: int, seed: int) -> None:
+    """A picture of flat rectangles that differs with ``seed``."""
+    random = np.random.default_rng(seed)
+    pixels_HWC = np.full((height, width, 3), random.integers(0, 256, 3), dtype=np.uint8)
+    for _ in range(4):
+        top, left = random.integers(0, height - 8), random.integers(0, width - 8)
+        pixels_HWC[top : top + height // 2, left : left + width // 2] = random.integers(0, 256, 3)
+    Image.fromarray(pixels_HWC).save(path)
+
+
+def load_tiny_base(folder: Path) -> LoadedBase:
+    """The tiny base on the CPU in fp32."""
+    return load_base_model(folder, choose_compute("none", "cpu"))
+
+
+@dataclass
+class Run:
+    """What a call of ``train`` said and left."""
+
+    out: Path
+    events: list[Event] = field(default_factory=list)
+    result: TrainResult | None = None
+
+    def said(self, kind: type[_Kind]) -> list[_Kind]:
+        """The events of one kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def losses(self) -> list[float]:
+        """One loss a step."""
+        return [loss for event in self.said(Stepped) for loss in event.losses]
+
+    def file_bytes(self) -> dict[str, bytes]:
+        """Every LoRA file and preview by its name."""
+        paths = [*self.out.glob("*.safetensors"), *self.out.glob("sample/*.png")]
+        return {path.relative_to(self.out).as_posix(): path.read_bytes() for path in sorted(paths)}
+
+
+def tiny_train(
+    recipe: TrainRecipe,
+    pictures: Sequence[TrainPicture],
+    base: LoadedBase,
+    out: Path,
+    *,
+    emit: Callable[[Event], None] | None = None,
+    run: Run | None = None,
+    **options: Any,
+) -> Run:
+    """Train and return the run; a run handed in keeps its events even when ``train`` raises."""
+    run = run or Run(out)
+
+    def both(event: Event) -> None:
+        run.events.append(event)
+        if emit is not None:
+            emit(event)
+
+    run.result = train(recipe, pictures, base, out, both, **options)
+    return run
+
+
+def random_lora(base: LoadedBase, dim: int, seed: int, part: str | None = None) -> dict[str, torch.Tensor]:
+    """Kohya tensors with nothing zero, for every target (of one part): what a file holds after long training."""
+    generator = torch.Generator().manual_seed(seed)
+    tensors: dict[str, torch.Tensor] = {}
+    for target in base.family.targets(base):
+        if part is not None and target.part != part:
+            continue
+        square = (1, 1) if target.is_conv else ()
+        tensors[f"{target.key}.lora_down.weight"] = 0.2 * torch.randn(dim, target.num_in, *square, generator=generator)
+        tensors[f"{target.key}.lora_up.weight"] = 0.2 * torch.randn(target.num_out, dim, *square, generator=generator)
+        tensors[f"{target.key}.alpha"] = torch.tensor(dim / 2)
+    return tensors
+
+
+def header_of(path: Path) -> dict[str, Any]:
+    """The JSON header of a safetensors file, read by the format's own definition."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header: dict[str, Any] = json.loads(data[8 : 8 + length])
+    return header
