@@ -11,6 +11,7 @@ import torch
 
 from budget import load_checkpoint
 from corpus import draw, render
+from rendered import already_rendered
 from train_autoencoder import build, to_tensor
 
 CHUNK = 2_000
@@ -23,9 +24,13 @@ def make_chunk(work: Path, number: int, network: torch.nn.Module, batch: int = 2
         return
     latents = np.empty((CHUNK, 4, 16, 16), np.float16)
     tags: list[tuple[str, ...]] = []
+    rendered = already_rendered(work, number * CHUNK, CHUNK)
     for start in range(0, CHUNK, batch):
         drawn = [draw(number * CHUNK + start + i) for i in range(batch)]
-        pixels = to_tensor(np.stack([render(picture) for picture in drawn]))
+        if rendered is None:
+            pixels = to_tensor(np.stack([render(picture) for picture in drawn]))
+        else:
+            pixels = to_tensor(rendered[start : start + batch])
         with torch.no_grad():
             latents[start : start + batch] = network.encode(pixels).latent_dist.mode().numpy()
         tags += [picture.tags for picture in drawn]
