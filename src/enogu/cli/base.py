@@ -19,7 +19,8 @@ def list_all(context: typer.Context) -> None:
 
     call = call_of(context)
     found = list_base_models(call.settings)
-    table = Table("name", "family", "size", "folder", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table("name", "family", "size", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("folder", overflow="fold")
     for base in found.base_models:
         table.add_row(base.name, base.family, f"{base.size_bytes / 1e6:,.0f} MB", str(base.folder))
     if found.base_models:

@@ -1,4 +1,4 @@
-"""What is said when a command fails: our own errors in their words, foreign ones in one line with the full log's place."""
+"""What is said when a command fails: our own errors in their words, others in one line with the log's place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which recipe a person means: a file, a preset, that of the run that is resumed, or the preset that suits the base model.
+"""Which recipe a person means: a file, a preset, that of the resumed run, or the preset that suits the base model.
 
 On top of it come --base, --trigger and --name, then each --set. A preset that nobody asked for by name gives way to the
 repeats in a Kohya folder's name, since those are the person's own.

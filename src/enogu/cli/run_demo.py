@@ -105,7 +105,7 @@ def _draw_weight_sheet(
     call: Call, recipe: TrainRecipe, base: LoadedBase, lora_path: Path, out: Path
 ) -> list[Image.Image]:
     """weights.png, its pictures under weights/; returns those without the LoRA."""
-    from enogu.cli.demo import PROMPT_LABELS, WEIGHT_SHEET_FILE, WEIGHTS
+    from enogu.cli.demo import WEIGHT_SHEET_FILE, WEIGHTS
     from enogu.engine.infotext_of import drawing_parameters
     from enogu.engine.lora_file import load_lora
     from enogu.engine.previews import preview_requests
@@ -123,18 +123,18 @@ def _draw_weight_sheet(
             loras = [] if weight is None else [(lora, weight)]
             (drawing,) = draw(base, request, loras)
             row.append(drawing.image)
-            name = f"{index:02d}_{'no_lora' if weight is None else f'weight_{weight:g}'}.png"
+            name = f"{index:02d}_{'no_lora' if weight is None else f'weight_{weight:.1f}'}.png"
             save_png(drawing.image, out / "weights" / name, drawing_parameters(base, request, loras, drawing.seed))
         rows.append(row)
-    labels = ["no LoRA" if weight is None else f"weight {weight:g}" for weight in WEIGHTS]
-    sheet = labelled_sheet(rows, PROMPT_LABELS[: len(rows)], labels, f"{recipe.output_name}: weights")
+    labels = ["no LoRA" if weight is None else f"weight {weight:.1f}" for weight in WEIGHTS]
+    sheet = labelled_sheet(rows, _prompt_labels(recipe), labels, f"{recipe.output_name}: weights")
     save_png(sheet, out / WEIGHT_SHEET_FILE)
     return [row[0] for row in rows]
 
 
 def _lay_out_epochs(call: Call, preparation: Preparation, out: Path, without_lora: list[Image.Image]) -> None:
     """sheet.png: a row for each prompt; no LoRA, then each epoch, from the previews that were drawn on the way."""
-    from enogu.cli.demo import PREVIEW_WEIGHT, PROMPT_LABELS, SHEET_FILE
+    from enogu.cli.demo import SHEET_FILE
     from enogu.engine.previews import preview_path
     from enogu.imaging.decoding import open_picture
     from enogu.imaging.infotext import save_png
@@ -150,5 +150,12 @@ def _lay_out_epochs(call: Call, preparation: Preparation, out: Path, without_lor
             row.append(open_picture(path).image if path.exists() else None)
         rows.append(row)
     labels = ["no LoRA", *(f"epoch {file.epoch}" for file in files)]
-    title = f"{recipe.output_name}: epoch by epoch, at weight {PREVIEW_WEIGHT:g}"
-    save_png(labelled_sheet(rows, PROMPT_LABELS[: len(rows)], labels, title), out / SHEET_FILE)
+    title = f"{recipe.output_name}: epoch by epoch, at weight {recipe.previews.weight:.1f}"
+    save_png(labelled_sheet(rows, _prompt_labels(recipe), labels, title), out / SHEET_FILE)
+
+
+def _prompt_labels(recipe: TrainRecipe) -> tuple[str, ...]:
+    """Short words for the demo's own prompts; prompts of a --set stand for themselves."""
+    from enogu.cli.demo import PROMPT_LABELS, PROMPTS
+
+    return PROMPT_LABELS if recipe.previews.prompts == PROMPTS else recipe.previews.prompts

@@ -1,4 +1,4 @@
-"""Recipes to start from: TOML files beside this module, named family_goal_hardware, so that an installed wheel has them.
+"""Recipes to start from: TOML files beside this module, named family_goal_hardware; an installed wheel has them too.
 
 Each file begins with a comment that says what it is for; the rest is read by ``enogu.recipe.load_recipe``. Imports
 nothing but the errors, since every list and every form wants the names.
