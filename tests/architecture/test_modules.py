@@ -25,7 +25,8 @@ def test_every_module_begins_with_a_docstring() -> None:
 def test_no_module_is_named_after_nothing() -> None:
     """Names such as util or common say nothing of what is inside, so everything ends up there."""
     modules = [path.relative_to(ROOT) for path in python_files("src", "starter", "tools", "benchmarks")]
-    assert not [path.as_posix() for path in modules if FORBIDDEN_NAMES & {*path.parts[:-1], path.stem}]
+    named = [path.as_posix() for path in modules if FORBIDDEN_NAMES & {*path.parts[:-1], path.stem}]
+    assert named == ["src/enogu/cli/base.py"], "the one exception is the command `enogu base`, whose file has its name"
 
 
 def test_no_pickle_is_ever_loaded_by_the_package() -> None:
