@@ -34,6 +34,12 @@ def quadrants(width: int = 64, height: int = 48) -> Image.Image:
     return image
 
 
+def pixel(image: Image.Image, at: tuple[int, int]) -> tuple[int, int, int]:
+    """Red, green and blue at (x, y)."""
+    red, green, blue = image.convert("RGB").crop((*at, at[0] + 1, at[1] + 1)).tobytes()
+    return red, green, blue
+
+
 def png_bytes(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
