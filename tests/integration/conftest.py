@@ -30,7 +30,7 @@ def tiny_pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainPictur
     return write_tiny_pictures(tmp_path_factory.mktemp("tiny pictures"))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def fixed_date(monkeypatch: pytest.MonkeyPatch) -> None:
     """Times in metadata are fixed, so that equal runs give equal files."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")

@@ -19,7 +19,7 @@ from enogu.engine.memory import choose_compute
 from enogu.recipe import TrainRecipe, recipe_from_values, with_settings
 
 RATE = 0.02
-SIZES = ((64, 64), (80, 80), (128, 64), (64, 120), (96, 96))
+SIZES = ((64, 64), (80, 80), (192, 64), (64, 192), (96, 96))
 """Three buckets at 64 px with a step of 32: square, wide and tall."""
 
 _Kind = TypeVar("_Kind")

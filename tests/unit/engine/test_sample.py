@@ -1,0 +1,117 @@
+"""Drawing: each picture is a function of its request and its own seed (I2, I3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from enogu.engine.families import LoadedBase
+from enogu.engine.lora_file import LoraFile, load_lora
+from enogu.engine.sample import Drawing, DrawRequest, draw, draw_with_files
+from enogu.errors import AdapterRefused, WrongUse
+from enogu.recipe.previews import SAMPLER_TITLES
+from tests.unit.engine.tiny_run import random_lora
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
+"""diffusers 0.42 hands a torch tensor to np.array in three schedulers; numpy 2 would like another signature of torch."""
+
+REQUEST = DrawRequest("1girl, bean", width=64, height=64, steps=3, cfg=2.0, seed=5)
+
+
+def _request(**changes: Any) -> DrawRequest:
+    return DrawRequest(**{**REQUEST.__dict__, **changes})
+
+
+def _difference(left: Drawing, right: Drawing) -> int:
+    """The largest difference of a channel, of 255."""
+    return int(np.abs(np.asarray(left.image, dtype=int) - np.asarray(right.image, dtype=int)).max())
+
+
+@pytest.mark.parametrize("sampler", SAMPLER_TITLES)
+def test_every_sampler_draws_the_same_picture_again(tiny_base: LoadedBase, sampler: str) -> None:
+    request = _request(sampler=sampler, width=96)
+    (first,), (again,) = draw(tiny_base, request), draw(tiny_base, request)
+    assert first.image.size == (96, 64)
+    assert first.image.tobytes() == again.image.tobytes()
+    assert _difference(first, draw(tiny_base, _request(sampler=sampler, width=96, seed=6))[0]) > 2
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "euler_a"])
+def test_a_picture_of_several_equals_the_one_drawn_alone(tiny_base: LoadedBase, sampler: str) -> None:
+    """Seeds count up from the first, as in A1111; a batch may round differently, by 1 of 255 at most."""
+    drawings = draw(tiny_base, _request(sampler=sampler, count=3))
+    assert [drawing.seed for drawing in drawings] == [5, 6, 7]
+    for drawing in drawings:
+        assert _difference(drawing, draw(tiny_base, _request(sampler=sampler, seed=drawing.seed))[0]) <= 1
+
+
+def test_prompt_negative_prompt_cfg_and_clip_skip_each_change_the_picture(tiny_base: LoadedBase) -> None:
+    (drawn,) = draw(tiny_base, REQUEST)
+    for changes in ({"prompt": "a dog"}, {"negative_prompt": "hat"}, {"cfg": 6.0}, {"clip_skip": 2}):
+        assert _difference(drawn, draw(tiny_base, _request(**changes))[0]) > 0, changes
+
+
+def test_without_guidance_the_negative_prompt_does_nothing(tiny_base: LoadedBase) -> None:
+    (plain,), (with_negative,) = (draw(tiny_base, _request(cfg=1.0, negative_prompt=text)) for text in ("", "hat"))
+    assert plain.image.tobytes() == with_negative.image.tobytes()
+
+
+def test_a_prompt_longer_than_one_window_is_read_to_its_end(tiny_base: LoadedBase) -> None:
+    long = " ".join("a" for _ in range(80))
+    (one,), (other,) = (draw(tiny_base, _request(prompt=long + end)) for end in (" b", " c"))
+    assert one.image.tobytes() != other.image.tobytes()
+
+
+def test_a_lora_is_drawn_at_its_weight_and_leaves_no_trace(tiny_base: LoadedBase, tmp_path: Path) -> None:
+    file = _file(tiny_base, tmp_path)
+    (plain,) = draw(tiny_base, REQUEST)
+    (half,), (full,) = (draw(tiny_base, REQUEST, [(file, weight)]) for weight in (0.5, 1.0))
+    assert _difference(plain, full) > 5
+    assert _difference(half, full) > 2
+    assert draw(tiny_base, REQUEST, [(file, 0.0)])[0].image.tobytes() == plain.image.tobytes()
+    assert draw(tiny_base, REQUEST)[0].image.tobytes() == plain.image.tobytes()
+    (by_path,) = draw_with_files(tiny_base, REQUEST, [(file.path, 0.5)])
+    assert by_path.image.tobytes() == half.image.tobytes()
+    (in_halves,) = draw(tiny_base, REQUEST, [(file, 0.5), (file, 0.5)])
+    assert _difference(in_halves, full) <= 1
+
+
+def test_a_lora_of_another_family_is_refused_by_its_files_name(tiny_base: LoadedBase, tmp_path: Path) -> None:
+    path = tmp_path / "of_sdxl.safetensors"
+    key = "lora_te2_text_model_encoder_layers_0_mlp_fc1"
+    save_file({f"{key}.lora_down.weight": torch.ones(1, 8), f"{key}.lora_up.weight": torch.ones(8, 1)}, path)
+    with pytest.raises(AdapterRefused, match=r"of_sdxl\.safetensors.*another family|of_sdxl\.safetensors.*lacks"):
+        draw_with_files(tiny_base, REQUEST, [(path, 1.0)])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"width": 100}, "width 100 is no multiple of 32"),
+        ({"height": 0}, "height 0"),
+        ({"width": 8192}, "width 8192"),
+        ({"sampler": "lms"}, "no sampler 'lms'"),
+        ({"steps": 0}, "steps from 1"),
+        ({"count": 65}, "Count goes from 1 to 64"),
+    ],
+)
+def test_a_request_that_cannot_be_drawn_is_refused(tiny_base: LoadedBase, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(WrongUse, match=words):
+        draw(tiny_base, _request(**changes))
+
+
+def test_each_step_is_told(tiny_base: LoadedBase) -> None:
+    told: list[tuple[int, int]] = []
+    draw(tiny_base, REQUEST, on_step=lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def _file(base: LoadedBase, folder: Path) -> LoraFile:
+    path = folder / "random.safetensors"
+    save_file(random_lora(base, 4, seed=3), path)
+    return load_lora(path)
