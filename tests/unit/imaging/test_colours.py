@@ -51,7 +51,7 @@ def test_a_display_p3_picture_becomes_srgb(tmp_path: Path) -> None:
 def test_greys_stay_grey_and_transparency_stays(tmp_path: Path) -> None:
     path = tmp_path / "grey.png"
     Image.new("RGBA", (32, 32), (128, 128, 128, 0)).save(path, icc_profile=DISPLAY_P3)
-    assert open_picture(path, background="#102030").hostile.pixel(image, (5, 5)) == (16, 32, 48)
+    assert hostile.pixel(open_picture(path, background="#102030").image, (5, 5)) == (16, 32, 48)
     grey = hostile.pixel(converted_to_srgb(Image.new("RGB", (32, 32), (128, 128, 128)), DISPLAY_P3), (0, 0))
     assert np.ptp(grey) <= 1
 

@@ -163,7 +163,7 @@ def test_transparency_is_laid_on_the_chosen_colour(folder: Path, name: str, opaq
 def test_a_transparent_colour_key_is_laid_on_the_background(folder: Path) -> None:
     path = folder / "key.png"
     hostile.quadrants().save(path, transparency=(255, 0, 0))
-    assert open_picture(path, background="#010203").hostile.pixel(image, (5, 5)) == (1, 2, 3)
+    assert hostile.pixel(open_picture(path, background="#010203").image, (5, 5)) == (1, 2, 3)
 
 
 def test_a_transparent_grey_of_sixteen_bits_is_laid_on_the_background(folder: Path) -> None:
