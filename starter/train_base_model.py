@@ -12,7 +12,6 @@ import copy
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from budget import Budget, load_checkpoint, save_checkpoint
 from corpus import caption
 from latents import load_chunks
 from starter_layout import build_scheduler, build_text_encoder, build_tokenizer, build_unet
+from workers import Workers, zero_gradients
 
 EMA_DECAY = 0.9985
 MIN_SNR_GAMMA = 5.0
@@ -35,20 +35,18 @@ def text_states(text_encoder: torch.nn.Module, ids: torch.Tensor, skip: int) -> 
 
 
 class Trainer:
-    """Networks, data and the gradient of one worker's share of a batch.
+    """Networks, data and the gradient of one worker's share of a batch."""
 
-    Two single-threaded workers on shared weights are a third faster than one process with two threads: the layers are
-    too small to be split. The weights lie in shared memory; worker 0 adds up the gradients and takes the step.
-    """
-
-    def __init__(self, work: Path, bpe: Path, seed: int, networks: torch.nn.ModuleDict) -> None:
-        self.work, self.seed, self.networks = work, seed, networks
-        self.tokenizer = build_tokenizer(bpe)
+    def __init__(self, arguments: argparse.Namespace, networks: torch.nn.ModuleDict, scale: float | None) -> None:
+        self.work, self.seed, self.networks = arguments.work, arguments.seed, networks
+        self.batch = arguments.batch
+        self.tokenizer = build_tokenizer(arguments.bpe)
         self.alpha_bar = build_scheduler().alphas_cumprod
         snr = self.alpha_bar / (1 - self.alpha_bar)
         self.weight_of_timestep = snr.clamp(max=MIN_SNR_GAMMA) / snr
         self.token_ids: dict[str, torch.Tensor] = {}
         self.reload()
+        self.scale = scale or 1.0 / float(self.latents.std())
 
     def reload(self) -> None:
         """Take in the chunks that were made since."""
@@ -62,15 +60,17 @@ class Trainer:
             self.token_ids[text] = encoded.input_ids[0]
         return self.token_ids[text]
 
-    def backward(self, step: int, worker: int, batch: int, scale: float, num_pictures: int) -> float:
+    def backward(self, step: int, worker: int, num_pictures: int) -> float:
         """Add the gradient of this worker's pictures; the draws are a function of (seed, step, worker)."""
+        if num_pictures > len(self.tags):
+            self.reload()
         rng = np.random.default_rng([self.seed, step, worker])
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 16 + worker)
-        chosen = rng.integers(0, num_pictures, batch)
-        clean = self.latents[torch.from_numpy(chosen)] * scale
+        chosen = rng.integers(0, num_pictures, self.batch)
+        clean = self.latents[torch.from_numpy(chosen)] * self.scale
         ids = torch.stack([self.ids_of(caption(self.tags[i], rng)) for i in chosen])
         noise = torch.randn(clean.shape, generator=generator)
-        timesteps = torch.randint(0, 1000, (batch,), generator=generator)
+        timesteps = torch.randint(0, 1000, (self.batch,), generator=generator)
         a = self.alpha_bar[timesteps].view(-1, 1, 1, 1)
         noisy = a.sqrt() * clean + (1 - a).sqrt() * noise
         states = text_states(self.networks["text_encoder"], ids, skip=1 + step % 2)
@@ -79,34 +79,6 @@ class Trainer:
         loss = (error * self.weight_of_timestep[timesteps]).mean()
         loss.backward()
         return loss.item()
-
-
-def helper(arguments: argparse.Namespace, networks: torch.nn.ModuleDict, shared: dict[str, Any], worker: int) -> None:
-    """Worker 1, 2, …: wait for the weights, lay the gradient into shared memory, again and again."""
-    torch.set_num_threads(1)
-    trainer = Trainer(arguments.work, arguments.bpe, arguments.seed, networks)
-    parameters = list(networks.parameters())
-    _zero_gradients(parameters)
-    while True:
-        shared["start"].wait()
-        step, num_pictures = int(shared["step"]), int(shared["num_pictures"])
-        if step < 0:
-            return
-        if num_pictures > len(trainer.tags):
-            trainer.reload()
-        trainer.backward(step, worker, arguments.batch, float(shared["scale"]), num_pictures)
-        torch.cat([p.grad.flatten() for p in parameters], out=shared["gradients"][worker - 1])
-        _zero_gradients(parameters)
-        shared["done"].wait()
-
-
-def _zero_gradients(parameters: list[torch.Tensor]) -> None:
-    """In place, and zero rather than None: at clip skip 2 the last text layer takes no part in the step."""
-    for p in parameters:
-        if p.grad is None:
-            p.grad = torch.zeros_like(p)
-        else:
-            p.grad.zero_()
 
 
 def main() -> None:
@@ -139,26 +111,8 @@ def main() -> None:
         ema.load_state_dict(state["ema"])
         optimizer.load_state_dict(state["optimizer"])
         step, budget = state["step"], Budget(arguments.minutes, state["spent_seconds"])
-    networks.share_memory()
-    trainer = Trainer(work, arguments.bpe, arguments.seed, networks)
-    scale = float(state["scaling_factor"]) if state else 1.0 / float(trainer.latents.std())
-    others = arguments.workers - 1
-    context = torch.multiprocessing.get_context("fork")
-    shared = {
-        "start": context.Barrier(arguments.workers),
-        "done": context.Barrier(arguments.workers),
-        "step": torch.zeros((), dtype=torch.int64).share_memory_(),
-        "num_pictures": torch.zeros((), dtype=torch.int64).share_memory_(),
-        "scale": torch.tensor(scale, dtype=torch.float64).share_memory_(),
-        "gradients": torch.zeros(others, sum(p.numel() for p in parameters)).share_memory_(),
-    }
-    helpers = [
-        context.Process(target=helper, args=(arguments, networks, shared, worker + 1), daemon=True)
-        for worker in range(others)
-    ]
-    for process in helpers:
-        process.start()
-    _zero_gradients(parameters)
+    trainer = Trainer(arguments, networks, state and float(state["scaling_factor"]))
+    workers = Workers(parameters, lambda worker: trainer.backward, arguments.workers)
     losses: list[float] = []
     last_save = last_load = time.monotonic()
 
@@ -170,28 +124,18 @@ def main() -> None:
                 "ema": ema.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "step": step,
-                "scaling_factor": scale,
+                "scaling_factor": trainer.scale,
                 "spent_seconds": budget.spent_seconds,
             },
         )
 
     while budget.progress < 1:
-        shared["step"].fill_(step)
-        shared["num_pictures"].fill_(len(trainer.tags))
-        shared["start"].wait()
-        losses.append(trainer.backward(step, 0, arguments.batch, scale, len(trainer.tags)))
-        shared["done"].wait()
-        offset = 0
-        for p in parameters:
-            for other in shared["gradients"]:
-                p.grad.add_(other[offset : offset + p.numel()].view_as(p))
-            p.grad.div_(arguments.workers)
-            offset += p.numel()
+        losses.append(workers.backward(step, len(trainer.tags)))
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         for group in optimizer.param_groups:
             group["lr"] = budget.learning_rate(arguments.learning_rate)
         optimizer.step()
-        _zero_gradients(parameters)
+        zero_gradients(parameters)
         step += 1
         with torch.no_grad():
             decay = min(EMA_DECAY, (1 + step) / (10 + step))
@@ -211,8 +155,7 @@ def main() -> None:
         if time.monotonic() - last_load > 120:
             trainer.reload()
             last_load = time.monotonic()
-    shared["step"].fill_(-1)
-    shared["start"].wait()
+    workers.stop()
     save()
 
 

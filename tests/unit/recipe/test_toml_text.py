@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enogu.errors import RecipeRefused, WrongUse
+from enogu.presets import preset_names, preset_path
 from enogu.recipe import TrainRecipe, load_recipe, parse_recipe, recipe_to_toml
 from tests.strategies import recipes
-
-PRESETS = Path(__file__).parents[3] / "presets"
 
 
 @given(recipes(), st.booleans())
@@ -63,7 +62,7 @@ def test_a_missing_file_and_a_folder_are_refused_with_their_name(tmp_path: Path)
         assert str(path) in str(refused.value)
 
 
-@pytest.mark.parametrize("path", sorted(PRESETS.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [preset_path(name) for name in preset_names()], ids=lambda path: path.stem)
 def test_every_shipped_preset_is_sound(path: Path) -> None:
     """F32. Named family_goal_hardware."""
     recipe = load_recipe(path)
@@ -73,6 +72,6 @@ def test_every_shipped_preset_is_sound(path: Path) -> None:
 
 def test_the_demo_preset_is_the_articles_run() -> None:
     """Ten epochs, batch of 2, 20 repeats: 7 pictures make 700 steps."""
-    recipe = load_recipe(PRESETS / "starter_character_cpu.toml")
+    recipe = load_recipe(preset_path("starter_character_cpu"))
     assert recipe.base_model == "starter"
     assert (recipe.pictures.repeats, recipe.training.batch_size, recipe.training.epochs) == (20, 2, 10)
