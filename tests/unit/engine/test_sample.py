@@ -18,7 +18,7 @@ from enogu.recipe.previews import SAMPLER_TITLES
 from tests.unit.engine.tiny_run import random_lora
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
-"""diffusers 0.42 hands a torch tensor to np.array in three schedulers; numpy 2 would like another signature of torch."""
+"""diffusers 0.42 hands a torch tensor to np.array in three schedulers; numpy 2 dislikes torch's signature for it."""
 
 REQUEST = DrawRequest("1girl, bean", width=64, height=64, steps=3, cfg=2.0, seed=5)
 
