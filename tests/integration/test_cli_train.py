@@ -80,6 +80,7 @@ def test_a_second_run_never_writes_over_the_first_unless_told(
     assert (out / "mame.safetensors").stat().st_mtime_ns != before
 
 
+@pytest.mark.usefixtures("fixed_date")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_the_state_and_resume_ends_as_if_nothing_had_happened(
     enogu: Enogu,

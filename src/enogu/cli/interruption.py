@@ -5,7 +5,9 @@ Before the first step there is nothing to save, so a signal then ends at once to
 
 from __future__ import annotations
 
+import os
 import signal
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -43,3 +45,5 @@ class Interruption:
         if self._asked or not self._may_wait:
             raise KeyboardInterrupt
         self._asked = True
+        with suppress(OSError):  # straight to the file, since the stream may be in the middle of a line of its own
+            os.write(2, b"\nStopping after this step; once more stops at once.\n")

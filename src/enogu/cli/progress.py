@@ -14,6 +14,8 @@ from typing import Any
 from enogu.cli.output import Output
 
 PLAIN_LINE_EVERY_SECONDS = 15.0
+REFRESHES_PER_SECOND = 2
+"""As often as events come; redrawing more often takes time from the training."""
 
 
 class RunDisplay:
@@ -103,7 +105,10 @@ class RunDisplay:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         words = TextColumn("{task.fields[words]}", markup=False)
-        self._moving = Progress(MofNCompleteColumn(), BarColumn(20), words, console=self._output.console)
+        bar = BarColumn(16)
+        self._moving = Progress(
+            MofNCompleteColumn(), bar, words, console=self._output.console, refresh_per_second=REFRESHES_PER_SECOND
+        )
         self._moving.add_task("steps", total=event["num_steps"], completed=event["step"], words="first step")
         self._moving.start()
 

@@ -1,7 +1,7 @@
 """``enogu run-demo``: train the shipped mascot on the shipped base model, and lay out what to look at.
 
-Goes on by itself when an earlier start was interrupted; a demo that is complete is trained anew unless --resume is
-given, which then only draws what is missing.
+Goes on by itself when an earlier start was interrupted; a demo that is complete is trained anew, unless --resume is
+given, which then only draws the sheets again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import typer
 
 from enogu.cli.options import BaseOption, ResumeOption, SetOption
 from enogu.cli.output import Call, call_of
+from enogu.errors import WrongUse
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -40,15 +41,15 @@ def run_demo(
     call = call_of(context)
     preparation = _prepare(call, base, settings or [])
     announce(call, preparation)
-    going_on = resume or _is_unfinished(out, preparation)
-    if going_on and not _is_same_run(out, preparation):
-        if resume:
-            call.output.say("The earlier run was another one; starting over.")
-        going_on = False
-    if not going_on:
-        _remove_sheets(out)
+    done = None
+    if resume or _is_unfinished(out, preparation):
+        try:
+            done = run_training(call, preparation, out, resume=True)
+        except WrongUse as error:  # the state is that of an older demo: another recipe, other pictures, another base
+            call.output.say(f"{error.message} Starting over.", style="yellow")
+    if done is None:
         remove_run(out, preparation)
-    done = run_training(call, preparation, out, resume=going_on)
+        done = run_training(call, preparation, out, resume=False)
     without_lora = _draw_weight_sheet(call, preparation.recipe, done.base, done.files[-1], out)
     _lay_out_epochs(call, preparation, out, without_lora)
     sheet, weights = out / demo.SHEET_FILE, out / demo.WEIGHT_SHEET_FILE
@@ -78,27 +79,9 @@ def _prepare(call: Call, base: str | None, settings: list[str]) -> Preparation:
 
 def _is_unfinished(out: Path, preparation: Preparation) -> bool:
     """Whether a state lies in ``out`` but not the last file."""
-    state = out / f"{preparation.recipe.output_name}-state"
-    return state.exists() and not (out / preparation.plan.saved_files[-1].filename).exists()
+    from enogu.cli.train import has_state
 
-
-def _is_same_run(out: Path, preparation: Preparation) -> bool:
-    """Whether recipe.toml there is that of this demo: an older version's run cannot be gone on with."""
-    from enogu.cli.preparation import RECIPE_FILE
-    from enogu.errors import WrongUse
-    from enogu.recipe import load_recipe
-
-    try:
-        return load_recipe(out / RECIPE_FILE) == preparation.recipe
-    except WrongUse:
-        return False
-
-
-def _remove_sheets(out: Path) -> None:
-    from enogu.cli import demo
-
-    for name in (demo.SHEET_FILE, demo.WEIGHT_SHEET_FILE):
-        (out / name).unlink(missing_ok=True)
+    return has_state(out, preparation) and not (out / preparation.plan.saved_files[-1].filename).exists()
 
 
 def _draw_weight_sheet(

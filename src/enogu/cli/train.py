@@ -72,6 +72,8 @@ def train(
     elif not resume:
         refuse_foreign_run(out, preparation)
     announce(call, preparation)
+    if resume and not has_state(out, preparation):
+        call.output.say(f"There is no state to go on from in {out}: this starts with the first step.", style="yellow")
     run_training(call, preparation, out, resume=resume)
     call.output.say(f"The LoRA is {out / preparation.plan.saved_files[-1].filename}")
 
@@ -125,6 +127,7 @@ def run_training(call: Call, preparation: Preparation, out: Path, *, resume: boo
 def _train(
     call: Call, preparation: Preparation, out: Path, resume: bool, hear: Any, interruption: Any
 ) -> tuple[tuple[Path, ...], LoadedBase]:
+    call.output.say(f"Loading {preparation.base.name} …")
     from enogu.engine.events import Event, Started, event_to_dict
     from enogu.engine.families import load_base_model
     from enogu.engine.loop import train as train_lora
@@ -165,6 +168,11 @@ def pictures_of(preparation: Preparation) -> list[TrainPicture]:
         )
         for picture in preparation.folder.pictures
     ]
+
+
+def has_state(out: Path, preparation: Preparation) -> bool:
+    """Whether there is something that ``resume`` can go on from."""
+    return (out / f"{preparation.recipe.output_name}-state" / "state.safetensors").exists()
 
 
 def remove_run(out: Path, preparation: Preparation) -> None:
