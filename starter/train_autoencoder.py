@@ -20,6 +20,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
+from safetensors.torch import load_file
 
 from budget import Budget, load_checkpoint, save_checkpoint
 from corpus import HELD_OUT_START
@@ -97,6 +98,14 @@ def _edges(pixels: np.ndarray) -> float:
     return float(np.abs(np.diff(green, axis=0)).mean() + np.abs(np.diff(green, axis=1)).mean())
 
 
+def earlier_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Averaged weights out of a checkpoint, or out of a base model folder as it is shipped, in fp32."""
+    if path.is_file():
+        return load_checkpoint(path)["ema"]
+    tensors = load_file(path / "vae" / "diffusion_pytorch_model.safetensors")
+    return {name: tensor.float() for name, tensor in tensors.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="checkpoints and rendered pictures")
@@ -107,7 +116,7 @@ def main() -> None:
     parser.add_argument("--crop", type=int, default=64)
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--pictures", type=int, default=14_000)
-    parser.add_argument("--start-from", type=Path, help="weights of an earlier run, to go on with a new budget")
+    parser.add_argument("--start-from", type=Path, help="checkpoint of an earlier run, or the shipped folder")
     parser.add_argument("--decoder-only", action="store_true", help="second stage: the encoder stays as it is")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -120,7 +129,7 @@ def main() -> None:
     if state is None and arguments.decoder_only:
         network.load_state_dict(load_checkpoint(work / "autoencoder.pt")["ema"])
     if state is None and arguments.start_from:
-        network.load_state_dict(load_checkpoint(arguments.start_from)["ema"])
+        network.load_state_dict(earlier_weights(arguments.start_from))
     trained = [*network.decoder.parameters(), *network.post_quant_conv.parameters()]
     if arguments.decoder_only:
         network.encoder.requires_grad_(False)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 from budget import Budget, load_checkpoint, save_checkpoint
 from corpus import caption
@@ -81,6 +82,18 @@ class Trainer:
         return loss.item()
 
 
+def earlier_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Averaged weights out of a checkpoint, or out of a base model folder as it is shipped, in fp32."""
+    if path.is_file():
+        return load_checkpoint(path)["ema"]
+    weights: dict[str, torch.Tensor] = {}
+    for name, tensor in load_file(path / "unet" / "diffusion_pytorch_model.safetensors").items():
+        weights[f"unet.{name}"] = tensor.float()
+    for name, tensor in load_file(path / "text_encoder" / "model.safetensors").items():
+        weights[f"text_encoder.{name.removeprefix('text_model.')}"] = tensor.float()
+    return weights
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True)
@@ -90,7 +103,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=12, help="pictures a worker and step")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--learning-rate", type=float, default=6e-4)
-    parser.add_argument("--start-from", type=Path, help="weights of an earlier run, to go on with a new budget")
+    parser.add_argument("--start-from", type=Path, help="checkpoint of an earlier run, or the shipped folder")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(arguments.seed)
@@ -99,7 +112,7 @@ def main() -> None:
     checkpoint = work / "base.pt"
     state = load_checkpoint(checkpoint)
     if state is None and arguments.start_from:
-        networks.load_state_dict(load_checkpoint(arguments.start_from)["ema"])
+        networks.load_state_dict(earlier_weights(arguments.start_from))
     parameters = list(networks.parameters())
     optimizer = torch.optim.AdamW(
         parameters, lr=arguments.learning_rate, weight_decay=0.01, betas=(0.9, 0.99), fused=True

@@ -9,10 +9,28 @@ PRESET = "starter_character_cpu"
 NUM_STEPS = 700
 NUM_EPOCHS = 10
 
+IDENTITY_TAGS = (
+    "chibi style",
+    "green hair",
+    "bob cut",
+    "bangs",
+    "bean pod ears",
+    "vine curl",
+    "suspenders",
+    "collared shirt",
+    "yellow shirt",
+    "shorts",
+    "brown shorts",
+    "light skin",
+    "blush",
+)
+"""Deleted from every caption, so that the trigger alone comes to mean them (E6); what changes from picture to picture
+(face, pose, background) keeps its words."""
+
 PROMPTS = (
-    "mame, chibi style, green hair, smile, full body, blue background",
-    "mame, chibi style, happy eyes, arms up, full body, polka dots, pink background",
-    "toon-head style, brown hair, smile, red shirt, light skin, yellow background",
+    "mame, smile, full body, blue background",
+    "mame, happy eyes, arms up, full body, pink background",
+    "toon-head style, brown hair, short hair, smile, red shirt, light skin, yellow background",
 )
 """The trigger; the trigger in a pose and before a ground that no picture of the set joins; and no trigger at all."""
 PROMPT_LABELS = ("mame", "mame, another pose and background", "no trigger, another person")

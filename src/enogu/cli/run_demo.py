@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from enogu.cli.preparation import Preparation
     from enogu.engine.families import LoadedBase
+    from enogu.imaging.folder import PictureFolder
     from enogu.recipe import TrainRecipe
 
 
@@ -64,7 +65,7 @@ def run_demo(
 def _prepare(call: Call, base: str | None, settings: list[str]) -> Preparation:
     from enogu import starter_data
     from enogu.base_models import find_base_model
-    from enogu.cli.demo import PRESET, demo_recipe
+    from enogu.cli.demo import IDENTITY_TAGS, PRESET, demo_recipe
     from enogu.cli.preparation import Preparation, plan_of
     from enogu.cli.recipes import ChosenRecipe
     from enogu.imaging.folder import read_folder
@@ -72,9 +73,24 @@ def _prepare(call: Call, base: str | None, settings: list[str]) -> Preparation:
 
     recipe = with_settings(demo_recipe(base or "starter"), settings)
     found = find_base_model(recipe.base_model, call.settings)
-    folder = read_folder(starter_data.path("pictures", "mame_kohya"))
+    folder = _without_tags(read_folder(starter_data.path("pictures", "mame_kohya")), IDENTITY_TAGS)
     chosen = ChosenRecipe(recipe, ", ".join([f"preset {PRESET}", *settings]))
-    return Preparation(folder, chosen, found, plan_of(recipe, folder), folder.notes)
+    note = (
+        f"{len(IDENTITY_TAGS)} tags ({', '.join(IDENTITY_TAGS)}) are left out of the captions: the trigger learns them."
+    )
+    return Preparation(folder, chosen, found, plan_of(recipe, folder), (*folder.notes, note))
+
+
+def _without_tags(folder: PictureFolder, tags: tuple[str, ...]) -> PictureFolder:
+    """The same folder with these tags deleted from every caption; the files are not touched."""
+    from dataclasses import replace
+
+    from enogu.recipe import split_tags
+
+    def pruned(caption: str) -> str:
+        return ", ".join(tag for tag in split_tags(caption) if tag not in tags)
+
+    return replace(folder, pictures=tuple(replace(p, caption=pruned(p.caption)) for p in folder.pictures))
 
 
 def _is_unfinished(out: Path, preparation: Preparation) -> bool:
