@@ -145,24 +145,39 @@ def test_a_full_disk_is_said_with_its_cure_and_leaves_whole_files_only(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on the size of files")
+@pytest.mark.parametrize(
+    ("limit_bytes", "culprit", "whole"),
+    [
+        (30_000, "mame-000001.safetensors", set()),
+        pytest.param(
+            200_000,
+            "state.safetensors",
+            {"mame-000001.safetensors"},
+            marks=pytest.mark.xfail(
+                strict=True,
+                reason="engine/checkpoint.py writes with safetensors.save_file, whose SafetensorError is no OSError",
+            ),
+        ),
+    ],
+)
 def test_a_write_that_stops_half_way_leaves_no_half_file(
-    enogu: Enogu, folder: Path, tmp_path: Path, tiny_base_folder: Path
+    enogu: Enogu, folder: Path, tmp_path: Path, tiny_base_folder: Path, limit_bytes: int, culprit: str, whole: set[str]
 ) -> None:
-    """A real one: the system refuses bytes beyond the limit in the middle of the LoRA file."""
+    """A real one: the system refuses bytes beyond the limit in the middle of a file."""
     import resource
 
     good_pictures(folder)
     out = tmp_path / "out"
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
     try:
         ended = enogu.train(folder, out, tiny_base_folder, settings=("adapter.dim=16",))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert ended.code == 1
-    assert "mame-000001.safetensors: File too large" in ended.err and len(ended.err.splitlines()) <= 2
-    assert files_under(out) == {"recipe.toml", "events.jsonl"}
+    assert files_under(out) == {"recipe.toml", "events.jsonl"} | whole
     assert not left_halves(tmp_path)
+    assert f"{culprit}: File too large" in ended.err and len(ended.err.splitlines()) <= 2
 
 
 def test_an_out_folder_that_cannot_be_made_is_said_before_torch_is_loaded(
