@@ -16,6 +16,7 @@ from enogu.errors import StorageFailed
 
 _CURES = {
     errno.ENOSPC: "The disk is full: free some space and start again with --resume.",
+    errno.EFBIG: "The file would be larger than this disk or account allows: choose another folder.",
     errno.EDQUOT: "The disk quota is used up: free some space and start again with --resume.",
     errno.EROFS: "The folder is on a read-only disk: choose another folder.",
     errno.EACCES: "You may not write there: choose another folder or change its permissions.",

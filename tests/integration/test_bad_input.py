@@ -153,10 +153,6 @@ def test_a_full_disk_is_said_with_its_cure_and_leaves_whole_files_only(
             200_000,
             "state.safetensors",
             {"mame-000001.safetensors"},
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="engine/checkpoint.py writes with safetensors.save_file, whose SafetensorError is no OSError",
-            ),
         ),
     ],
 )

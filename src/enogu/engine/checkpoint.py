@@ -15,12 +15,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from enogu.engine.adapters.lora import LoraParameters
+from enogu.engine.tensor_files import tensor_file_bytes
 from enogu.errors import WrongUse
 from enogu.recipe import TrainRecipe
-from enogu.whole_file import write_whole
+from enogu.whole_file import write_whole_bytes
 
 FORMAT = 1
 
@@ -82,7 +83,7 @@ def save_checkpoint(
         "optimizer_values": json.dumps(plain),
         "loss_scaler": json.dumps(scaler.state_dict()),
     }
-    write_whole(path, lambda aside: save_file(tensors, aside, metadata))
+    write_whole_bytes(path, tensor_file_bytes(tensors, metadata))
 
 
 def load_checkpoint(

@@ -2,7 +2,7 @@
 
 ``safetensors.torch.save`` writes the metadata in the order of a hash map that is seeded anew in each process, so the
 same LoRA saved twice differs in its header. Here the header is written again with sorted keys; tensor bytes stay as
-they are.
+they are. A disk that is full is then an OSError of ours to word, and not safetensors' own error.
 """
 
 from __future__ import annotations

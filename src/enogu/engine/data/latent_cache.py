@@ -16,14 +16,15 @@ from pathlib import Path
 import torch
 from PIL import Image
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from enogu.engine.data.pixels import placed_pixels
 from enogu.engine.families import LoadedBase
+from enogu.engine.tensor_files import tensor_file_bytes
 from enogu.errors import PictureRefused, StorageFailed
 from enogu.imaging.decoding import open_picture
 from enogu.recipe.buckets import Placement
-from enogu.whole_file import write_whole
+from enogu.whole_file import write_whole_bytes
 
 FORMAT = 1
 """Raised when the bytes of an entry change their meaning."""
@@ -141,6 +142,6 @@ def _write(folder: Path | None, key: str, latents: Latents) -> None:
         return
     tensors = {"mean": latents.mean_CHW.contiguous(), "std": latents.std_CHW.contiguous()}
     try:
-        write_whole(folder / key[:2] / f"{key}.safetensors", lambda aside: save_file(tensors, aside))
+        write_whole_bytes(folder / key[:2] / f"{key}.safetensors", tensor_file_bytes(tensors, {}))
     except StorageFailed:
         return
