@@ -122,7 +122,7 @@ def _base_model(folder: Path, settings: Any) -> dict[str, Any]:
 
 def _adapter(file: Path) -> dict[str, Any]:
     from enogu.cli.lora_facts import describe_lora
-    from enogu.engine.lora_file import read_header, tensor_bytes_sha256
+    from enogu.engine.lora_header import read_header, tensor_bytes_sha256
 
     header = read_header(file)
     alphas = _alphas(file, [name for name in header.tensors if name.endswith(".alpha")])

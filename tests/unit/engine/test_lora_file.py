@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from enogu.engine.lora_file import load_lora, read_header, tensor_bytes_sha256
+from enogu.engine.lora_file import load_lora
+from enogu.engine.lora_header import read_header, tensor_bytes_sha256
 from enogu.errors import AdapterRefused
 
 GOOD = {"lora_unet_x.lora_down.weight": torch.ones(2, 3), "lora_unet_x.lora_up.weight": torch.ones(4, 2)}
@@ -94,7 +95,7 @@ def test_a_truncated_file_is_refused(tmp_path_factory: pytest.TempPathFactory, c
 def test_a_header_longer_than_we_are_willing_to_read_is_refused_unread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("enogu.engine.lora_file.MAX_HEADER_BYTES", 100)
+    monkeypatch.setattr("enogu.engine.lora_header.MAX_HEADER_BYTES", 100)
     path = tmp_path / "x.safetensors"
     path.write_bytes(_with_header(json.dumps({"__metadata__": {"k": "v" * 200}}).encode()))
     with pytest.raises(AdapterRefused, match="no safetensors file"):
