@@ -115,6 +115,7 @@ class _Run:
             emit,
             cache,
         )
+        self.captions = [picture.caption for picture in pictures]
         self.step = 0
         self.losses: list[float] = []
         self.saved: list[str] = []
@@ -172,10 +173,9 @@ class _Run:
         factor = learning_rate_factor(recipe.schedule, self.step, self.plan.num_steps, recipe.optimizer.learning_rate)
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_rate"] * factor
-        captions = [picture.caption for picture in self.pictures]
         total = torch.zeros((), device=base.compute.device)
         for micro_step, batch in enumerate(batches):
-            b = make_batch(recipe, schedule, latents, captions, batch, self.step, micro_step)
+            b = make_batch(recipe, schedule, latents, self.captions, batch, self.step, micro_step)
             predicted = base.family.predict(base, b.noisy_BCHW, b.timesteps_B, self.text.of(b.captions))
             wanted = b.target_BCHW.to(base.compute.device)
             error = (predicted.float() - wanted).pow(2).mean(dim=(1, 2, 3))

@@ -33,7 +33,7 @@ from enogu.engine.events import (
     Stepped,
     event_to_dict,
 )
-from enogu.engine.families import LoadedBase, TextRules
+from enogu.engine.families import LoadedBase, TextRules, load_base_model
 from enogu.engine.loop import TrainPicture
 from enogu.errors import EnoguError, PictureRefused, StorageFailed, TrainingFailed, WrongUse
 from enogu.recipe import TrainRecipe
@@ -275,6 +275,29 @@ def test_an_interrupted_run_keeps_its_state_and_goes_on_as_if_it_had_not_stopped
         assert resumed.said(Started)[0].step == stop_after
         assert run.losses + resumed.losses == straight.losses
         assert Run(out).file_bytes() == straight.file_bytes()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_learns_the_same_and_resumes_to_the_bit_with_its_loss_scale(
+    tiny_base: LoadedBase,
+    tiny_base_folder: Path,
+    tiny_pictures: tuple[TrainPicture, ...],
+    tmp_path: Path,
+    dtype: torch.dtype,
+) -> None:
+    """F4: the frozen networks in half precision, the adapter in fp32; fp16 with a scaled loss, whose scale is kept."""
+    base = load_base_model(tiny_base_folder, dataclasses.replace(tiny_base.compute, dtype=dtype))
+    assert base.networks["unet"].dtype == dtype
+    wanted = tiny_train(tiny_recipe(*SMOOTH), tiny_pictures, tiny_base, tmp_path / "fp32")
+    straight = tiny_train(tiny_recipe(*SMOOTH), tiny_pictures, base, tmp_path / "half")
+    assert straight.losses == pytest.approx(wanted.losses, rel=0.05)
+    tensors = load_file(tmp_path / "half" / "tiny.safetensors")
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float32}
+    assert any(bool(tensor.any()) for name, tensor in tensors.items() if name.endswith(".lora_up.weight"))
+    with pytest.raises(TrainingFailed):
+        tiny_train(tiny_recipe(*SMOOTH), tiny_pictures, base, tmp_path / "stopped", interrupted=_after(3, []))
+    resumed = tiny_train(tiny_recipe(*SMOOTH), tiny_pictures, base, tmp_path / "stopped", resume=True)
+    assert resumed.file_bytes() == straight.file_bytes()
 
 
 def test_a_run_asked_to_stop_after_its_last_step_is_finished(
