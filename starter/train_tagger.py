@@ -194,9 +194,9 @@ def augmented(pixels: np.ndarray, size: int, generator: torch.Generator) -> torc
 
 
 def side_at(progress: float) -> int:
-    """Pictures are small at first (a pass costs with their area) and full-size for the last quarter: the same time
-    sees more than twice as many, and a network that pools over the whole picture takes any side."""
-    return 72 if progress < 0.4 else 96 if progress < 0.75 else SIZE
+    """Pictures are small at first (a pass costs with their area) and full-size for the last two thirds: the same time
+    sees half as many again, and a network that pools over the whole picture takes any side."""
+    return 72 if progress < 0.15 else 96 if progress < 0.35 else SIZE
 
 
 def to_tensor(pixels: np.ndarray) -> torch.Tensor:
