@@ -90,7 +90,8 @@ def main() -> None:
         report["steps"][case.name] = compare(case, rounds, steps if name == "starter" else max(1, steps // 5))
         del case
     report["peak memory, MiB"] = {
-        name: {loop: _child(options, "memory", name, loop)["peak_mib"] for loop in LOOPS} for name in options.cases
+        name: {loop: _child(options, "memory", name, loop)["peak_mib"] for loop in LOOPS}
+        for name in options.cases[: 1 if options.quick else None]
     }
     report["start to first step, seconds"] = _starts(options)
     _print_tables(report)
@@ -177,6 +178,7 @@ def peft_step(case: Case, networks: dict[str, Any]) -> Step:
         network.to(memory_format=torch.contiguous_format)
     dim, alpha, size = case.recipe.adapter.dim, case.recipe.adapter.alpha, case.recipe.training.batch_size
     trains_text = case.recipe.adapter.parts != "unet"
+    num_ours = _num_trained(case)
     unet.requires_grad_(False)
     text_encoder.requires_grad_(False)
     unet.add_adapter(
@@ -188,7 +190,8 @@ def peft_step(case: Case, networks: dict[str, Any]) -> Step:
         )
     unet.train()
     parameters = [p for network in (unet, text_encoder) for p in network.parameters() if p.requires_grad]
-    _check_same_numbers(case, parameters)
+    num_theirs = sum(p.numel() for p in parameters)
+    assert num_ours == num_theirs, f"{num_ours} numbers trained by us, {num_theirs} by peft"
     settings = case.recipe.optimizer
     optimizer = torch.optim.AdamW(
         parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, eps=settings.epsilon
@@ -219,12 +222,10 @@ def peft_step(case: Case, networks: dict[str, Any]) -> Step:
     return step
 
 
-def _check_same_numbers(case: Case, parameters: list[torch.Tensor]) -> None:
+def _num_trained(case: Case) -> int:
     wanted = {part for part in ("unet", "text_encoder") if part in case.recipe.adapter.parts}
     targets = [target for target in case.base.family.targets(case.base) if target.part in wanted]
-    ours = sum(case.recipe.adapter.dim * (target.num_in + target.num_out) for target in targets)
-    theirs = sum(p.numel() for p in parameters)
-    assert ours == theirs, f"{ours} numbers trained by us, {theirs} by peft"
+    return sum(case.recipe.adapter.dim * (target.num_in + target.num_out) for target in targets)
 
 
 # --- what is trained ------------------------------------------------------------------------------------------------
@@ -387,7 +388,7 @@ def _start(options: argparse.Namespace) -> dict[str, float]:
 def _child(options: argparse.Namespace, child: str, case: str, loop: str, extra: list[str] | None = None) -> Any:
     command = [sys.executable, __file__, "--child", child, "--case", case, "--loop", loop, *(extra or [])]
     command += ["--quick"] * options.quick + ["--threads", str(torch.get_num_threads())]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - this very file
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - this very file
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -71,10 +71,12 @@ def _is_the_moment(die_at: str, event: Event) -> bool:
 
 
 def _armed(base: LoadedBase, die_at: str) -> LoadedBase:
+    assert hasattr(export, "_check_loads_back")
+    assert hasattr(checkpoint, "write_whole_bytes")
     if die_at == "writing a LoRA":
         export._check_loads_back = _dying()
     elif die_at == "writing a state":
-        checkpoint.write_whole = _dying_while_writing
+        checkpoint.write_whole_bytes = _dying_while_writing
     elif die_at == "first step":
         return _with_predict(base, _dying())
     elif die_at == "a step":
@@ -99,13 +101,11 @@ def _dying(after: int = 0, first: Callable[..., Any] | None = None) -> Callable[
     return call
 
 
-def _dying_while_writing(path: Path, write: Callable[[Path], None]) -> None:
+def _dying_while_writing(path: Path, data: bytes) -> None:
     """Half of the bytes are in the file aside, and then the process is gone."""
     aside = path.with_name(f".{path.name}.killed.part")
     aside.parent.mkdir(parents=True, exist_ok=True)
-    write(aside)
-    with aside.open("rb+") as file:
-        file.truncate(aside.stat().st_size // 2)
+    aside.write_bytes(data[: len(data) // 2])
     _die()
 
 
