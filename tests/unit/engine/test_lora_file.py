@@ -72,7 +72,7 @@ def _with_header(header: bytes, body: bytes = b"") -> bytes:
         (_with_header(b"{}"), "no LoRA in Kohya's layout"),
     ],
 )
-def test_damage_is_named(tmp_path: Path, data: bytes, words: str) -> None:
+def test_damage_is_named_with_the_file(tmp_path: Path, data: bytes, words: str) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(data)
     with pytest.raises(AdapterRefused, match=words) as refused:
