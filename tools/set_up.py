@@ -21,8 +21,9 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "enogu-set-up.txt"
 UNFINISHED = VENV / "enogu-set-up-unfinished"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-BUILD_TOOLS = ("hatchling", "editables")
-"""What builds our own package; installed first, from the same pins, so that pip fetches no build tool of its own."""
+BUILD_TOOLS = ("hatchling", "editables", "setuptools")
+"""What builds our own package, and pyvips, which comes as source; installed first, from the same pins, so that pip
+fetches no build tool of its own. A venv's own setuptools is too old to make a wheel."""
 
 
 def main() -> int:
