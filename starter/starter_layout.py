@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -40,6 +41,14 @@ def build_text_encoder() -> CLIPTextModel:
             pad_token_id=49_407,
         )
     )
+
+
+def text_states(text_encoder: torch.nn.Module, ids: torch.Tensor, skip: int) -> torch.Tensor:
+    """Hidden states [B, 77, C] at clip skip ``skip``; the final layer norm is applied to either (as SD1.5 does)."""
+    out = text_encoder(ids, output_hidden_states=True)
+    if skip == 1:
+        return out.last_hidden_state
+    return text_encoder.final_layer_norm(out.hidden_states[-skip])
 
 
 def build_scheduler() -> DDIMScheduler:

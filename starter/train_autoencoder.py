@@ -24,12 +24,13 @@ from safetensors.torch import load_file
 
 from budget import Budget, load_checkpoint, save_checkpoint
 from corpus import HELD_OUT_START
+from muon import MuonAndAdamW
 from rendered import people, scribbles
-from workers import Backward, Workers, zero_gradients
+from workers import Backward, Workers
 
 LATENT_NOISE = 0.05
 LOGVAR_BIAS = -12.0
-EMA_DECAY = 0.998
+EMA_DECAY = 0.997
 
 
 def build() -> AutoencoderKL:
@@ -69,7 +70,7 @@ def psnr(network: AutoencoderKL, pictures: np.ndarray, batch: int = 16) -> float
 
 def to_tensor(pixels: np.ndarray) -> torch.Tensor:
     """uint8 [N, H, W, 3] to float32 [N, 3, H, W] in -1..1."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def crops(rng: np.random.Generator, sources: list[tuple[np.ndarray, float]], batch: int, size: int) -> torch.Tensor:
@@ -114,8 +115,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, help="crops a worker and step")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--crop", type=int, default=64)
-    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
-    parser.add_argument("--pictures", type=int, default=14_000)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--pictures", type=int, default=24_000)
     parser.add_argument("--start-from", type=Path, help="checkpoint of an earlier run, or the shipped folder")
     parser.add_argument("--decoder-only", action="store_true", help="second stage: the encoder stays as it is")
     arguments = parser.parse_args()
@@ -130,13 +131,11 @@ def main() -> None:
         network.load_state_dict(load_checkpoint(work / "autoencoder.pt")["ema"])
     if state is None and arguments.start_from:
         network.load_state_dict(earlier_weights(arguments.start_from))
-    trained = [*network.decoder.parameters(), *network.post_quant_conv.parameters()]
     if arguments.decoder_only:
         network.encoder.requires_grad_(False)
         network.quant_conv.requires_grad_(False)
-    else:
-        trained += [*network.encoder.parameters(), *network.quant_conv.parameters()]
-    optimizer = torch.optim.AdamW(trained, lr=arguments.learning_rate, weight_decay=1e-4, fused=True)
+    trained = [p for p in network.parameters() if p.requires_grad]
+    optimizer = MuonAndAdamW(trained, arguments.learning_rate, weight_decay=1e-4)
     ema = copy.deepcopy(network)
     step, budget = 0, Budget(arguments.minutes)
     if state is not None:
@@ -177,20 +176,14 @@ def main() -> None:
 
         return backward
 
-    workers = Workers(trained, backward_for, arguments.workers)
+    averaged = [a for a, p in zip(ema.parameters(), network.parameters(), strict=True) if p.requires_grad]
+    workers = Workers(trained, averaged, optimizer, backward_for, arguments.workers)
     losses: list[float] = []
     last_save = time.monotonic()
     while budget.progress < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = budget.learning_rate(arguments.learning_rate)
-        losses.append(workers.backward(step))
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        zero_gradients(trained)
+        decay = min(EMA_DECAY, (1 + step) / (10 + step))
+        losses.append(workers.step(step, budget.learning_rate(arguments.learning_rate), decay))
         step += 1
-        with torch.no_grad():
-            decay = min(EMA_DECAY, (1 + step) / (10 + step))
-            torch._foreach_lerp_(list(ema.parameters()), list(network.parameters()), 1 - decay)
         if step % 100 == 0:
             print(
                 json.dumps(

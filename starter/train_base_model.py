@@ -1,8 +1,8 @@
 """Train the starter's U-Net with its text encoder on cached latents of the corpus.
 
-Both are trained from nothing, together: the captions are tag lists, so a small text encoder learns them quickly and
-no foreign weights are needed. Half the batches use the last text layer and half the last but one, so that clip skip 1
-and 2 both work on the result, as people expect of an SD1.5 base. EMA weights are what is shipped.
+The text encoder comes from ``train_text_encoder.py`` and goes on learning here; no foreign weights are needed. Half the
+batches use the last text layer and half the last but one, so that clip skip 1 and 2 both work on the result, as people
+expect of an SD1.5 base. EMA weights are what is shipped.
 """
 
 from __future__ import annotations
@@ -18,21 +18,18 @@ import torch
 from safetensors.torch import load_file
 
 from budget import Budget, load_checkpoint, save_checkpoint
+from captions import Captions
 from corpus import caption
 from latents import load_chunks
-from starter_layout import build_scheduler, build_text_encoder, build_tokenizer, build_unet
-from workers import Workers, zero_gradients
+from muon import MuonAndAdamW
+from starter_layout import build_scheduler, build_text_encoder, build_tokenizer, build_unet, text_states
+from workers import Workers
 
-EMA_DECAY = 0.9985
-MIN_SNR_GAMMA = 5.0
-
-
-def text_states(text_encoder: torch.nn.Module, ids: torch.Tensor, skip: int) -> torch.Tensor:
-    """Hidden states [B, 77, C] at clip skip ``skip``; the final layer norm is applied to either (as SD1.5 does)."""
-    out = text_encoder(ids, output_hidden_states=True)
-    if skip == 1:
-        return out.last_hidden_state
-    return text_encoder.final_layer_norm(out.hidden_states[-skip])
+EMA_DECAY = 0.997
+MAX_SNR = 5.0
+MIN_SNR, MAX_WEIGHT = 0.5, 10.0
+"""The loss of a timestep is weighted as if the picture were predicted with weight clamp(SNR, 0.5, 5): above, that is
+min-SNR-5 (Hang and others, 2023); below, it keeps the noisiest steps in the loss, where captions decide colours."""
 
 
 class Trainer:
@@ -41,25 +38,16 @@ class Trainer:
     def __init__(self, arguments: argparse.Namespace, networks: torch.nn.ModuleDict, scale: float | None) -> None:
         self.work, self.seed, self.networks = arguments.work, arguments.seed, networks
         self.batch = arguments.batch
-        self.tokenizer = build_tokenizer(arguments.bpe)
+        self.captions = Captions(build_tokenizer(arguments.bpe))
         self.alpha_bar = build_scheduler().alphas_cumprod
         snr = self.alpha_bar / (1 - self.alpha_bar)
-        self.weight_of_timestep = snr.clamp(max=MIN_SNR_GAMMA) / snr
-        self.token_ids: dict[str, torch.Tensor] = {}
+        self.weight_of_timestep = (snr.clamp(MIN_SNR, MAX_SNR) / snr).clamp(max=MAX_WEIGHT)
         self.reload()
         self.scale = scale or 1.0 / float(self.latents.std())
 
     def reload(self) -> None:
         """Take in the chunks that were made since."""
         self.latents, self.tags = load_chunks(self.work)
-
-    def ids_of(self, text: str) -> torch.Tensor:
-        if len(self.token_ids) > 50_000:
-            self.token_ids.clear()
-        if text not in self.token_ids:
-            encoded = self.tokenizer(text, padding="max_length", truncation=True, return_tensors="pt")
-            self.token_ids[text] = encoded.input_ids[0]
-        return self.token_ids[text]
 
     def backward(self, step: int, worker: int, num_pictures: int) -> float:
         """Add the gradient of this worker's pictures; the draws are a function of (seed, step, worker)."""
@@ -69,7 +57,7 @@ class Trainer:
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 16 + worker)
         chosen = rng.integers(0, num_pictures, self.batch)
         clean = self.latents[torch.from_numpy(chosen)] * self.scale
-        ids = torch.stack([self.ids_of(caption(self.tags[i], rng)) for i in chosen])
+        ids = self.captions.ids([caption(self.tags[i], rng) for i in chosen], rng)
         noise = torch.randn(clean.shape, generator=generator)
         timesteps = torch.randint(0, 1000, (self.batch,), generator=generator)
         a = self.alpha_bar[timesteps].view(-1, 1, 1, 1)
@@ -100,9 +88,9 @@ def main() -> None:
     parser.add_argument("--bpe", type=Path, required=True, help="bpe_simple_vocab_16e6.txt.gz")
     parser.add_argument("--minutes", type=float, default=300)
     parser.add_argument("--seed", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=12, help="pictures a worker and step")
+    parser.add_argument("--batch", type=int, default=16, help="pictures a worker and step")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--learning-rate", type=float, default=6e-4)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--start-from", type=Path, help="checkpoint of an earlier run, or the shipped folder")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -113,10 +101,17 @@ def main() -> None:
     state = load_checkpoint(checkpoint)
     if state is None and arguments.start_from:
         networks.load_state_dict(earlier_weights(arguments.start_from))
+    if state is None:
+        taught = load_checkpoint(work / "text_encoder.pt")
+        if taught is not None:
+            weights = {n: v for n, v in taught["ema"].items() if n.startswith("text_encoder.")}
+            # What read another text encoder begins anew.
+            fresh = {f"unet.{n}": v for n, v in build_unet().state_dict().items() if ".attn2." in n}
+            networks.load_state_dict(weights | fresh, strict=False)
     parameters = list(networks.parameters())
-    optimizer = torch.optim.AdamW(
-        parameters, lr=arguments.learning_rate, weight_decay=0.01, betas=(0.9, 0.99), fused=True
-    )
+    embeddings = networks["text_encoder"].embeddings
+    tables = [embeddings.token_embedding.weight, embeddings.position_embedding.weight]
+    optimizer = MuonAndAdamW(parameters, arguments.learning_rate, weight_decay=0.0, tables=tables)
     ema = copy.deepcopy(networks)
     step, budget = 0, Budget(arguments.minutes)
     if state is not None:
@@ -125,7 +120,7 @@ def main() -> None:
         optimizer.load_state_dict(state["optimizer"])
         step, budget = state["step"], Budget(arguments.minutes, state["spent_seconds"])
     trainer = Trainer(arguments, networks, state and float(state["scaling_factor"]))
-    workers = Workers(parameters, lambda worker: trainer.backward, arguments.workers)
+    workers = Workers(parameters, list(ema.parameters()), optimizer, lambda _: trainer.backward, arguments.workers)
     losses: list[float] = []
     last_save = last_load = time.monotonic()
 
@@ -143,16 +138,10 @@ def main() -> None:
         )
 
     while budget.progress < 1:
-        losses.append(workers.backward(step, len(trainer.tags)))
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = budget.learning_rate(arguments.learning_rate)
-        optimizer.step()
-        zero_gradients(parameters)
+        decay = min(EMA_DECAY, (1 + step) / (10 + step))
+        lr = budget.learning_rate(arguments.learning_rate)
+        losses.append(workers.step(step, lr, decay, len(trainer.tags)))
         step += 1
-        with torch.no_grad():
-            decay = min(EMA_DECAY, (1 + step) / (10 + step))
-            torch._foreach_lerp_(list(ema.parameters()), parameters, 1 - decay)
         if step % 50 == 0:
             line = {
                 "step": step,

@@ -28,6 +28,7 @@ from torch.nn import functional
 from budget import Budget, load_checkpoint, save_checkpoint
 from corpus import SIZE, Picture, draw, render
 from mascot import draw_mixture
+from muon import MuonAndAdamW
 from rendered import _mapped, people
 
 VALIDATION_START = 900_000_000
@@ -36,7 +37,6 @@ LEAST_COUNT = 25
 """A tag seen less often than this in the training pictures is not learnt."""
 MIXTURE_SHARE = 0.15
 EMA_DECAY = 0.998
-MUON_RATE = 0.02
 OUT = Path(__file__).parents[1] / "src" / "enogu" / "starter_data" / "tagger"
 
 
@@ -106,34 +106,6 @@ class ProcessorBudget(Budget):
     @property
     def spent_seconds(self) -> float:
         return self._before + time.process_time() - self._processor_start
-
-
-class Muon(torch.optim.Optimizer):
-    """Nesterov momentum whose step is turned into the nearest orthogonal matrix (Jordan et al. 2024, "Muon").
-
-    For the dense convolutions: in the few thousand steps that shared cores allow, it gets further than AdamW."""
-
-    def __init__(self, weights: list[nn.Parameter], lr: float, momentum: float = 0.9) -> None:
-        super().__init__(weights, {"lr": lr, "momentum": momentum})
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:
-        for group in self.param_groups:
-            for weight in group["params"]:
-                state = self.state[weight]
-                momentum = state.setdefault("momentum", torch.zeros_like(weight))
-                momentum.lerp_(weight.grad, 1 - group["momentum"])
-                direction = torch.lerp(weight.grad, momentum, group["momentum"])
-                weight.add_(orthogonal(direction.flatten(1)).view_as(weight), alpha=-group["lr"])
-
-
-def orthogonal(matrix: torch.Tensor, rounds: int = 4) -> torch.Tensor:
-    """About U V^T of the singular value decomposition, by the Newton-Schulz iteration of Muon's authors."""
-    x = matrix / (matrix.norm() + 1e-7)
-    for _ in range(rounds):
-        gram = x @ x.T
-        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-    return x
 
 
 # ------------------------------------------------------------------------------------------------------- pictures
@@ -313,6 +285,52 @@ def onnx_graph(network: TaggerNetwork) -> onnx.ModelProto:
     return made
 
 
+def unfold_tagger(folder: Path, network: TaggerNetwork, pixels: np.ndarray) -> None:
+    """Take the weights of a written tagger back into ``network``, so that it can be trained further.
+
+    The batch norms are unfolded with their statistics over ``pixels`` (uint8 RGB), which change nothing of what the
+    network answers.
+    """
+    graph = onnx.load(folder / "model.onnx").graph
+    values = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
+    values["body0.conv.weight"] = values["body0.conv.weight"].flip(1)
+    pairs = [("conv", "norm"), ("conv1", "norm1"), ("conv2", "norm2")]
+    norms: list[nn.BatchNorm2d] = []
+    statistics: dict[nn.Module, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def observe(norm: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        statistics[norm] = (inputs[0].mean(dim=(0, 2, 3)), inputs[0].var(dim=(0, 2, 3)))
+
+    with torch.no_grad():
+        for i, part in enumerate(network.body):
+            for conv_name, norm_name in pairs:
+                if (conv := getattr(part, conv_name, None)) is None:
+                    continue
+                norm = getattr(part, norm_name)
+                conv.weight.copy_(values[f"body{i}.{conv_name}.weight"])
+                norm.bias.copy_(values[f"body{i}.{conv_name}.bias"])
+                norm.running_var.fill_(1 - norm.eps)
+                norms.append(norm)
+            if isinstance(part, Block):
+                for name in ("squeeze", "excite"):
+                    getattr(part, name).weight.copy_(values[f"body{i}.{name}.weight"])
+                    getattr(part, name).bias.copy_(values[f"body{i}.{name}.bias"])
+        network.head.weight.copy_(values["head.weight"])
+        network.head.bias.copy_(values["head.bias"])
+        network.eval()
+        hooks = [norm.register_forward_pre_hook(observe) for norm in norms]
+        network(to_tensor(pixels))
+        for hook in hooks:
+            hook.remove()
+        for norm in norms:
+            mean, variance = statistics[norm]
+            norm.running_mean.copy_(mean)
+            norm.running_var.copy_(variance)
+            norm.weight.copy_((variance + norm.eps).sqrt())
+            norm.bias.add_(mean)
+        network.train()
+
+
 def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d | None) -> tuple[np.ndarray, np.ndarray]:
     weight = conv.weight.detach()
     if norm is None:
@@ -347,6 +365,7 @@ def main() -> None:
     parser.add_argument("--mixtures", type=int, default=6_000)
     parser.add_argument("--validation", type=int, default=3_000)
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--start-from", type=Path, help="a tagger folder of an earlier run with the same vocabulary")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
@@ -382,27 +401,25 @@ def main() -> None:
     with torch.no_grad():
         network.head.weight.mul_(0.3)
         network.head.bias.copy_(torch.from_numpy(np.log((frequency + 1e-3) / (1 - frequency + 1e-3))))
+    if arguments.start_from:
+        unfold_tagger(arguments.start_from, network, held[:256])
+        print(json.dumps({"macro_f1 at the start": best_threshold(probabilities(network, held)[:, 4:], held_targets)}))
     rare = torch.from_numpy(np.clip((0.1 / np.maximum(frequency, 1e-4)) ** 0.4, 1, 4).astype(np.float32))
-    turned = [p for name, p in network.body.named_parameters() if p.shape[2:] == (3, 3) and not name.startswith("0.")]
-    known = {id(p) for p in turned}
-    others = [p for p in network.parameters() if id(p) not in known]
-    optimizers = [Muon(turned, lr=MUON_RATE), torch.optim.AdamW(others, lr=arguments.learning_rate, weight_decay=0.01)]
+    tables = [p for name, p in network.named_parameters() if p.shape[2:] != (3, 3) or name.startswith("body.0.")]
+    optimizer = MuonAndAdamW(network.parameters(), arguments.learning_rate, weight_decay=0.01, tables=tables)
     ema = copy.deepcopy(network)
     step, budget = 0, ProcessorBudget(arguments.minutes)
     checkpoint = work / "tagger.pt"
     if (state := load_checkpoint(checkpoint)) is not None:
         network.load_state_dict(state["network"])
         ema.load_state_dict(state["ema"])
-        for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
+        optimizer.load_state_dict(state["optimizer"])
         step, budget = state["step"], ProcessorBudget(arguments.minutes, state["spent_seconds"])
 
     def save() -> None:
         weights = {"network": network.state_dict(), "ema": ema.state_dict()}
-        states = [optimizer.state_dict() for optimizer in optimizers]
-        save_checkpoint(
-            checkpoint, {**weights, "optimizers": states, "step": step, "spent_seconds": budget.spent_seconds}
-        )
+        kept = {"optimizer": optimizer.state_dict(), "step": step, "spent_seconds": budget.spent_seconds}
+        save_checkpoint(checkpoint, weights | kept)
 
     last_save = time.monotonic()
     network.train()
@@ -420,8 +437,6 @@ def main() -> None:
                 targets[i] = people_targets[k]
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         x = augmented(pixels, side_at(budget.progress), generator).contiguous(memory_format=torch.channels_last)
-        for optimizer, peak in zip(optimizers, (MUON_RATE, arguments.learning_rate), strict=True):
-            optimizer.param_groups[0]["lr"] = budget.learning_rate(peak)
         logits = network(x)
         loss = (
             functional.binary_cross_entropy_with_logits(
@@ -431,9 +446,7 @@ def main() -> None:
             .mean()
         )
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(others, 10.0)
-        for optimizer in optimizers:
-            optimizer.step()
+        optimizer.step(budget.learning_rate(arguments.learning_rate))
         network.zero_grad(set_to_none=True)
         step += 1
         with torch.no_grad():

@@ -48,6 +48,10 @@ class RecipeRefused(WrongUse):
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
 
+    def __reduce__(self) -> tuple[type[RecipeRefused], tuple[tuple[Problem, ...]]]:
+        """Pickled by its problems, so that a child process can send it."""
+        return type(self), (self.problems,)
+
 
 class PictureRefused(EnoguError):
     """A picture that cannot be used; ``message`` begins with its file name."""
@@ -67,3 +71,15 @@ class TrainingFailed(EnoguError):
 
 class StorageFailed(EnoguError):
     """A file could not be written: disk full, folder read-only, path too long."""
+
+
+class DatabaseFailed(EnoguError):
+    """The database could not be reached, was locked for too long, is damaged or full."""
+
+
+class NotFound(EnoguError):
+    """What was asked for does not exist, or is not the asking person's: the two are not told apart."""
+
+
+class TooLarge(WrongUse):
+    """More bytes, pixels or pieces than are accepted; the message names the limit."""

@@ -53,6 +53,12 @@ def test_an_error_keeps_its_words_on_the_way_out_of_a_child_process(one: type[En
     assert (type(there), there.message, there.cure) == (one, "The disk is full.", "Free some space.")
 
 
+def test_a_refused_recipe_keeps_its_problems_on_the_way_out_of_a_child_process() -> None:
+    problems = (Problem("adapter.alpha", "is over dim.", "Lower it."),)
+    there = pickle.loads(pickle.dumps(RecipeRefused(problems)))  # noqa: S301 (made on this line)
+    assert (there.problems, str(there)) == (problems, str(RecipeRefused(problems)))
+
+
 @pytest.mark.parametrize("one", ALL, ids=lambda one: one.__name__)
 def test_every_kind_of_error_says_when_it_is_raised(one: type[EnoguError]) -> None:
     assert inspect.getdoc(one)
