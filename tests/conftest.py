@@ -12,6 +12,17 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.databases import (  # noqa: F401 (fixtures are found by being here)
+    database_kind,
+    database_url,
+    empty_engine,
+    empty_url,
+    engine,
+    migrated_postgresql,
+    migrated_sqlite,
+    postgresql_address,
+)
+
 
 def _threads() -> int:
     """One under pytest-xdist, where the workers share the cores; else two, which small tensors do not outgrow."""

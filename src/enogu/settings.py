@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -17,6 +17,8 @@ from platformdirs import user_data_path
 from enogu.errors import WrongUse
 
 HOME_VARIABLE = "ENOGU_HOME"
+DATABASE_VARIABLE = "ENOGU_DATABASE_URL"
+FILES_VARIABLE = "ENOGU_FILES_URL"
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,25 @@ class Settings:
 
     home: Path
     """Absolute path of the folder that holds all of Enogu's data."""
+    given_database_url: str = field(default="", repr=False)
+    """``ENOGU_DATABASE_URL`` as it was written; may hold a password, so it is not shown."""
+    given_files_url: str = field(default="", repr=False)
+    """``ENOGU_FILES_URL`` as it was written."""
+
+    @property
+    def database_url(self) -> str:
+        """``sqlite:///`` or ``postgresql://``; unless told otherwise, one file in the home folder."""
+        return self.given_database_url or f"sqlite:///{self.home / 'enogu.sqlite3'}"
+
+    @property
+    def files_url(self) -> str:
+        """``s3://bucket/prefix?endpoint=...`` or a folder's path; unless told otherwise, one in the home folder."""
+        return self.given_files_url or str(self.home / "files")
+
+    @property
+    def incoming_folder(self) -> Path:
+        """Files on their way to or from a store that is not on this disk; what is left there may be deleted."""
+        return self.home / "incoming"
 
     @property
     def cache_folder(self) -> Path:
@@ -41,13 +62,15 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process, from ``environment`` (``os.environ`` unless told otherwise).
 
     ``ENOGU_HOME`` may begin with ``~`` and may be relative to the current folder; unset or empty means the platform's
-    user data folder (platformdirs: ``~/.local/share/enogu`` on Linux). Raises WrongUse when it names a file.
+    user data folder (platformdirs: ``~/.local/share/enogu`` on Linux). Raises WrongUse when it names a file. The two
+    URLs are understood by who opens them (``storage.database.open_engine``, ``storage.files.open_files``).
     """
-    value = (os.environ if environment is None else environment).get(HOME_VARIABLE, "").strip()
+    variables = os.environ if environment is None else environment
+    value = variables.get(HOME_VARIABLE, "").strip()
     home = Path(os.path.abspath(_expanded(value))) if value else user_data_path("enogu", appauthor=False)  # noqa: PTH100 (Path.absolute keeps "..")
     if home.exists() and not home.is_dir():
         raise WrongUse(f"{HOME_VARIABLE} is {home}, which is a file.", "Set it to a folder, or leave it unset.")
-    return Settings(home)
+    return Settings(home, variables.get(DATABASE_VARIABLE, "").strip(), variables.get(FILES_VARIABLE, "").strip())
 
 
 def _expanded(value: str) -> Path:

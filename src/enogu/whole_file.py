@@ -38,7 +38,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         _flush(aside)
         aside.chmod(0o666 & ~_umask())
         aside.replace(path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except OSError as error:
         raise storage_failed(path, error) from error
     finally:
@@ -65,16 +65,7 @@ def storage_failed(path: Path, error: OSError) -> StorageFailed:
     return StorageFailed(f"Could not write {path}: {error.strerror or error}.", cure)
 
 
-def _write_bytes(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Make the rename itself durable; not possible (nor needed) on Windows."""
     if os.name != "posix":
         return
@@ -83,6 +74,15 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _umask() -> int:

@@ -54,3 +54,22 @@ def test_a_file_as_home_is_refused_with_its_name(tmp_path: Path) -> None:
 
 def test_without_an_argument_the_environment_of_the_process_counts(enogu_home: Path) -> None:
     assert read_settings().home == enogu_home
+
+
+def test_database_and_files_lie_in_the_home_folder_unless_told_otherwise(tmp_path: Path) -> None:
+    settings = read_settings({"ENOGU_HOME": str(tmp_path), "ENOGU_DATABASE_URL": "", "ENOGU_FILES_URL": " "})
+    assert settings.database_url == f"sqlite:///{tmp_path / 'enogu.sqlite3'}"
+    assert settings.files_url == str(tmp_path / "files")
+
+
+def test_database_and_files_are_where_their_variables_say(tmp_path: Path) -> None:
+    database, files = "postgresql://mame:secret@db/enogu", "s3://bucket/studio?endpoint=http://127.0.0.1:9000"
+    settings = read_settings(
+        {"ENOGU_HOME": str(tmp_path), "ENOGU_DATABASE_URL": database, "ENOGU_FILES_URL": f" {files} "}
+    )
+    assert (settings.database_url, settings.files_url) == (database, files)
+
+
+def test_a_password_in_a_url_is_not_shown_with_the_settings(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, "postgresql://mame:secret@db/enogu", "s3://bucket?secret=1")
+    assert "secret" not in repr(settings)

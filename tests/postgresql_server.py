@@ -1,0 +1,109 @@
+"""A PostgreSQL of the tests' own: Debian's (or any) programs, a new data folder, a free port on loopback.
+
+The server refuses to run as root, so a test run by root starts it as ``postgres`` or ``nobody``. It is as forgetful as
+it can be (no fsync), and ends with the test run: it is stopped by its own process id, and on Linux also dies with the
+process that started it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 300  # what a machine needs that has something better to do
+_OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "shared_buffers": "16MB",
+    "max_connections": "60",
+}
+
+
+def find_programs() -> Path | None:
+    """The folder with ``postgres`` and ``initdb``, or None when PostgreSQL is not installed."""
+    on_path = shutil.which("postgres")
+    folders = [Path(on_path).resolve().parent] if on_path else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((one for one in folders if (one / "initdb").exists() and (one / "postgres").exists()), None)
+
+
+@contextmanager
+def running(programs: Path) -> Iterator[str]:
+    """The server's address, ``127.0.0.1:port``, for user ``enogu`` without a password; stopped afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="enogu-postgresql-"))
+    log = folder / "log"
+    with log.open("wb") as output:
+        options = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output, "cwd": folder, **_as_nobody(folder)}
+        data = folder / "data"
+        _initialise(programs, data, options, log)
+        server, address = _start(programs, data, options, log)
+        try:
+            yield address
+        finally:
+            server.send_signal(signal.SIGINT)  # the fast way: nobody is waited for
+            server.wait(60)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _initialise(programs: Path, data: Path, options: dict[str, Any], log: Path) -> None:
+    arguments = ["-D", str(data), "-U", "enogu", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+    if subprocess.run([programs / "initdb", *arguments], check=False, **options).returncode:
+        raise RuntimeError(f"initdb failed:\n{log.read_text()}")
+
+
+def _start(programs: Path, data: Path, options: dict[str, Any], log: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """The server and its address. Another port is tried when somebody else took the free one in between."""
+    dies_with_us = ["setpriv", "--pdeathsig", "QUIT"] if sys.platform == "linux" and shutil.which("setpriv") else []
+    settings = [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
+    for _ in range(5):
+        port = _free_port()
+        command = [*dies_with_us, str(programs / "postgres"), "-D", str(data), "-p", str(port), *settings]
+        server = subprocess.Popen(command, **options)
+        until = time.monotonic() + START_SECONDS
+        while server.poll() is None and time.monotonic() < until:
+            if _is_ready(data):
+                return server, f"127.0.0.1:{port}"
+            time.sleep(0.05)
+        server.kill()
+        server.wait()
+    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
+
+
+def _is_ready(data: Path) -> bool:
+    """The last line of postmaster.pid says so, as pg_ctl reads it."""
+    try:
+        return (data / "postmaster.pid").read_text().split()[-1] == "ready"
+    except (OSError, IndexError):
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _as_nobody(folder: Path) -> dict[str, Any]:
+    """What makes Popen start a program as somebody else than root, and that one's folder; nothing when not root."""
+    if sys.platform == "win32" or os.geteuid() != 0:
+        return {}
+    import pwd  # no such module on Windows
+
+    names = {one.pw_name: one for one in pwd.getpwall()}
+    account = names.get("postgres") or names["nobody"]
+    os.chown(folder, account.pw_uid, account.pw_gid)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
