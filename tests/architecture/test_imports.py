@@ -27,6 +27,8 @@ TORCH_FREE = (
     "recipe",
     "imaging",
     "tagging",
+    "storage",
+    "accounts",
 )
 HELP_SECONDS = 0.5
 

@@ -9,7 +9,8 @@ edge (a request, a task, a command) opens ``with transaction(engine) as session:
 back on any exception, or ``with reading(engine) as session:``, which sees one moment of the data and cannot write.
 A row that is read in order to be changed is read with ``.with_for_update()``: on PostgreSQL two writing transactions
 run side by side and the second waits there; on SQLite there is one writing transaction at a time anyhow.
-Each new table comes with a migration (``migrations/__init__.py``).
+``take_turns(session, "what")`` does the same where there is no row yet. Each new table comes with a migration
+(``migrations/__init__.py``).
 
 For the edge. ``open_engine(url)`` gives the engine; nothing is connected until it is used. ``new_id()`` is a new
 sortable id and ``utc_now()`` the time as it will be read back. What the database refuses for a reason that a person can
@@ -22,6 +23,7 @@ off: it begins transactions by guessing from the statement's first word.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -34,7 +36,19 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Engine, Integer, MetaData, String, create_engine, event
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    create_engine,
+    event,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, InterfaceError, NoSuchModuleError, OperationalError
@@ -88,6 +102,18 @@ def reading(engine: Engine) -> Iterator[Session]:
         yield session
         if session.new or session.deleted or any(session.is_modified(row) for row in session.dirty):
             raise RuntimeError("A row was changed inside reading(); use transaction().")
+
+
+def take_turns(session: Session, subject: str) -> None:
+    """Let no other transaction that takes turns on ``subject`` run beside this one, until this one ends.
+
+    For decisions about rows that may not exist yet, which FOR UPDATE cannot lock: "is there an administrator already?"
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        session.connection()  # begun: from here on it is the only writer
+    else:
+        number = int.from_bytes(hashlib.sha256(subject.encode()).digest()[:8], signed=True)
+        session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
 
 
 def new_id() -> str:
@@ -297,19 +323,19 @@ def said_in_words(engine: Engine) -> Iterator[None]:
 def _database_failed(url: URL, error: Exception) -> DatabaseFailed:
     """The database's own complaint in a person's words. The password is never part of them."""
     cause = getattr(error, "orig", None) or error
-    text = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+    said = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
     name = shown(url)
     if isinstance(cause, sqlite3.Error):
         code = (getattr(cause, "sqlite_errorcode", 0) or 0) & 0xFF
         cure = _SQLITE_CURES.get(code, "")
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return DatabaseFailed(f"{name} was locked by another program for {WAIT_SECONDS} seconds.", cure)
-        return DatabaseFailed(f"{name} does not work: {text}.", cure)
+        return DatabaseFailed(f"{name} does not work: {said}.", cure)
     state = getattr(cause, "sqlstate", None) or ""
     cure = next((words for start, words in _POSTGRESQL_CURES.items() if state.startswith(start)), "")
     if not state:
         cure = "See that the server runs and that ENOGU_DATABASE_URL names its host, port, user and password."
-    return DatabaseFailed(f"{name} does not answer as it should: {text.rstrip('.')}.", cure)
+    return DatabaseFailed(f"{name} does not answer as it should: {said.rstrip('.')}.", cure)
 
 
 def shown(url: URL) -> str:

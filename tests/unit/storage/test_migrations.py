@@ -47,7 +47,8 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("cases", recreate="always") as cases:
+    with op.batch_alter_table("cases") as cases:
+        cases.alter_column("id", type_=sa.String(30), existing_type=sa.String(26), existing_nullable=False)
         cases.add_column(sa.Column("colour", sa.String(20), nullable=True))
 '''
 BROKEN = '''"""Fails after it has changed something."""

@@ -1,0 +1,1 @@
+"""Accounts: who is asking, and how they prove it (A1); export and deletion of everything one owns (J3)."""

@@ -1,0 +1,72 @@
+"""How often somebody may try to sign in, counted in this process's memory.
+
+Three windows at once: one name from one address (a person who mistypes), one address (a program that tries many names),
+one name from everywhere (many programs that try one). The last is wide, else anybody could lock anybody out. A studio
+of several server processes counts in each by itself, which multiplies the numbers and changes nothing in kind.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import time
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from enogu.accounts.entities import TooManyAttempts
+
+
+class SignInLimits:
+    """The counters of one server process."""
+
+    def __init__(
+        self, pair: str = "10 per 5 minutes", address: str = "60 per 15 minutes", name: str = "200 per hour"
+    ) -> None:
+        """Each limit in the words that ``limits.parse`` reads."""
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._pair, self._address, self._name = parse(pair), parse(address), parse(name)
+
+    def count_attempt(self, name: str, address: str) -> None:
+        """Count one try, right or wrong, before the password is looked at. Raises TooManyAttempts with the wait."""
+        for limit, key in self._windows(name, address):
+            if not self._limiter.hit(limit, *key):
+                reset_at = self._limiter.get_window_stats(limit, *key).reset_time
+                wait_seconds = max(1, math.ceil(reset_at - time.time()))
+                raise TooManyAttempts(
+                    "There were too many tries to sign in.",
+                    f"Wait {_minutes(wait_seconds)} and try again.",
+                    retry_after_seconds=wait_seconds,
+                )
+
+    def forgive(self, name: str, address: str) -> None:
+        """After a right password: forget this name's tries from this address, and from nowhere else."""
+        limit, key = self._windows(name, address)[0]
+        self._limiter.clear(limit, *key)
+
+    def _windows(self, name: str, address: str) -> list[tuple[RateLimitItem, tuple[str, ...]]]:
+        network = network_of(address)
+        return [
+            (self._pair, ("pair", name, network)),
+            (self._address, ("address", network)),
+            (self._name, ("name", name)),
+        ]
+
+
+def network_of(address: str) -> str:
+    """What counts as one address: of IPv6 the first 64 bits, which one household has all of."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)
+
+
+def _minutes(seconds: int) -> str:
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes} minutes" if minutes > 1 else "a minute"
