@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -158,6 +159,103 @@ def svg_file(path: Path) -> Path:
     return path
 
 
+def _bytes(data: bytes) -> Maker:
+    def make(path: Path) -> Path:
+        path.write_bytes(data)
+        return path
+
+    return make
+
+
+def lying_png(path: Path) -> Path:
+    """The header says 4000×4000, the pixels are those of 64×48."""
+    path.write_bytes(raw_png(4000, 4000, 8, 2, (b"\0" + bytes(64 * 3)) * 48))
+    return path
+
+
+def png_without_pixels(path: Path) -> Path:
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 48, 8, 2, 0, 0, 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IEND", b""))
+    return path
+
+
+def png_with_wrong_checksum(path: Path) -> Path:
+    data = bytearray(png_bytes(photo()))
+    data[29] ^= 0xFF  # first byte of the header's CRC
+    path.write_bytes(data)
+    return path
+
+
+def _png_with(chunk: bytes) -> Maker:
+    def make(path: Path) -> Path:
+        data = png_bytes(photo())
+        path.write_bytes(data[:33] + chunk + data[33:])  # behind the header
+        return path
+
+    return make
+
+
+text_bomb_png = _png_with(png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(20_000_000))))
+profile_bomb_png = _png_with(png_chunk(b"iCCP", b"profile\0\0" + zlib.compress(bytes(20_000_000))))
+endless_chunk_png = _png_with(struct.pack(">I4s", 0xFFFFFFF0, b"tEXt"))
+
+
+def huge_header_jpeg(path: Path) -> Path:
+    """A whole small JPEG whose frame header says 65500×65500."""
+    buffer = io.BytesIO()
+    photo().save(buffer, format="JPEG")
+    data = bytearray(buffer.getvalue())
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = struct.pack(">HH", 65500, 65500)
+    path.write_bytes(data)
+    return path
+
+
+def huge_header_bmp(path: Path) -> Path:
+    buffer = io.BytesIO()
+    photo().save(buffer, format="BMP")
+    data = bytearray(buffer.getvalue())
+    data[18:26] = struct.pack("<ii", 100_000, 100_000)
+    path.write_bytes(data)
+    return path
+
+
+def huge_header_gif(path: Path) -> Path:
+    path.write_bytes(b"GIF89a" + struct.pack("<HHBBB", 65535, 65535, 0, 0, 0) + b",\0\0\0\0\x40\0\x30\0\0\x02\0;")
+    return path
+
+
+def growing_gif(path: Path) -> Path:
+    """The canvas is 64×48, its first frame 65535×65535: the reader grows the canvas to hold it."""
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 65535, 65535, 0) + b"\x02\x01\x4c\0"
+    path.write_bytes(b"GIF89a" + struct.pack("<HHBBB", 64, 48, 0x80, 0, 0) + bytes(6) + frame + b";")
+    return path
+
+
+def _tiff(width: int, height: int, next_directory: int = 0) -> Maker:
+    """A TIFF of one grey strip by hand."""
+    tags = [(256, 4, width), (257, 4, height), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8), (278, 4, height)]
+    tags += [(277, 3, 1), (279, 4, 64)]
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in sorted(tags))
+    directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", next_directory)
+    return _bytes(b"II*\0" + struct.pack("<I", 8) + directory)
+
+
+huge_header_tiff = _tiff(200_000, 200_000)
+tiff_without_pixels = _tiff(640, 480)
+
+
+def tiff_with_directory_nowhere(path: Path) -> Path:
+    path.write_bytes(b"II*\0" + struct.pack("<I", 0x7FFFFFFF) + bytes(64))
+    return path
+
+
+def zip_file(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.png", b"x")
+    return path
+
+
 REFUSED: dict[str, Maker] = {
     maker_name: maker
     for maker_name, maker in {
@@ -179,6 +277,32 @@ REFUSED: dict[str, Maker] = {
         "phone.jpg": heic_header,
         "float.tif": float_tiff,
         "drawing.svg": svg_file,
+        "zeros.png": _bytes(bytes(5000)),
+        "signature.png": _bytes(b"\x89PNG\r\n\x1a\n"),
+        "start.jpg": _bytes(b"\xff\xd8\xff\xe0\0\x10JFIF"),
+        "riff.webp": _bytes(b"RIFF\xff\xff\xff\xffWEBPVP8 "),
+        "lying.png": lying_png,
+        "no_pixels.png": png_without_pixels,
+        "checksum.png": png_with_wrong_checksum,
+        "text_bomb.png": text_bomb_png,
+        "profile_bomb.png": profile_bomb_png,
+        "endless_chunk.png": endless_chunk_png,
+        "thin.png": lambda path: huge_header_png(path, 2**31 - 1, 1),
+        "huge_header.jpg": huge_header_jpeg,
+        "huge_header.bmp": huge_header_bmp,
+        "huge_header.gif": huge_header_gif,
+        "growing.gif": growing_gif,
+        "huge_header.tif": huge_header_tiff,
+        "no_pixels.tif": tiff_without_pixels,
+        "nowhere.tif": tiff_with_directory_nowhere,
+        "archive.png": zip_file,
+        "page.jpg": _bytes(b"<!DOCTYPE html><title>404</title>"),
+        "pointer.png": _bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+        "document.png": _bytes(b"%PDF-1.7\n"),
+        "layers.png": _bytes(b"8BPS\0\x01" + bytes(40)),
+        "film.gif": _bytes(struct.pack(">I", 24) + b"ftypisom" + bytes(4) + b"isommp42" + bytes(64)),
+        "program.png": _bytes(b"MZ\x90\0" + bytes(200)),
+        "modern.jpg": _bytes(b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(64)),
     }.items()
 }
 """File name → maker; each must be refused, the others of its folder stay."""
@@ -270,6 +394,40 @@ def _animated(format_name: str) -> Maker:
 
 animated_gif = _animated("GIF")
 animated_webp = _animated("WEBP")
+animated_png = _animated("PNG")
+
+
+def jpeg_with_zip_behind(path: Path) -> Path:
+    """Two files in one: a picture to us, an archive to whoever reads from the end."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.txt", b"x")
+    photo().save(path, format="JPEG")
+    path.write_bytes(path.read_bytes() + buffer.getvalue())
+    return path
+
+
+def png_with_a_png_inside(path: Path) -> Path:
+    """A huge picture nested in the text of a small one."""
+    nested = raw_png(50_000, 50_000, 8, 2, b"\0" * 64)
+    return _png_with(png_chunk(b"tEXt", b"Thumbnail\0" + nested))(path)
+
+
+def png_with_more_pixels_than_it_says(path: Path) -> Path:
+    """64×48 in the header; behind the last row 20 MB more come out of a few kilobytes."""
+    path.write_bytes(raw_png(64, 48, 8, 2, (b"\0" + bytes(64 * 3)) * 48 + bytes(20_000_000)))
+    return path
+
+
+def tiff_in_a_circle(path: Path) -> Path:
+    """Its directory names itself as the next one, for ever."""
+    quadrants().save(path, format="TIFF")
+    data = bytearray(path.read_bytes())
+    at = struct.unpack("<I", data[4:8])[0]
+    count = struct.unpack("<H", data[at : at + 2])[0]
+    data[at + 2 + 12 * count : at + 6 + 12 * count] = struct.pack("<I", at)
+    path.write_bytes(data)
+    return path
 
 
 def jpeg_with_broken_exif(path: Path) -> Path:
@@ -301,6 +459,13 @@ ODD: dict[str, Maker] = {
     "animated.gif": animated_gif,
     "animated.webp": animated_webp,
     "broken_exif.jpg": jpeg_with_broken_exif,
+    "animated.png": animated_png,
+    "zip_behind.jpg": jpeg_with_zip_behind,
+    "png_inside.bmp": png_with_a_png_inside,
+    "bomb_behind.png": png_with_more_pixels_than_it_says,
+    "cmyk.tif": _saved(lambda: quadrants().convert("CMYK"), "TIFF"),
+    "circle.tif": tiff_in_a_circle,
+    "broken_profile.jpg": _saved(photo, "JPEG", icc_profile=b"\0" * 400),
 }
 """File name → maker; each must be read as 64×48 RGB."""
 

@@ -98,10 +98,17 @@ def open_picture(path: Path, background: str = "#ffffff") -> DecodedPicture:
     profile when they carry one. Raises PictureRefused with the file's name, the reason and the cure; WrongUse when
     ``background`` is no colour.
     """
-    colour = parse_colour(background)
+    parse_colour(background)
     _check_file(path)
     with _refusing(path, "cannot be read"):
         data = path.read_bytes()
+    return decode_picture(data, path, background)
+
+
+def decode_picture(data: bytes, path: Path, background: str = "#ffffff") -> DecodedPicture:
+    """``open_picture`` for bytes that are in memory; of ``path`` only the name is used, for messages."""
+    colour = parse_colour(background)
+    _check_length(path, len(data))
     with _refusing(path, "is cut short or damaged"), _opened(path, io.BytesIO(data)) as (image, info):
         _load(image, info)
         upright = _upright(_as_rgb(path, image, colour), _orientation(image, info, io.BytesIO(data)))
@@ -167,10 +174,14 @@ def _check_file(path: Path) -> None:
         raise PictureRefused(f"{path.name} cannot be read ({error.strerror or error}).") from error
     if not stat.S_ISREG(status.st_mode):
         raise PictureRefused(f"{path.name} is not a file.", "Leave it out.")
-    if status.st_size == 0:
+    _check_length(path, status.st_size)
+
+
+def _check_length(path: Path, num_bytes: int) -> None:
+    if num_bytes == 0:
         raise PictureRefused(f"{path.name} is empty (0 bytes).", _DAMAGED_CURE)
-    if status.st_size > MAX_FILE_BYTES:
-        mib = status.st_size // 2**20
+    if num_bytes > MAX_FILE_BYTES:
+        mib = num_bytes // 2**20
         raise PictureRefused(f"{path.name} is {mib} MiB, more than {MAX_FILE_BYTES // 2**20} MiB.", _CONVERT_CURE)
 
 
@@ -181,6 +192,10 @@ def _refusing(path: Path, what: str) -> Generator[None, None, None]:
         yield
     except PictureRefused:
         raise
+    except MemoryError as error:
+        raise PictureRefused(
+            f"{path.name} needs more memory to open than there is.", "Make it smaller and add it again."
+        ) from error
     except OSError as error:
         if error.strerror:  # the disk, not the picture: no permission, gone, I/O error
             cure = "Check the file's permissions and the disk."
@@ -191,7 +206,8 @@ def _refusing(path: Path, what: str) -> Generator[None, None, None]:
 
 
 def _damaged(path: Path, what: str, error: Exception) -> PictureRefused:
-    reason = " ".join(str(error).split())[:120].rstrip(".")
+    said = str(error) if isinstance(error, (OSError, SyntaxError, ValueError)) else ""  # others speak of Python
+    reason = " ".join(said.split())[:120].rstrip(".")
     return PictureRefused(f"{path.name} {what}{f' ({reason})' if reason else ''}.", _DAMAGED_CURE)
 
 
