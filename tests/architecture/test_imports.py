@@ -29,6 +29,8 @@ TORCH_FREE = (
     "tagging",
     "storage",
     "accounts",
+    "bootstrap",
+    "server",
 )
 HELP_SECONDS = 0.5
 

@@ -1,0 +1,64 @@
+"""Put a studio together from its settings: database with its tables, files, and who may come in.
+
+The one place that knows every slice, so that none of them has to. Server and worker both begin here, in any order and
+at the same time.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from enogu.accounts import service as accounts
+from enogu.accounts.asking import Door, SignInMode
+from enogu.accounts.owned_data import OwnedData
+from enogu.settings import Settings
+from enogu.storage.database import Engine, open_engine, reading, transaction, utc_now
+from enogu.storage.files import Files, open_files
+from enogu.storage.migrations import migrate
+
+OWNED_DATA: tuple[OwnedData, ...] = (accounts.AccountData(),)
+"""What every slice keeps for an owner: the slice that depends on most first, accounts last."""
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Everything that a server or a worker needs, open."""
+
+    settings: Settings
+    engine: Engine
+    files: Files
+    door: Door
+
+    def close(self) -> None:
+        """Let go of the database's connections."""
+        self.engine.dispose()
+
+
+def open_studio(settings: Settings, sign_in: SignInMode = "loopback") -> Studio:
+    """Open, and where needed make, everything below ``settings``. Raises EnoguError with the cure.
+
+    With passwords and before there is an administrator, the door has a setup code, for who starts the server to print.
+    """
+    engine = open_engine(settings.database_url)
+    try:
+        files = open_files(settings.files_url, settings.incoming_folder)
+        migrate(engine)
+        setup_code = None
+        if sign_in == "loopback":
+            _ensure_owner(engine)
+        else:
+            with reading(engine) as session:
+                setup_code = secrets.token_urlsafe(12) if accounts.needs_first_admin(session) else None
+    except BaseException:
+        engine.dispose()
+        raise
+    return Studio(settings, engine, files, Door(engine, sign_in, setup_code, OWNED_DATA))
+
+
+def _ensure_owner(engine: Engine) -> None:
+    with reading(engine) as session:
+        is_there = accounts.find_loopback_owner(session) is not None
+    if not is_there:
+        with transaction(engine) as session:
+            accounts.ensure_loopback_owner(session, utc_now())

@@ -1,0 +1,44 @@
+"""The web application: routes of all slices in their frame. ``create_app(open_studio(settings))`` is all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from importlib import metadata
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from enogu.accounts import api as accounts_api
+from enogu.accounts.asking import OneTransaction
+from enogu.bootstrap import Studio
+from enogu.server.frame import LOOPBACK_HOSTS, Frame
+from enogu.server.problems import add_problem_handlers
+
+
+class Health(BaseModel):
+    """The answer of a studio that works."""
+
+    status: str = "ok"
+
+
+def create_app(studio: Studio, allowed_hosts: Collection[str] | None = LOOPBACK_HOSTS) -> FastAPI:
+    """The application of one open studio, which stays the caller's to close. ``allowed_hosts`` as ``Frame`` has it."""
+    app = FastAPI(
+        title="Enogu",
+        version=metadata.version("enogu"),
+        docs_url=None,  # they load their scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.studio = studio
+    app.state.door = studio.door
+    app.add_middleware(Frame, allowed_hosts=allowed_hosts)
+    add_problem_handlers(app)
+    app.include_router(accounts_api.router)
+    app.get("/health", tags=["studio"])(health)
+    return app
+
+
+def health(session: OneTransaction) -> Health:
+    """200 when the database answers, 503 with the reason when it does not. For whoever watches the process."""
+    session.connection()
+    return Health()

@@ -1,0 +1,132 @@
+"""Around every request: its id, the hosts it may name, the size it may have, the headers of its answer, its log line.
+
+Written against ASGI itself, so that answers which are streams stay streams. Content-Security-Policy lets the page load
+from this server alone and be framed by nobody. The check of the host's name is what keeps a website from reading a
+studio on loopback through a name of its own that it lets point to 127.0.0.1 (DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from typing import Any
+
+import structlog
+from fastapi import HTTPException
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from enogu.server.problems import problem
+from enogu.storage.database import new_id
+
+BODY_LIMIT_BYTES = 8 * 1024 * 1024
+"""Of a request's body. Routes that stream an upload have their own limits."""
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "; ".join(
+        (
+            "default-src 'self'",
+            "img-src 'self' data: blob:",
+            "worker-src 'self' blob:",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
+_log = structlog.get_logger("enogu.request")
+
+
+class Frame:
+    """The outermost layer of the app."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        allowed_hosts: Collection[str] | None = LOOPBACK_HOSTS,
+        upload_paths: tuple[str, ...] = (),
+    ) -> None:
+        """``allowed_hosts`` without ports; None allows every name, for a studio behind a proxy that checks it. A body
+        of any size reaches routes whose path begins with one of ``upload_paths``.
+        """
+        self._app = app
+        self._allowed_hosts = allowed_hosts
+        self._upload_paths = upload_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = new_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        started_at = time.perf_counter()
+        status = 0
+        is_bounded = not scope["path"].startswith(self._upload_paths)
+        received_bytes = 0
+
+        async def receive_bounded() -> Message:
+            nonlocal received_bytes
+            message = await receive()
+            received_bytes += len(message.get("body", b""))
+            if is_bounded and received_bytes > BODY_LIMIT_BYTES:
+                raise HTTPException(413, f"the request has more than the {BODY_LIMIT_BYTES:,} bytes that are accepted")
+            return message
+
+        async def send_framed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _add_headers(scope, MutableHeaders(scope=message), request_id)
+            await send(message)
+
+        refusal = self._refusal(scope, request_id)
+        try:
+            if refusal is not None:
+                await refusal(scope, receive, send_framed)
+            else:
+                await self._app(scope, receive_bounded, send_framed)
+        except Exception:
+            _log.exception("request_failed", request_id=request_id, method=scope["method"], path=scope["path"])
+            if status:
+                raise  # half of an answer was sent: all that can be done is to break off
+            message = "Something in the studio went wrong that nobody foresaw."
+            cure = f"Look for {request_id} in the server's log."
+            await problem(request_id, 500, message, cure, "Unforeseen", {})(scope, receive, send_framed)
+        finally:
+            seconds = round(time.perf_counter() - started_at, 4)
+            _log.info(
+                "request",
+                request_id=request_id,
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                seconds=seconds,
+            )
+
+    def _refusal(self, scope: Scope, request_id: str) -> Any:
+        """The answer to a request that does not reach a route; None for all others."""
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+        if self._allowed_hosts is not None and name.lower() not in self._allowed_hosts:
+            cure = f"Use {' or '.join(sorted(self._allowed_hosts))}."
+            return problem(request_id, 421, f"This studio is not called {name[:80]!r}.", cure, "HostRefused", {})
+        return None
+
+
+def _add_headers(scope: Scope, headers: MutableHeaders, request_id: str) -> None:
+    headers["X-Request-Id"] = request_id
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    headers.setdefault("Cache-Control", "no-store")
+    if scope["scheme"] == "https":
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
