@@ -13,11 +13,13 @@ from enogu.accounts import service as accounts
 from enogu.accounts.asking import Door, SignInMode
 from enogu.accounts.owned_data import OwnedData
 from enogu.settings import Settings
+from enogu.stamina import service as stamina
+from enogu.stamina.entities import Metering
 from enogu.storage.database import Engine, open_engine, reading, transaction, utc_now
 from enogu.storage.files import Files, open_files
 from enogu.storage.migrations import migrate
 
-OWNED_DATA: tuple[OwnedData, ...] = (accounts.AccountData(),)
+OWNED_DATA: tuple[OwnedData, ...] = (stamina.StaminaData(), accounts.AccountData())
 """What every slice keeps for an owner: the slice that depends on most first, accounts last."""
 
 
@@ -29,6 +31,8 @@ class Studio:
     engine: Engine
     files: Files
     door: Door
+    metering: Metering
+    """Plans and prices, as the plans file said when the studio was opened."""
 
     def close(self) -> None:
         """Let go of the database's connections."""
@@ -40,6 +44,7 @@ def open_studio(settings: Settings, sign_in: SignInMode = "loopback") -> Studio:
 
     With passwords and before there is an administrator, the door has a setup code, for who starts the server to print.
     """
+    metering = stamina.read_metering(settings)
     engine = open_engine(settings.database_url)
     try:
         files = open_files(settings.files_url, settings.incoming_folder)
@@ -53,7 +58,7 @@ def open_studio(settings: Settings, sign_in: SignInMode = "loopback") -> Studio:
     except BaseException:
         engine.dispose()
         raise
-    return Studio(settings, engine, files, Door(engine, sign_in, setup_code, OWNED_DATA))
+    return Studio(settings, engine, files, Door(engine, sign_in, setup_code, OWNED_DATA), metering)
 
 
 def _ensure_owner(engine: Engine) -> None:

@@ -29,6 +29,7 @@ TORCH_FREE = (
     "tagging",
     "storage",
     "accounts",
+    "stamina",
     "bootstrap",
     "server",
 )

@@ -13,6 +13,7 @@ from enogu.accounts.asking import OneTransaction
 from enogu.bootstrap import Studio
 from enogu.server.frame import LOOPBACK_HOSTS, Frame
 from enogu.server.problems import add_problem_handlers
+from enogu.stamina import api as stamina_api
 
 
 class Health(BaseModel):
@@ -31,9 +32,11 @@ def create_app(studio: Studio, allowed_hosts: Collection[str] | None = LOOPBACK_
     )
     app.state.studio = studio
     app.state.door = studio.door
+    app.state.metering = studio.metering
     app.add_middleware(Frame, allowed_hosts=allowed_hosts)
     add_problem_handlers(app)
     app.include_router(accounts_api.router)
+    app.include_router(stamina_api.router)
     app.get("/health", tags=["studio"])(health)
     return app
 

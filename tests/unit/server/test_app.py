@@ -19,12 +19,14 @@ from enogu.errors import EnoguError
 from enogu.server.app import create_app
 from enogu.server.frame import SECURITY_HEADERS
 from enogu.settings import Settings
+from enogu.stamina.rules.plan_file import SHIPPED, load_metering
 from enogu.storage.database import reading, transaction, utc_now
 from enogu.storage.files_in_memory import FilesInMemory
 
 PASSWORD = "面相筆 and 群青"  # noqa: S105
 SERVER = "http://localhost:8000"
 HTTPS = "https://localhost:8443"
+METERING = load_metering(SHIPPED)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ MakeApp = Callable[..., FastAPI]
 def make_app(engine: Engine, tmp_path: Path) -> MakeApp:
     def make(sign_in: Any = "password", **more: Any) -> FastAPI:
         door = Door(engine, sign_in, owned_data=OWNED_DATA, **more)
-        return create_app(Studio(Settings(tmp_path), engine, FilesInMemory(), door))
+        return create_app(Studio(Settings(tmp_path), engine, FilesInMemory(), door, METERING))
 
     return make
 
@@ -86,7 +88,7 @@ def test_health_says_what_is_wrong_when_the_database_is_away(tmp_path: Path) -> 
     from enogu.storage.database import open_engine
 
     engine = open_engine("postgresql://mame:secret@127.0.0.1:1/studio")
-    app = create_app(Studio(Settings(tmp_path), engine, FilesInMemory(), Door(engine, "loopback")))
+    app = create_app(Studio(Settings(tmp_path), engine, FilesInMemory(), Door(engine, "loopback"), METERING))
     answer = TestClient(app, base_url=SERVER).get("/health")
     assert answer.status_code == 503
     assert answer.json()["kind"] == "DatabaseFailed"
@@ -187,6 +189,7 @@ def test_a_new_studio_on_loopback_opens_with_no_sign_in(tmp_path: Path) -> None:
     me = client.get("/api/me").json()
     assert (me["kind"], me["account"]["is_admin"], me["csrf_token"]) == ("loopback", True, None)
     assert client.post("/api/me/tokens", json={"name": "script"}).status_code == 201
+    assert client.get("/api/stamina").json()["stamina"] == 150
     studio.close()
     assert (tmp_path / "home" / "enogu.sqlite3").is_file()
 
