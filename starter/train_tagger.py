@@ -436,7 +436,8 @@ def main() -> None:
                 pixels[i] = first[k] if k < len(first) else second[k - len(first)]
                 targets[i] = people_targets[k]
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        x = augmented(pixels, side_at(budget.progress), generator).contiguous(memory_format=torch.channels_last)
+        side = SIZE if arguments.start_from else side_at(budget.progress)
+        x = augmented(pixels, side, generator).contiguous(memory_format=torch.channels_last)
         logits = network(x)
         loss = (
             functional.binary_cross_entropy_with_logits(
