@@ -31,7 +31,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from enogu.errors import EnoguError, PictureRefused
 from enogu.imaging.decoder_messages import Garbled, read_message, write_message
 from enogu.imaging.decoding import MAX_FILE_BYTES, MAX_PIXELS, DecodedPicture, PictureInfo, decode_picture, parse_colour
+from enogu.imaging.duplicates import parse_fingerprint
 from enogu.imaging.examining import Examination, examine_picture
+from enogu.imaging.quality import QualityMeasures
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Decoder(Protocol):
     """Who looks at pictures for a dataset: ``SafeDecoder``, or ``DirectDecoder`` in tests and for one's own files."""
 
     def examine(self, data: bytes, name: str, background: str = "#ffffff") -> Examination:
-        """Size, hashes and thumbnail. Raises PictureRefused; ``name`` is for its message."""
+        """Size, hashes, quality and thumbnail. Raises PictureRefused; ``name`` is for its message."""
         ...
 
     def decode(self, data: bytes, name: str, background: str = "#ffffff") -> DecodedPicture:
@@ -93,17 +95,20 @@ class SafeDecoder:
             self._idle.put(None)
 
     def examine(self, data: bytes, name: str, background: str = "#ffffff") -> Examination:
-        """Size, hashes and thumbnail. Raises PictureRefused, also when the picture ended the child; EnoguError when no
-        child can be started; WrongUse when ``background`` is no colour.
+        """Size, hashes, quality and thumbnail. Raises PictureRefused, also when the picture ended the child; EnoguError
+        when no child can be started; WrongUse when ``background`` is no colour.
         """
         answer, parts = self._ask("examination", data, name, background)
         with _believed(name):
             found = _ExaminationAnswer.model_validate(answer)
+            fingerprint = None if found.fingerprint is None else parse_fingerprint(found.fingerprint)
             (thumbnail,) = parts
         return Examination(
             info=found.info.as_info(name),
             file_sha256=found.file_sha256,
             pixel_sha256=found.pixel_sha256,
+            fingerprint=fingerprint,
+            quality=QualityMeasures(**found.quality.model_dump()),
             thumbnail=thumbnail,
         )
 
@@ -296,8 +301,19 @@ class _PixelsAnswer(BaseModel):
     file_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class _QualityAnswer(BaseModel):
+    """QualityMeasures as a child tells them."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+    blur: float = Field(ge=0, le=1)
+    bright_level: float = Field(ge=0, le=1)
+    dark_level: float = Field(ge=0, le=1)
+
+
 class _ExaminationAnswer(_PixelsAnswer):
     pixel_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    fingerprint: str | None
+    quality: _QualityAnswer
 
 
 @contextlib.contextmanager

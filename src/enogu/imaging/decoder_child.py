@@ -63,7 +63,13 @@ def _answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Seque
 
 def _examination(data: bytes, name: str, background: str) -> tuple[dict[str, Any], Sequence[bytes]]:
     found = examine_picture(data, name, background)
-    header = {"info": _info(found.info), "file_sha256": found.file_sha256, "pixel_sha256": found.pixel_sha256}
+    header = {
+        "info": _info(found.info),
+        "file_sha256": found.file_sha256,
+        "pixel_sha256": found.pixel_sha256,
+        "fingerprint": str(found.fingerprint) if found.fingerprint else None,
+        "quality": asdict(found.quality),
+    }
     return header, [found.thumbnail]
 
 

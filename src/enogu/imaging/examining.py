@@ -1,4 +1,4 @@
-"""All that a dataset keeps of a picture, found in one decoding: size, hashes and a thumbnail.
+"""All that a dataset keeps of a picture, found in one decoding: size, hashes, quality and a thumbnail.
 
 Pure functions on bytes. Strangers' pictures are to be looked at through ``decoder.SafeDecoder``, which calls these in
 a limited process of its own.
@@ -14,6 +14,8 @@ from pathlib import Path
 from PIL import Image
 
 from enogu.imaging.decoding import PictureInfo, decode_picture
+from enogu.imaging.duplicates import Fingerprint, find_fingerprint
+from enogu.imaging.quality import QualityMeasures, measure_quality
 
 THUMBNAIL_SIDE = 384
 """Longest side of a thumbnail, in pixels."""
@@ -28,6 +30,9 @@ class Examination:
     """Hex digest of the file's bytes."""
     pixel_sha256: str
     """Hex digest of size and decoded pixels: equal for the same picture in two lossless files (product D4)."""
+    fingerprint: Fingerprint | None
+    """What finds near duplicates; None for a picture of one colour."""
+    quality: QualityMeasures
     thumbnail: bytes
     """A WebP file, at most THUMBNAIL_SIDE on its longer side, sRGB, without metadata."""
 
@@ -39,6 +44,8 @@ def examine_picture(data: bytes, name: str, background: str = "#ffffff") -> Exam
         info=decoded.info,
         file_sha256=decoded.sha256,
         pixel_sha256=pixel_sha256(decoded.image),
+        fingerprint=find_fingerprint(decoded.image),
+        quality=measure_quality(decoded.image),
         thumbnail=thumbnail_webp(decoded.image),
     )
 

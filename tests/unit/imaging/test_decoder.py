@@ -101,6 +101,15 @@ def test_pixels_are_the_same_as_from_this_process(safe: SafeDecoder, tmp_path: P
         assert (there.sha256, there.info) == (here.sha256, here.info)
 
 
+def test_fingerprint_and_quality_are_the_same_as_from_this_process(safe: SafeDecoder) -> None:
+    """D4."""
+    for image in (hostile.photo(300, 200), Image.new("RGB", (64, 48), "red")):
+        data = hostile.png_bytes(image)
+        there, here = safe.examine(data, "a.png"), DirectDecoder().examine(data, "a.png")
+        assert there == here
+        assert (there.fingerprint is None) == (image.size == (64, 48))
+
+
 def test_a_thumbnail_is_small_and_keeps_the_shape(decoder: Decoder) -> None:
     found = decoder.examine(hostile.png_bytes(hostile.photo(1200, 600)), "a.png")
     with Image.open(io.BytesIO(found.thumbnail)) as thumbnail:
