@@ -24,6 +24,7 @@ TORCH_FREE = (
     "presets",
     "starter_data",
     "base_models",
+    "datasets",
     "recipe",
     "imaging",
     "tagging",

@@ -51,6 +51,9 @@ UNREADABLE_SUFFIXES = frozenset(
 CAPTION_SUFFIXES = (".txt", ".caption")
 """Where a caption is looked for, in this order; ``.caption`` is sd-scripts' default (library/train_util.py)."""
 
+MAX_CAPTION_BYTES = 256 * 1024
+"""Largest caption file that is read."""
+
 MAX_FOLDER_REPEATS = 1000
 """A larger leading number is taken for a date (``20240131_photos``), not for repeats."""
 
@@ -210,34 +213,36 @@ def _caption_of(picture: Path, captions: dict[str, Path]) -> tuple[str | None, s
 
 
 def read_caption(path: Path) -> tuple[str, str]:
-    """Text of a caption file without surrounding blanks, and a note ("" when there is nothing to say).
-
-    UTF-8 (with or without BOM), UTF-16 with BOM, else Shift-JIS (CP932) with a note naming the file. Raises EnoguError
-    whose message begins with the file's name when it is none of these.
-    """
+    """Text of a caption file and a note; see ``decode_caption``. Raises EnoguError also when it cannot be read."""
     try:
-        data = path.read_bytes()[: _MAX_CAPTION_BYTES + 1]
+        data = path.read_bytes()[: MAX_CAPTION_BYTES + 1]
     except OSError as error:
         raise EnoguError(f"{path.name} cannot be read ({error.strerror or error}).") from error
+    return decode_caption(data, path.name)
+
+
+def decode_caption(data: bytes, name: str) -> tuple[str, str]:
+    """Text of a caption's bytes without surrounding blanks, and a note ("" when there is nothing to say).
+
+    UTF-8 (with or without BOM), UTF-16 with BOM, else Shift-JIS (CP932) with a note naming the file. Raises EnoguError
+    whose message begins with the file's name when it is none of these, or larger than MAX_CAPTION_BYTES.
+    """
     cure = "Save it as UTF-8 text."
-    if len(data) > _MAX_CAPTION_BYTES:
-        raise EnoguError(f"{path.name} is larger than {_MAX_CAPTION_BYTES // 1024} KiB.", cure)
+    if len(data) > MAX_CAPTION_BYTES:
+        raise EnoguError(f"{name} is larger than {MAX_CAPTION_BYTES // 1024} KiB.", cure)
     note = ""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding, note = "utf-16", f"{path.name} is not UTF-8; it was read as UTF-16."
+        encoding, note = "utf-16", f"{name} is not UTF-8; it was read as UTF-16."
     elif _decodes(data, "utf-8-sig"):
         encoding = "utf-8-sig"
     else:
-        encoding, note = "cp932", f"{path.name} is not UTF-8; it was read as Shift-JIS (CP932)."
+        encoding, note = "cp932", f"{name} is not UTF-8; it was read as Shift-JIS (CP932)."
     if not _decodes(data, encoding):
-        raise EnoguError(f"{path.name} is neither UTF-8 nor Shift-JIS text.", cure)
+        raise EnoguError(f"{name} is neither UTF-8 nor Shift-JIS text.", cure)
     text = data.decode(encoding).replace("\r\n", "\n").strip()
     if "\0" in text:
-        raise EnoguError(f"{path.name} is not text.", cure)
-    return text, note or ("" if text else f"{path.name} is empty.")
-
-
-_MAX_CAPTION_BYTES = 256 * 1024
+        raise EnoguError(f"{name} is not text.", cure)
+    return text, note or ("" if text else f"{name} is empty.")
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

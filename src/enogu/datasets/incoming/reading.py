@@ -1,0 +1,151 @@
+"""From the files of an upload to pictures with captions (product D1): which caption is whose, what folders say.
+
+First ``plan_import`` looks at names alone, so that a person can be told at once what will come in; then
+``incoming_pictures`` reads one picture after the other, and whoever takes them has only one in memory. A file that
+cannot be used is named with its reason, the others stay (D2). Pictures are not decoded here: that is for a decoder.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+
+from enogu.datasets.entities import ImportPlan, IncomingFile, IncomingPicture, PlannedPicture
+from enogu.datasets.incoming.sources import ImportSource
+from enogu.errors import EnoguError, PictureRefused
+from enogu.imaging.folder import (
+    CAPTION_SUFFIXES,
+    PICTURE_SUFFIXES,
+    UNREADABLE_SUFFIXES,
+    decode_caption,
+    natural_key,
+    parse_kohya_name,
+)
+
+
+def plan_import(source: ImportSource) -> ImportPlan:
+    """What the names come to.
+
+    A picture in a Kohya folder (``20_zdm 1boy``, at any depth) takes its repeats and class tokens from it. When there
+    are such folders, pictures outside them are left aside, as sd-scripts does, with a note; so are folders of 0
+    repeats. Without them, all pictures count once, whatever folder they are in.
+    """
+    files = sorted(source.files, key=lambda file: (natural_key(file.folder), natural_key(file.name)))
+    candidates = [file for file in files if _suffix(file) in PICTURE_SUFFIXES | UNREADABLE_SUFFIXES]
+    found = [file for file in files if _suffix(file) in CAPTION_SUFFIXES]
+    captions = {_plain(file.path): file for file in found} | {file.path: file for file in found}
+    kept, notes = _by_folder(candidates)
+    shown = _shown_names([file for file, _, _ in kept])
+    pictures = [
+        PlannedPicture(file, shown[file.path], _caption_of(file, captions), repeats, class_tokens)
+        for file, repeats, class_tokens in kept
+    ]
+    notes += _unused(files, candidates, captions)
+    return ImportPlan(tuple(pictures), tuple(source.refused), tuple(notes), _trigger_hint(pictures))
+
+
+def incoming_pictures(source: ImportSource, plan: ImportPlan) -> Iterator[IncomingPicture | PictureRefused]:
+    """The plan's pictures in order, each with its bytes and caption, or the reason why not. Never raises for a file."""
+    for planned in plan.pictures:
+        try:
+            yield _read(source, planned)
+        except PictureRefused as refusal:
+            yield refusal
+
+
+def _read(source: ImportSource, planned: PlannedPicture) -> IncomingPicture:
+    data = source.read(planned.file)
+    caption, note = None, ""
+    if planned.caption_file is not None:
+        try:
+            caption, note = decode_caption(source.read(planned.caption_file), planned.caption_file.name)
+        except EnoguError as error:
+            raise PictureRefused(f"{planned.shown}: its caption {error.message}", error.cure) from error
+    return IncomingPicture(
+        name=planned.shown,
+        data=data,
+        caption=planned.class_tokens if caption is None else caption,
+        has_caption=caption is not None,
+        repeats=planned.repeats,
+        class_tokens=planned.class_tokens,
+        notes=(note,) if note else (),
+    )
+
+
+def _by_folder(candidates: Sequence[IncomingFile]) -> tuple[list[tuple[IncomingFile, int, str]], list[str]]:
+    """File, repeats and class tokens of each picture that stays; a note for each folder that does not."""
+    kohya = {file.folder: parse_kohya_name(file.folder.rpartition("/")[2]) for file in candidates}
+    if not any(kohya.values()):
+        return [(file, 1, "") for file in candidates], []
+    kept = [(file, *found) for file in candidates if (found := kohya[file.folder]) and found[0] >= 1]
+    notes: list[str] = []
+    for folder, found in kohya.items():
+        name = folder.rpartition("/")[2]
+        if found and found[0] < 1:
+            notes.append(f"{name} is left aside: it says 0 repeats.")
+        elif not found:
+            count = sum(file.folder == folder for file in candidates)
+            where = f"in {name}" if name else "outside of folders"
+            notes.append(f"{count} picture(s) {where} are left aside: only the numbered folders are read.")
+    return kept, notes
+
+
+def _shown_names(files: Sequence[IncomingFile]) -> dict[str, str]:
+    """By path, the name without the folders that all share."""
+    folders = [file.folder.split("/") if file.folder else [] for file in files]
+    shared = len(list(takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))))
+    return {file.path: "/".join(file.path.split("/")[shared:]) for file in files}
+
+
+def _caption_of(picture: IncomingFile, captions: dict[str, IncomingFile]) -> IncomingFile | None:
+    stem = picture.path.removesuffix(_raw_suffix(picture))
+    for suffix in CAPTION_SUFFIXES:
+        if caption := captions.get(stem + suffix) or captions.get(_plain(stem + suffix)):
+            return caption
+    return None
+
+
+def _unused(
+    files: Sequence[IncomingFile], candidates: Sequence[IncomingFile], captions: dict[str, IncomingFile]
+) -> list[str]:
+    """Notes on captions without a picture, and on files that are neither."""
+    owned = {caption.path for file in candidates if (caption := _caption_of(file, captions))}
+    second = {_plain(file.path.removesuffix(_raw_suffix(file))) for file in candidates}
+    orphans = [
+        file.name
+        for file in dict.fromkeys(captions.values())
+        if file.path not in owned and _plain(file.path.removesuffix(_raw_suffix(file))) not in second
+    ]
+    known = {*candidates, *captions.values()}
+    others = [file.name for file in files if file not in known]
+    notes: list[str] = []
+    if orphans:
+        notes.append(f"{len(orphans)} caption(s) have no picture: {_listed(orphans)}.")
+    if others:
+        notes.append(f"{len(others)} file(s) are neither pictures nor captions: {_listed(others)}.")
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+
+
+def _trigger_hint(pictures: Sequence[PlannedPicture]) -> str:
+    hints = {re.split(r"[\s,]+", picture.class_tokens)[0] for picture in pictures}
+    return hints.pop() if len(hints) == 1 else ""
+
+
+def _raw_suffix(file: IncomingFile) -> str:
+    stem, dot, suffix = file.name.rpartition(".")
+    return dot + suffix if stem else ""
+
+
+def _suffix(file: IncomingFile) -> str:
+    return _raw_suffix(file).lower()
+
+
+def _plain(path: str) -> str:
+    """For matching a caption to its picture: macOS decomposes が, and cameras write .TXT and .JPG."""
+    return unicodedata.normalize("NFC", path).casefold()
