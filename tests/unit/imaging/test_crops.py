@@ -116,7 +116,7 @@ def test_a_size_that_is_too_small_is_wrong_use() -> None:
         choose_crop(hostile.photo(), "centre", (8, 64))
 
 
-def test_enlarging_is_said() -> None:
+def test_a_crop_that_is_enlarged_says_so() -> None:
     crop = choose_crop(hostile.photo(100, 100), "centre", (256, 256))
     assert crop.note == "Enlarged 2.6 times: the picture has too few pixels there."
 
