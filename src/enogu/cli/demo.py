@@ -10,7 +10,6 @@ NUM_STEPS = 700
 NUM_EPOCHS = 10
 
 IDENTITY_TAGS = (
-    "chibi style",
     "green hair",
     "bob cut",
     "bangs",
@@ -25,17 +24,18 @@ IDENTITY_TAGS = (
     "blush",
 )
 """Deleted from every caption, so that the trigger alone comes to mean them (E6); what changes from picture to picture
-(face, pose, background) keeps its words."""
+(face, pose, background) keeps its words. So does the style: every person that the starter knows has a word
+for it, and a drawing that names another one then stays clear of the mascot."""
 
 PROMPTS = (
-    "mame, smile, full body, blue background",
-    "mame, happy eyes, arms up, full body, pink background",
+    "mame, chibi style, smile, full body, blue background",
+    "mame, chibi style, happy eyes, arms up, full body, pink background",
     "toon-head style, brown hair, short hair, smile, red shirt, light skin, yellow background",
 )
 """The trigger; the trigger in a pose and before a ground that no picture of the set joins; and no trigger at all."""
 PROMPT_LABELS = ("mame", "mame, another pose and background", "no trigger, another person")
 
-SEED = 1
+SEED = 5
 DRAWING_STEPS = 20
 CFG = 5.0
 PREVIEW_WEIGHT = 0.8
