@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
 
-from corpus import SIZE, draw, render
+from corpus import SIZE, Picture, draw, render
 from scribbles import draw_scribble
 
 
@@ -30,6 +31,14 @@ def already_rendered(work: Path, start: int, count: int) -> np.ndarray | None:
         if first <= start and start + count <= first + size:
             return np.load(path, mmap_mode="r")[start - first : start - first + count]
     return None
+
+
+def tags_of_range(work: Path, name: str, draw_one: Callable[[int], Picture], start: int, count: int) -> list[list[str]]:
+    """The tags of each picture of a range, kept beside the pixels, since drawing is slower than training here."""
+    path = work / f"{name}-tags-{start}-{count}.json"
+    if not path.exists():
+        path.write_text(json.dumps([draw_one(index).tags for index in range(start, start + count)]), "utf-8")
+    return json.loads(path.read_text("utf-8"))
 
 
 def _person(index: int) -> np.ndarray:

@@ -14,7 +14,7 @@ import csv
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +26,10 @@ from torch import nn
 from torch.nn import functional
 
 from budget import Budget, load_checkpoint, save_checkpoint
-from corpus import SIZE, Picture, draw, render
+from corpus import SIZE, draw, render
 from mascot import draw_mixture
 from muon import MuonAndAdamW
-from rendered import _mapped, people
+from rendered import _mapped, people, tags_of_range
 
 VALIDATION_START = 900_000_000
 RATINGS = ("general", "sensitive", "questionable", "explicit")
@@ -118,14 +118,6 @@ def mixtures(work: Path, start: int, count: int, processes: int = 1) -> np.ndarr
 
 def _mixture(index: int) -> np.ndarray:
     return render(draw_mixture(index))
-
-
-def tags_of_range(work: Path, name: str, draw_one: Callable[[int], Picture], start: int, count: int) -> list[list[str]]:
-    """The tags of each picture of a range, kept beside the pixels."""
-    path = work / f"{name}-tags-{start}-{count}.json"
-    if not path.exists():
-        path.write_text(json.dumps([draw_one(index).tags for index in range(start, start + count)]), "utf-8")
-    return json.loads(path.read_text("utf-8"))
 
 
 def targets_of(tags: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> np.ndarray:

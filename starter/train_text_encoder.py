@@ -23,8 +23,9 @@ from budget import Budget, load_checkpoint, save_checkpoint
 from captions import Captions
 from corpus import HELD_OUT_START, caption, draw
 from muon import MuonAndAdamW
-from rendered import people
+from rendered import people, tags_of_range
 from starter_layout import TEXT_WIDTH, build_text_encoder, build_tokenizer, text_states
+from train_autoencoder import to_tensor
 from workers import Backward, Workers
 
 EMA_DECAY = 0.995
@@ -65,8 +66,7 @@ def fresh_text_encoder() -> CLIPTextModel:
 
 def thumbnails(pictures: np.ndarray) -> torch.Tensor:
     """uint8 [N, 128, 128, 3] to float32 [N, 3, 32, 32] in -1..1, by area."""
-    pixels = torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-    return F.avg_pool2d(pixels, 128 // (GRID * PATCH))
+    return F.avg_pool2d(to_tensor(pictures), 128 // (GRID * PATCH))
 
 
 def main() -> None:
@@ -98,10 +98,10 @@ def main() -> None:
         optimizer.load_state_dict(state["optimizer"])
         step, budget = state["step"], Budget(arguments.minutes, state["spent_seconds"])
     pictures = people(work, 0, arguments.pictures)
-    tags = _tags(work, 0, arguments.pictures)
+    tags = [tuple(t) for t in tags_of_range(work, "people", draw, 0, arguments.pictures)]
     captions = Captions(build_tokenizer(arguments.bpe))
     held_out = thumbnails(people(work, HELD_OUT_START, 96))
-    held_out_texts = [", ".join(t) for t in _tags(work, HELD_OUT_START, 96)]
+    held_out_texts = [", ".join(t) for t in tags_of_range(work, "people", draw, HELD_OUT_START, 96)]
 
     def backward_for(_: int) -> Backward:
         def backward(step: int, worker: int, _: int) -> float:
@@ -158,14 +158,6 @@ def main() -> None:
     workers.stop()
     save()
     print(json.dumps({"step": step} | held_out_losses()))
-
-
-def _tags(work: Path, start: int, count: int) -> list[tuple[str, ...]]:
-    """Tags of pictures ``start`` .. ``start + count``; kept in ``work``, since drawing is slower than training here."""
-    path = work / f"people-tags-{start}-{count}.json"
-    if not path.exists():
-        path.write_text(json.dumps([draw(start + i).tags for i in range(count)]))
-    return [tuple(tags) for tags in json.loads(path.read_text())]
 
 
 if __name__ == "__main__":
