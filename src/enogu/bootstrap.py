@@ -7,11 +7,12 @@ at the same time.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from enogu.accounts import service as accounts
 from enogu.accounts.asking import Door, SignInMode
 from enogu.accounts.owned_data import OwnedData
+from enogu.imaging.decoder import Decoder, SafeDecoder
 from enogu.settings import Settings
 from enogu.stamina import service as stamina
 from enogu.stamina.entities import Metering
@@ -33,10 +34,14 @@ class Studio:
     door: Door
     metering: Metering
     """Plans and prices, as the plans file said when the studio was opened."""
+    decoder: Decoder = field(default_factory=SafeDecoder)
+    """Who looks at strangers' pictures; its child starts with the first of them."""
 
     def close(self) -> None:
-        """Let go of the database's connections."""
+        """Let go of the database's connections and of the decoder's child."""
         self.engine.dispose()
+        if isinstance(self.decoder, SafeDecoder):
+            self.decoder.close()
 
 
 def open_studio(settings: Settings, sign_in: SignInMode = "loopback") -> Studio:

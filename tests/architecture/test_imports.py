@@ -33,6 +33,14 @@ TORCH_FREE = (
     "stamina",
     "bootstrap",
     "server",
+    "queue",
+    "delivery",
+    "uploads",
+    "captions",
+    "runs",
+    "loras",
+    "drawings",
+    "weights",
 )
 HELP_SECONDS = 0.5
 

@@ -8,12 +8,11 @@ from importlib import metadata
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from enogu.accounts import api as accounts_api
 from enogu.accounts.asking import OneTransaction
 from enogu.bootstrap import Studio
 from enogu.server.frame import LOOPBACK_HOSTS, Frame
 from enogu.server.problems import add_problem_handlers
-from enogu.stamina import api as stamina_api
+from enogu.server.routes import ROUTERS
 
 
 class Health(BaseModel):
@@ -33,10 +32,13 @@ def create_app(studio: Studio, allowed_hosts: Collection[str] | None = LOOPBACK_
     app.state.studio = studio
     app.state.door = studio.door
     app.state.metering = studio.metering
+    app.state.settings = studio.settings
+    app.state.files = studio.files
+    app.state.decoder = studio.decoder
     app.add_middleware(Frame, allowed_hosts=allowed_hosts)
     add_problem_handlers(app)
-    app.include_router(accounts_api.router)
-    app.include_router(stamina_api.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.get("/health", tags=["studio"])(health)
     return app
 

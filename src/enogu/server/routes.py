@@ -1,0 +1,13 @@
+"""All routes of the studio, slice by slice, in the order of the layers: accounts first."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from enogu.accounts import api as accounts_api
+from enogu.stamina import api as stamina_api
+
+ROUTERS: tuple[APIRouter, ...] = (
+    accounts_api.router,
+    stamina_api.router,
+)

@@ -1,0 +1,10 @@
+"""Runs with their events, epochs and previews."""
+
+from __future__ import annotations
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
