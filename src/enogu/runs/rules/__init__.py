@@ -1,0 +1,1 @@
+"""What is decided about runs without a database."""
