@@ -30,6 +30,7 @@ check: setup
 	.venv/bin/ruff format --check
 	.venv/bin/pyright
 	.venv/bin/lint-imports
+	.venv/bin/python tools/check_web.py
 	.venv/bin/python -m pytest tests/architecture
 
 bench: setup

@@ -38,6 +38,7 @@ exit /b %errorlevel%
 %BIN%\ruff format --check || exit /b 1
 %BIN%\pyright || exit /b 1
 %BIN%\lint-imports || exit /b 1
+%BIN%\python tools\check_web.py || exit /b 1
 %BIN%\python -m pytest tests\architecture
 exit /b %errorlevel%
 

@@ -1,4 +1,4 @@
-"""Make ``.venv`` and install what ``constraints.txt`` pins; do nothing when that is already done.
+"""Make ``.venv``, install what ``constraints.txt`` pins, build the browser app; do nothing when that is already done.
 
 One script for Linux, macOS and Windows, with the standard library alone, since nothing is installed yet when it runs
 (and written so that an older Python can read far enough to say that it is too old). Plain ``venv`` and ``pip``: no
@@ -31,10 +31,10 @@ def main() -> int:
     if sys.version_info < (3, 11):  # noqa: UP036 (an older Python may well be what runs this)
         return _fail(f"Enogu needs Python 3.11 or newer; this is {sys.version.split()[0]}, {sys.executable}.", 2)
     wanted = _wanted()
-    if _is_done(wanted):
-        return 0
     try:
-        _install(wanted)
+        if not _is_done(wanted):
+            _install(wanted)
+        _run(str(PYTHON), "tools/build_web.py")  # quick when nothing changed
     except subprocess.CalledProcessError as error:
         step = " ".join(str(part) for part in error.cmd[1:6])
         return _fail(f"Set-up stopped at: {step} … The lines above say why; run it again when that is cured.")
@@ -78,7 +78,7 @@ def _install(wanted: str) -> None:
     _run(*pip, "--no-build-isolation", "--editable", ".[dev]")
     STAMP.write_text(wanted + "\n", encoding="utf-8")
     UNFINISHED.unlink()
-    _say("Set-up done.")
+    _say("Python's packages are in place.")
 
 
 def _works() -> bool:

@@ -40,13 +40,17 @@ def test_every_pin_lies_within_the_range_that_the_project_states() -> None:
     assert not [str(one) for one in stated if not one.specifier.contains(pins[canonicalize_name(one.name)])]
 
 
-def test_the_wheel_holds_the_package_and_all_of_the_starter_data(tmp_path: Path) -> None:
+def test_the_wheel_holds_the_package_the_starter_and_the_web_app(tmp_path: Path) -> None:
     """C7: the whole path runs with no download, so the shipped weights and pictures must come along."""
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=ROOT, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if not re.match(r"[^/]+\.dist-info/", name)}
-    assert held == {path.relative_to(SRC.parent).as_posix() for path in project_files() if path.is_relative_to(SRC)}
+    in_git = {path.relative_to(SRC.parent).as_posix() for path in project_files() if path.is_relative_to(SRC)}
+    web_app = {name for name in held if name.startswith("enogu/web_app/")}
+    assert held - web_app == in_git
+    assert "enogu/web_app/index.html" in web_app
+    assert any(name.startswith("enogu/web_app/assets/") for name in web_app)
 
 
 def _pins() -> dict[str, str]:

@@ -1,0 +1,34 @@
+/** What surrounds every page: looks, server state, notices. */
+import { MantineProvider } from "@mantine/core";
+import { Notifications } from "@mantine/notifications";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+
+import { Problem } from "@/api/problem";
+import { cssVariablesResolver, theme } from "@/theme/theme";
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 10_000,
+      // What was refused stays refused; a studio that is away or busy is asked again.
+      retry: (count, error) => count < 3 && error instanceof Problem && (error.isOffline || error.status >= 502),
+    },
+  },
+});
+
+/** The nonce of this page's Content-Security-Policy, which Mantine's own style element needs. */
+function styleNonce(): string {
+  return document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.nonce ?? "";
+}
+
+export function Providers({ children }: { readonly children: ReactNode }) {
+  return (
+    <MantineProvider theme={theme} cssVariablesResolver={cssVariablesResolver} defaultColorScheme="auto" getStyleNonce={styleNonce}>
+      <QueryClientProvider client={queryClient}>
+        <Notifications position="bottom-center" limit={4} />
+        {children}
+      </QueryClientProvider>
+    </MantineProvider>
+  );
+}

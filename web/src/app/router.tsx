@@ -1,0 +1,24 @@
+/** All addresses of the app. A page's code is loaded when it is opened. */
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+
+import { Shell } from "./shell/shell";
+
+const root = createRootRoute({ component: Shell, notFoundComponent: lazyRouteComponent(() => import("./routes/not-found"), "NotFoundPage") });
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    createRoute({
+      getParentRoute: () => root,
+      path: "/",
+      component: lazyRouteComponent(() => import("./routes/training"), "TrainingPage"),
+    }),
+  ]),
+  defaultPreload: "intent",
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

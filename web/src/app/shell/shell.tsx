@@ -1,0 +1,72 @@
+/** What is around every page: name, navigation, language, colours, and the page itself. */
+import { ActionIcon, Anchor, AppShell, Container, Group, Menu, useMantineColorScheme } from "@mantine/core";
+import { IconBrush, IconLanguage, IconMoonStars, IconPalette, IconPhoto, IconSun, IconUser } from "@tabler/icons-react";
+import { Link, Outlet } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+
+import { chooseLanguage } from "../i18n";
+import classes from "./shell.module.css";
+
+const PLACES = [
+  { to: "/", text: "app:nav.training", Icon: IconPalette },
+  { to: "/loras", text: "app:nav.loras", Icon: IconPhoto },
+  { to: "/drawings", text: "app:nav.drawings", Icon: IconBrush },
+] as const;
+
+export function Shell() {
+  const { t, i18n } = useTranslation("app");
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  return (
+    <AppShell header={{ height: 56 }} padding={0}>
+      <a href="#main" className={classes.skip}>
+        {t("nav.skip")}
+      </a>
+      <AppShell.Header className={classes.header}>
+        <Anchor component={Link} to="/" className={classes.brand} underline="never">
+          <img src="/icon.svg" alt="" width={28} height={28} />
+          <span className={classes.brandWord}>Enogu</span>
+        </Anchor>
+        <nav aria-label={t("nav.label")} className={classes.places}>
+          {PLACES.map(({ to, text, Icon }) => (
+            <Link key={to} to={to} className={classes.place} activeOptions={{ exact: to === "/" }} activeProps={{ "data-active": true }}>
+              <Icon size={18} stroke={1.5} aria-hidden />
+              <span>{t(text)}</span>
+            </Link>
+          ))}
+        </nav>
+        <Group gap={4} wrap="nowrap">
+          <Menu position="bottom-end">
+            <Menu.Target>
+              <ActionIcon size={36} aria-label={t("nav.language")}>
+                <IconLanguage size={20} stroke={1.5} />
+              </ActionIcon>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Item lang="ja" onClick={() => void chooseLanguage("ja")} aria-current={i18n.language === "ja"}>
+                {t("language.ja")}
+              </Menu.Item>
+              <Menu.Item lang="en" onClick={() => void chooseLanguage("en")} aria-current={i18n.language === "en"}>
+                {t("language.en")}
+              </Menu.Item>
+            </Menu.Dropdown>
+          </Menu>
+          <ActionIcon
+            size={36}
+            aria-label={t(colorScheme === "dark" ? "theme.toLight" : "theme.toDark")}
+            onClick={() => setColorScheme(colorScheme === "dark" ? "light" : "dark")}
+          >
+            {colorScheme === "dark" ? <IconSun size={20} stroke={1.5} /> : <IconMoonStars size={20} stroke={1.5} />}
+          </ActionIcon>
+          <ActionIcon component={Link} to="/account" size={36} aria-label={t("nav.account")}>
+            <IconUser size={20} stroke={1.5} />
+          </ActionIcon>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Main id="main" tabIndex={-1}>
+        <Container size="xl" py="lg">
+          <Outlet />
+        </Container>
+      </AppShell.Main>
+    </AppShell>
+  );
+}

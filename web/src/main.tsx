@@ -1,0 +1,25 @@
+/** Where the app begins. */
+import "@mantine/core/styles.css";
+import "@mantine/notifications/styles.css";
+import "./theme/global.css";
+
+import { RouterProvider } from "@tanstack/react-router";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+import { startTexts } from "./app/i18n";
+import { Providers } from "./app/providers";
+import { router } from "./app/router";
+
+const root = document.getElementById("root");
+if (root !== null) {
+  const asked = new URLSearchParams(location.search).get("lng");
+  await startTexts(asked === "cimode" || asked === "ja" || asked === "en" ? asked : undefined);
+  createRoot(root).render(
+    <StrictMode>
+      <Providers>
+        <RouterProvider router={router} />
+      </Providers>
+    </StrictMode>,
+  );
+}

@@ -1,0 +1,25 @@
+/** A place with nothing in it yet, that says what the next step is. */
+import { Stack, Text, Title } from "@mantine/core";
+import type { ReactNode } from "react";
+
+export interface EmptyStateProps {
+  readonly icon: ReactNode;
+  readonly title: string;
+  readonly text: string;
+  readonly action?: ReactNode;
+}
+
+export function EmptyState({ icon, title, text, action }: EmptyStateProps) {
+  return (
+    <Stack align="center" gap="sm" py={48} px="md" ta="center">
+      {icon}
+      <Title order={2} size="h4">
+        {title}
+      </Title>
+      <Text c="dimmed" maw="44ch">
+        {text}
+      </Text>
+      {action}
+    </Stack>
+  );
+}

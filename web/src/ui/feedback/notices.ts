@@ -1,0 +1,37 @@
+/** Short notices at the edge of the screen: done with a way back, or failed with the reason. */
+import { notifications } from "@mantine/notifications";
+import i18next from "i18next";
+import { createElement } from "react";
+
+import { problemOf } from "@/api/problem";
+
+import { UndoButton } from "./undo-button";
+
+const SHOWN_MS = 8000;
+
+export function noticeFailure(error: unknown): void {
+  const problem = problemOf(error);
+  notifications.show({
+    color: "shu",
+    title: i18next.t(problem.isOffline ? "ui:problem.offline" : "ui:problem.title"),
+    message: problem.isOffline ? i18next.t("ui:problem.offlineCure") : `${problem.message} ${problem.cure}`,
+    autoClose: SHOWN_MS * 2,
+    closeButtonProps: { "aria-label": i18next.t("ui:close") },
+  });
+}
+
+/** `onUndo` makes the notice offer the way back. */
+export function noticeDone(message: string, onUndo?: () => void): void {
+  const id = `done-${Date.now()}`;
+  const take = () => {
+    notifications.hide(id);
+    onUndo?.();
+  };
+  notifications.show({
+    id,
+    color: "rokusho",
+    message: onUndo === undefined ? message : createElement(UndoButton, { message, onUndo: take }),
+    autoClose: SHOWN_MS,
+    closeButtonProps: { "aria-label": i18next.t("ui:close") },
+  });
+}

@@ -1,0 +1,102 @@
+/** Thousands of pictures in rows of known height: virtual, with one tab stop, arrows, and selection. */
+import { useElementSize } from "@mantine/hooks";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type KeyboardEvent, type ReactNode, useRef, useState } from "react";
+
+import classes from "./picture-grid.module.css";
+import type { Click, Selection } from "./selection";
+
+export interface GridPicture {
+  readonly id: string;
+  readonly thumb: string;
+  readonly alt: string;
+}
+
+export interface PictureGridProps {
+  readonly label: string;
+  readonly pictures: readonly GridPicture[];
+  readonly selection: Selection;
+  readonly tileWidth?: number;
+  readonly height: number | string;
+  readonly mark?: (id: string) => ReactNode;
+  readonly onClick: (id: string, click: Click) => void;
+  readonly onOpen: (id: string) => void;
+}
+
+const GAP = 4;
+
+export function PictureGrid(props: PictureGridProps) {
+  "use no memo";
+  const { label, pictures, selection, tileWidth = 132, height, mark, onClick, onOpen } = props;
+  const scroller = useRef<HTMLDivElement>(null);
+  const size = useElementSize();
+  const [current, setCurrent] = useState(0);
+  const columns = Math.max(2, Math.floor((size.width + GAP) / (tileWidth + GAP)) || 2);
+  const side = Math.max(1, (size.width - GAP * (columns - 1)) / columns);
+  // eslint-disable-next-line react-hooks/incompatible-library -- the compiler leaves this small leaf alone, as it should
+  const rows = useVirtualizer({
+    count: Math.ceil(pictures.length / columns),
+    getScrollElement: () => scroller.current,
+    estimateSize: () => side + GAP,
+    overscan: 3,
+  });
+  if (rows.options.estimateSize(0) !== side + GAP) rows.measure();
+
+  const go = (place: number) => {
+    const next = Math.min(pictures.length - 1, Math.max(0, place));
+    setCurrent(next);
+    rows.scrollToIndex(Math.floor(next / columns));
+    requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-place="${next}"]`)?.focus());
+  };
+  const handleKey = (event: KeyboardEvent, id: string) => {
+    const by: Record<string, number> = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
+    const step = by[event.key];
+    if (step !== undefined) go(current + step);
+    else if (event.key === "Home") go(0);
+    else if (event.key === "End") go(pictures.length - 1);
+    else if (event.key === " ") onClick(id, { shiftKey: event.shiftKey, ctrlKey: true });
+    else if (event.key === "Enter") onOpen(id);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+
+  return (
+    <div ref={scroller} className={classes.scroller} style={{ height }}>
+      <div ref={size.ref} role="listbox" aria-label={label} aria-multiselectable style={{ position: "relative", height: rows.getTotalSize() }}>
+        {rows.getVirtualItems().map((row) => (
+          <div
+            key={row.key}
+            role="presentation"
+            className={classes.row}
+            style={{ transform: `translateY(${row.start}px)`, gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))`, height: side }}
+          >
+            {pictures.slice(row.index * columns, (row.index + 1) * columns).map((picture, column) => {
+              const place = row.index * columns + column;
+              return (
+                <div
+                  key={picture.id}
+                  role="option"
+                  tabIndex={place === Math.min(current, pictures.length - 1) ? 0 : -1}
+                  aria-selected={selection.ids.has(picture.id)}
+                  aria-label={picture.alt}
+                  data-place={place}
+                  className={classes.tile}
+                  onClick={(event) => {
+                    setCurrent(place);
+                    onClick(picture.id, { shiftKey: event.shiftKey, ctrlKey: event.ctrlKey || event.metaKey });
+                  }}
+                  onDoubleClick={() => onOpen(picture.id)}
+                  onKeyDown={(event) => handleKey(event, picture.id)}
+                >
+                  <img src={picture.thumb} alt="" loading="lazy" decoding="async" draggable={false} />
+                  {mark !== undefined && <span className={classes.mark}>{mark(picture.id)}</span>}
+                </div>
+              );
+            })}
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}

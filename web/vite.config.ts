@@ -1,0 +1,28 @@
+/// <reference types="vitest/config" />
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+const STUDIO = process.env.ENOGU_SERVER ?? "http://127.0.0.1:8765";
+
+export default defineConfig({
+  plugins: [react()],
+  resolve: { alias: { "@": new URL("./src", import.meta.url).pathname } },
+  // Files with a hash in their name may be cached for ever; the server does that for /assets/.
+  build: {
+    outDir: "../src/enogu/web_app",
+    emptyOutDir: true,
+    assetsInlineLimit: 0, // data: URLs would need a laxer Content-Security-Policy
+    chunkSizeWarningLimit: 600,
+    sourcemap: false,
+  },
+  server: {
+    host: "127.0.0.1",
+    proxy: { "/api": { target: STUDIO, changeOrigin: true }, "/health": STUDIO },
+  },
+  test: {
+    environment: "jsdom",
+    include: ["src/**/*.test.{ts,tsx}"],
+    setupFiles: ["src/testing/setup.ts"],
+    restoreMocks: true,
+  },
+});
