@@ -63,5 +63,5 @@ export default tseslint.config(
   },
   ...layers,
   ...arrows,
-  { files: ["src/**/*.test.{ts,tsx}", "e2e/**/*"], rules: { "@typescript-eslint/no-non-null-assertion": "off", "no-restricted-syntax": "off" } },
+  { files: ["src/**/*.test.{ts,tsx}", "e2e/**/*"], rules: { "@typescript-eslint/no-non-null-assertion": "off", "no-restricted-syntax": "off", "no-restricted-imports": "off" } },
 );

@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+
+import { fieldsThatApply, kindOf, type OptionField, parsed, valueAt, withKind, withValue } from "./option-fields";
+
+const field = (path: string, more: Partial<OptionField> = {}): OptionField => ({
+  path, kind: "", type: "int", mayBeUnset: false, choices: [], default: null, low: null, high: null, step: null,
+  rangeWords: "", isAdvanced: false, ...more,
+});
+const fields = [
+  field("schedule.kind", { kind: "cosine_with_restarts", type: "text", default: "cosine_with_restarts", choices: ["cosine_with_restarts"] }),
+  field("schedule.cycles", { kind: "cosine_with_restarts" }),
+  field("schedule.warmup_percent", { kind: "cosine_with_restarts", type: "float" }),
+  field("schedule.kind", { kind: "constant", type: "text", default: "constant", choices: ["constant"] }),
+  field("training.epochs"),
+];
+
+describe("option fields", () => {
+  it("read and change values by dotted path, without altering what was given", () => {
+    const before = { training: { epochs: 10 } };
+    const after = withValue(before, "training.batch_size", 2);
+    expect(valueAt(after, "training.batch_size")).toBe(2);
+    expect(before).toEqual({ training: { epochs: 10 } });
+    expect(withValue(after, "training.epochs", undefined)).toEqual({ training: { batch_size: 2 } });
+    expect(withValue({ training: { epochs: 1 } }, "training.epochs", undefined)).toEqual({});
+    expect(valueAt({}, "training.epochs")).toBeUndefined();
+  });
+  it("show only what applies to the chosen kind, each path once", () => {
+    const paths = (values: object) => fieldsThatApply(fields, values as never).map((one) => one.path);
+    expect(paths({})).toEqual(["schedule.kind", "schedule.cycles", "schedule.warmup_percent", "training.epochs"]);
+    expect(paths({ schedule: { kind: "constant" } })).toEqual(["schedule.kind", "training.epochs"]);
+  });
+  it("drop what the new kind does not know", () => {
+    const values = { schedule: { kind: "cosine_with_restarts", cycles: 3 } };
+    expect(withKind(values, "schedule", "constant", fields)).toEqual({ schedule: { kind: "constant" } });
+    expect(kindOf("schedule", {}, fields)).toBe("cosine_with_restarts");
+  });
+  it("read numbers as people type them, full width too, and wait while they are unfinished", () => {
+    expect(parsed(field("a"), "１２")).toBe(12);
+    expect(parsed(field("a", { type: "float" }), "1e-4")).toBe(0.0001);
+    expect(parsed(field("a"), "1.5")).toBeUndefined();
+    expect(parsed(field("a"), "")).toBeUndefined();
+    expect(parsed(field("a", { type: "float" }), "1e-")).toBeUndefined();
+  });
+  it("read one prompt a line", () => {
+    expect(parsed(field("a", { type: "texts" }), " one, two \n\nthree")).toEqual(["one, two", "three"]);
+  });
+});

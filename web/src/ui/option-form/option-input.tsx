@@ -1,0 +1,88 @@
+/** One option as an input, with its sentence, range, default, and what stands against its value. */
+import { ActionIcon, Button, Group, Select, Stack, Switch, Text, Textarea, TextInput } from "@mantine/core";
+import { IconArrowBackUp } from "@tabler/icons-react";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+
+import { type OptionField, type OptionProblem, type OptionValue, parsed } from "./option-fields";
+
+export interface OptionInputProps {
+  readonly field: OptionField;
+  readonly label: string;
+  readonly help: string;
+  readonly choiceText: (choice: string) => string;
+  readonly value: OptionValue | undefined;
+  readonly problems: readonly OptionProblem[];
+  readonly onChange: (value: OptionValue | undefined) => void;
+  readonly onFix: (fix: Readonly<Record<string, OptionValue>>) => void;
+}
+
+export function OptionInput(props: OptionInputProps) {
+  const { field, label, help, choiceText, value, problems, onChange, onFix } = props;
+  const { t } = useTranslation("ui");
+  const current = value === undefined ? field.default : value;
+  const [typed, setTyped] = useState<string | null>(null);
+  const isChanged = value !== undefined && JSON.stringify(value) !== JSON.stringify(field.default);
+  const error = problems.length > 0 ? problems.map((problem) => `${problem.message} ${problem.cure}`).join(" ") : undefined;
+  const shared = { label, description: help, ...(error === undefined ? {} : { error }) };
+
+  const handleType = (text: string) => {
+    setTyped(text);
+    if (text === "" && field.mayBeUnset) onChange(undefined);
+    const next = parsed(field, text);
+    if (next !== undefined) onChange(next);
+  };
+  const handleReset = () => {
+    setTyped(null);
+    onChange(undefined);
+  };
+  return (
+    <Stack gap={4} data-option={field.path}>
+      {input()}
+      <Group gap={8} wrap="nowrap">
+        {field.rangeWords !== "" && (
+          <Text size="xs" c="dimmed">
+            {t("form.range", { range: field.rangeWords })}
+          </Text>
+        )}
+        {isChanged && (
+          <ActionIcon size="sm" aria-label={`${label}: ${t("form.reset")}`} title={`${t("form.reset")} (${shown(field.default, t("form.unset"))})`} onClick={handleReset}>
+            <IconArrowBackUp size={16} stroke={1.5} />
+          </ActionIcon>
+        )}
+        {problems.map((problem) =>
+          problem.fix === undefined ? null : (
+            <Button key={problem.message} size="compact-xs" variant="light" onClick={() => onFix(problem.fix ?? {})}>
+              {t("form.fix")}
+            </Button>
+          ),
+        )}
+      </Group>
+    </Stack>
+  );
+
+  function input() {
+    if (field.type === "bool") {
+      return <Switch {...shared} checked={current === true} onChange={(event) => onChange(event.currentTarget.checked)} />;
+    }
+    if (field.choices.length > 0) {
+      const data = field.choices.map((choice) => ({ value: String(choice), label: choiceText(String(choice)) }));
+      const handleChoose = (chosen: string | null) => {
+        if (chosen !== null) onChange(typeof field.choices[0] === "number" ? Number(chosen) : chosen);
+      };
+      return <Select {...shared} data={data} value={current === null ? null : String(current)} onChange={handleChoose} />;
+    }
+    const text = typed ?? shown(current, "");
+    if (field.type === "texts") {
+      return <Textarea {...shared} autosize minRows={2} maxRows={10} value={text} onChange={(event) => handleType(event.currentTarget.value)} onBlur={() => setTyped(null)} />;
+    }
+    const mode = field.type === "text" ? "text" : field.type === "int" ? "numeric" : "decimal";
+    return <TextInput {...shared} inputMode={mode} value={text} onChange={(event) => handleType(event.currentTarget.value)} onBlur={() => setTyped(null)} />;
+  }
+}
+
+function shown(value: OptionValue | undefined, unset: string): string {
+  if (value === null || value === undefined) return unset;
+  if (typeof value === "number" && value !== 0 && Math.abs(value) < 0.001) return value.toExponential().replace("e-0", "e-");
+  return typeof value === "object" ? value.join("\n") : String(value);
+}
