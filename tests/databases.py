@@ -99,9 +99,11 @@ def _opened(url: str) -> Iterator[Engine]:
 
 def _migrate(url: str) -> None:
     """Everything in the file itself afterwards: the last connection to close takes SQLite's WAL along."""
+    from enogu.queue import service as queue
     from enogu.storage.database import open_engine
     from enogu.storage.migrations import migrate
 
     engine = open_engine(url)
     migrate(engine)
+    queue.prepare(engine)
     engine.dispose()

@@ -13,6 +13,7 @@ from enogu.accounts import service as accounts
 from enogu.accounts.asking import Door, SignInMode
 from enogu.accounts.owned_data import OwnedData
 from enogu.imaging.decoder import Decoder, SafeDecoder
+from enogu.queue import service as queue
 from enogu.settings import Settings
 from enogu.stamina import service as stamina
 from enogu.stamina.entities import Metering
@@ -54,6 +55,7 @@ def open_studio(settings: Settings, sign_in: SignInMode = "loopback") -> Studio:
     try:
         files = open_files(settings.files_url, settings.incoming_folder)
         migrate(engine)
+        queue.prepare(engine)
         setup_code = None
         if sign_in == "loopback":
             _ensure_owner(engine)
