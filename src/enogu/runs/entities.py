@@ -114,6 +114,8 @@ class Run:
     base_model: FrozenBaseModel
     recipe: Mapping[str, Any]
     """All values, as ``TrainRecipe.model_dump(mode="json")`` gives them."""
+    given: Mapping[str, Any]
+    """Of these, what was asked for; the rest are defaults, some of which follow other fields (alpha, bucket sides)."""
     num_pictures: int
     step: int
     num_steps: int

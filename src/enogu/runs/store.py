@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Float, ForeignKey, Index, String, UniqueConstraint, delete, func, select
-from sqlalchemy.orm import Mapped, defer, deferred, mapped_column
+from sqlalchemy.orm import Mapped, defer, mapped_column
 
 from enogu.accounts.store import AccountRow
 from enogu.runs.entities import (
@@ -56,7 +56,8 @@ class RunRow(Base):
     dataset_name: Mapped[str] = mapped_column(String(NAME_LENGTH))
     base_model: Mapped[dict[str, Any]]
     recipe: Mapped[dict[str, Any]]
-    pictures: Mapped[list[Any]] = deferred(mapped_column())
+    given: Mapped[dict[str, Any]]
+    pictures: Mapped[list[Any]] = mapped_column(deferred=True)
     num_pictures: Mapped[int]
     step: Mapped[int]
     num_steps: Mapped[int]
@@ -175,6 +176,7 @@ def add_run(session: Session, run: Run, pictures: Sequence[FrozenPicture], start
             dataset_name=run.dataset_name,
             base_model=asdict(run.base_model),
             recipe=dict(run.recipe),
+            given=dict(run.given),
             pictures=[asdict(picture) for picture in pictures],
             num_pictures=run.num_pictures,
             step=run.step,
@@ -497,6 +499,7 @@ def _run(row: RunRow) -> Run:
         dataset_name=row.dataset_name,
         base_model=FrozenBaseModel(**row.base_model),
         recipe=row.recipe,
+        given=row.given,
         num_pictures=row.num_pictures,
         step=row.step,
         num_steps=row.num_steps,

@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("dataset_name", sa.String(200), nullable=False),
         sa.Column("base_model", _Json, nullable=False),
         sa.Column("recipe", _Json, nullable=False),
+        sa.Column("given", _Json, nullable=False),
         sa.Column("pictures", _Json, nullable=False),
         sa.Column("num_pictures", _Large, nullable=False),
         sa.Column("step", _Large, nullable=False),

@@ -1,0 +1,67 @@
+"""How long a run takes and when it will be its turn, from how long others took (G1).
+
+Speeds are measured from the runs of this installation, by family, device and size; a run of another size is expected to
+take as long as its pixels say. Nothing is tried out for an estimate, and where nothing is known nothing is said.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from enogu.recipe import TrainPlan, TrainRecipe
+from enogu.runs.entities import Speed
+
+FEWEST_STEPS = 20
+"""A shorter run says too little: its first steps are the slow ones."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """When a run would start and end, in seconds from now; None where it is not known."""
+
+    ahead: int
+    """Runs that are trained before it and wait."""
+    starts_in_seconds: float | None
+    ends_in_seconds: float | None
+
+
+def pixels_per_step(recipe: TrainRecipe) -> int:
+    """What a step goes through: resolution² × batch size × accumulated batches."""
+    return recipe.pictures.resolution**2 * recipe.training.batch_size * recipe.training.gradient_accumulation
+
+
+def num_previews(recipe: TrainRecipe, plan: TrainPlan) -> int:
+    """Pictures that are drawn over the whole run."""
+    every, rules = recipe.previews.every_n_epochs, recipe.previews
+    drawn = sum(file.epoch % every == 0 or file.epoch == plan.num_epochs for file in plan.saved_files)
+    return drawn * len(rules.prompts) * rules.count
+
+
+def expected_seconds(recipe: TrainRecipe, plan: TrainPlan, speeds: Sequence[Speed]) -> float | None:
+    """Start, steps and previews by the nearest of ``speeds`` (all of the run's family); None when there are none."""
+    if not speeds:
+        return None
+    wanted = pixels_per_step(recipe)
+    known = [one for one in speeds if one.parts == recipe.adapter.parts] or list(speeds)
+    nearest = min(known, key=lambda one: (abs(one.pixels_per_step - wanted), -one.num_runs))
+    steps_per_second = nearest.steps_per_second * nearest.pixels_per_step / wanted
+    seconds = nearest.seconds_to_start + plan.num_steps / max(steps_per_second, 1e-9)
+    return seconds + num_previews(recipe, plan) * nearest.seconds_per_preview
+
+
+def outlook(
+    running: Sequence[float | None], ahead: Sequence[float | None], own: float | None, num_workers: int
+) -> Outlook:
+    """When a run is its turn: ``running`` are the seconds that the runs on workers still take, ``ahead`` those of the
+    waiting ones before it, in order. With one of them unknown, or no worker, nothing is promised.
+    """
+    known = [seconds for seconds in (*running, *ahead) if seconds is not None]
+    if num_workers < 1 or len(known) < len(running) + len(ahead):
+        return Outlook(len(ahead), None, None)
+    free_at = [*[seconds for seconds in running if seconds is not None], *[0.0] * max(0, num_workers - len(running))]
+    heapq.heapify(free_at)
+    for seconds in ahead:
+        heapq.heapreplace(free_at, free_at[0] + (seconds or 0.0))
+    return Outlook(len(ahead), free_at[0], None if own is None else free_at[0] + own)

@@ -1,0 +1,163 @@
+"""What a run would be, before it is one: its recipe with the dataset's defaults, its true plan, price and outlook."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from enogu.accounts.entities import Account
+from enogu.base_models import service as base_models
+from enogu.datasets import service as datasets
+from enogu.errors import Problem
+from enogu.recipe import PictureSize, TrainPlan, TrainRecipe, plan_training, recipe_from_values
+from enogu.runs import store
+from enogu.runs.entities import FrozenBaseModel, FrozenPicture, Note, RunRefused
+from enogu.runs.rules.expecting import Outlook, expected_seconds
+from enogu.runs.rules.noting import notes_on
+from enogu.runs.service import outlooks
+from enogu.settings import Settings
+from enogu.stamina import service as stamina
+from enogu.stamina.entities import Metering
+from enogu.stamina.service import QuotedRun
+from enogu.storage.database import Session
+
+_NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]+')
+
+
+@dataclass(frozen=True)
+class RunWish:
+    """What somebody asks for: a dataset, and a recipe of which everything left out has its default."""
+
+    dataset_id: str
+    values: Mapping[str, Any]
+    name: str = ""
+    """Of the run in the history; unless given, that of the LoRA file."""
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A wish thought through. ``given`` are its values with what the dataset adds."""
+
+    name: str
+    dataset_id: str
+    dataset_name: str
+    given: dict[str, Any]
+    recipe: TrainRecipe
+    base_model: FrozenBaseModel
+    can_train: bool
+    why_not: str
+    pictures: tuple[FrozenPicture, ...]
+    plan: TrainPlan
+    quoted: QuotedRun
+    expected_seconds: float | None
+    notes: tuple[Note, ...]
+
+
+def plan_run(
+    session: Session, settings: Settings, metering: Metering, account: Account, wish: RunWish, now: datetime
+) -> PlannedRun:
+    """The whole run that ``wish`` would be (F2, A4, A5). Nothing is kept.
+
+    Raises NotFound for the dataset, RunRefused when it is empty, RecipeRefused with every problem, BaseModelRefused or
+    NotFound for the base model, and WrongUse when its family has no price.
+    """
+    dataset = datasets.get_dataset(session, account.id, wish.dataset_id)
+    given = with_defaults(wish.values, dataset.trigger, dataset.name)
+    pictures = tuple(
+        FrozenPicture(one.picture_id, one.name, one.sha256, one.caption, one.repeats, one.width, one.height, one.folder)
+        for one in datasets.pictures_to_train(session, account.id, wish.dataset_id)
+    )
+    if not pictures:
+        raise RunRefused(f"The dataset '{dataset.name}' has no pictures.", "Add some, or choose another dataset.")
+    return plan_frozen(
+        session, settings, metering, account, given, pictures, now,
+        name=wish.name, dataset_id=wish.dataset_id, dataset_name=dataset.name,
+    )  # fmt: skip
+
+
+def plan_frozen(
+    session: Session,
+    settings: Settings,
+    metering: Metering,
+    account: Account,
+    given: dict[str, Any],
+    pictures: Sequence[FrozenPicture],
+    now: datetime,
+    *,
+    name: str,
+    dataset_id: str,
+    dataset_name: str,
+) -> PlannedRun:
+    """As ``plan_run``, of pictures that are chosen already."""
+    recipe = recipe_from_values(given)
+    base = base_models.get_base_model(session, settings, account.id, recipe.base_model)
+    sizes = sizes_of(pictures)
+    plan = plan_training(recipe, sizes)
+    quoted = stamina.quote_run(session, metering, account, recipe, sizes, base.family, now, with_proposals=True)
+    speeds = store.list_speeds(session, base.family)
+    return PlannedRun(
+        name=name.strip() or recipe.output_name,
+        dataset_id=dataset_id,
+        dataset_name=dataset_name,
+        given=given,
+        recipe=recipe,
+        base_model=FrozenBaseModel(base.id, base.name, base.family, base.hash),
+        can_train=base.can_train,
+        why_not=base.why_not or "",
+        pictures=tuple(pictures),
+        plan=plan,
+        quoted=quoted,
+        expected_seconds=expected_seconds(recipe, plan, speeds),
+        notes=notes_on(recipe, pictures, base.family),
+    )
+
+
+def outlook_of(session: Session, metering: Metering, account: Account, planned: PlannedRun, now: datetime) -> Outlook:
+    """When the run would start and end if it were started now (G1)."""
+    priority = stamina.get_balance(session, metering, account, now).standing.plan.queue_priority
+    return outlooks.outlook_of_new(session, priority, planned.expected_seconds, now)
+
+
+def sizes_of(pictures: Sequence[FrozenPicture]) -> list[PictureSize]:
+    """The pictures as far as plan and price care."""
+    return [
+        PictureSize(file_name(number, one), one.width, one.height, one.repeats)
+        for number, one in enumerate(pictures, 1)
+    ]
+
+
+def file_name(number: int, picture: FrozenPicture) -> str:
+    """What a picture is called where it is trained: by its number, so that every machine trains the same order."""
+    ending = picture.name.rpartition(".")[2].lower()
+    return f"{number:06d}.{ending}" if re.fullmatch(r"[a-z0-9]{1,5}", ending) else f"{number:06d}"
+
+
+def with_defaults(values: Mapping[str, Any], trigger: str, dataset_name: str) -> dict[str, Any]:
+    """``values`` with the dataset's trigger, and with the LoRA file named after the trigger or else the dataset."""
+    given = copy.deepcopy(dict(values))
+    if trigger and "trigger" not in given:
+        given["trigger"] = trigger
+    if "output_name" not in given:
+        wanted = given.get("trigger") if isinstance(given.get("trigger"), str) else ""
+        for name in (wanted or "", dataset_name):
+            if cleaned := _as_file_name(name):
+                given["output_name"] = cleaned
+                break
+    return given
+
+
+def limits_of(planned: PlannedRun) -> tuple[Problem, ...]:
+    """What the stamina plan does not allow of it."""
+    return planned.quoted.over_limits
+
+
+def _as_file_name(name: str) -> str:
+    cleaned = _NOT_IN_NAMES.sub("_", name).strip(" ._")[:60].strip(" .")
+    try:
+        return recipe_from_values({"output_name": cleaned}).output_name
+    except Exception:
+        return ""
