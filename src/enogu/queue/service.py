@@ -205,7 +205,7 @@ def expect_start(
 def estimate_starts(
     session: Session, lane: Lane, now: datetime, *, silent_seconds: float = SILENT_SECONDS
 ) -> dict[str, datetime]:
-    """The same for all that wait in a lane, by their ids, in their order; those of which nothing is known are left out."""
+    """The same for all that wait in a lane, by their ids; those of which nothing is known are left out."""
     return _estimate(session, lane, now, silent_seconds, None)
 
 
@@ -357,13 +357,13 @@ def keep_awake(engine: Engine, lanes: Iterable[Lane] = LANES) -> None:
     one too many does no harm.
     """
     with reading(engine) as session:
-        waiting = [lane for lane in lanes if store.count_waiting(session, lane)]
+        waiting: list[Lane] = [lane for lane in lanes if store.count_waiting(session, lane)]
     if not waiting:
         return
     from enogu.queue import durable
 
     with said_in_words(engine):
-        asleep = [lane for lane in waiting if not durable.has_wakes(engine, lane)]
+        asleep: list[Lane] = [lane for lane in waiting if not durable.has_wakes(engine, lane)]
     for lane in asleep:
         with transaction(engine) as session:
             job = store.find_first_waiting(session, lane)

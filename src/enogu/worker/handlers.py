@@ -13,7 +13,8 @@ that the job is alive. How it ends says what becomes of the job:
   death; the second one without progress parks it;
 * any other exception is a mistake of ours: the job is parked with its words, and the slice is told (ON_PARKED).
 
-Every transaction in which a handler writes begins with ``context.hold(session)``.
+Every transaction in which a handler writes begins with ``context.hold(session)``; ``context.keep(write)`` is such a
+one that is repeated while the database is away.
 Handlers live in modules of their own, which are imported when the first job of their kind comes.
 """
 
@@ -24,7 +25,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from enogu.errors import DatabaseFailed, EnoguError
 from enogu.imaging.decoder import Decoder
@@ -32,12 +33,15 @@ from enogu.queue import service as queue
 from enogu.queue.entities import Ask, Job, LostJob
 from enogu.settings import Settings
 from enogu.stamina.entities import Metering
-from enogu.storage.database import Engine, Session, transaction
+from enogu.storage.database import Engine, Session, reading, transaction
 from enogu.storage.files import Files
 from enogu.worker.engine_host import EngineHost
 
 BEAT_SECONDS = 2.0
 """How often a worker says that a job is alive."""
+
+
+Kept = TypeVar("Kept")
 
 
 class WorkerStops(Exception):
@@ -135,6 +139,27 @@ class JobContext:
             self._lose()
             raise
 
+    def keep(self, write: Callable[[Session], Kept]) -> Kept:
+        """Call ``write`` in a transaction that begins with the fence, and again while the database is away.
+
+        So a restart of the database is no end of a training. ``write`` may be called several times and must change
+        nothing but the database. Raises LostJob, WorkerStops when the worker must go and the database is still away.
+        """
+        wait_seconds = 0.1
+        while True:
+            try:
+                with transaction(self.engine) as session:
+                    self.hold(session)
+                    return write(session)
+            except DatabaseFailed as error:
+                if self._lost.is_set():
+                    raise LostJob from error
+                if self.is_stopping:
+                    raise WorkerStops from error
+                self.log.warning("Not written yet: %s", error)
+                self._lost.wait(wait_seconds)
+                wait_seconds = min(wait_seconds * 2, 2.0)
+
     def forget_ask(self, session: Session, what: Ask) -> None:
         """A "save" or "sample" was done."""
         queue.forget_ask(session, self.job.id, self.token, what)
@@ -190,8 +215,8 @@ class JobContext:
                 self.log.exception("No beat, for a reason that nobody thought of.")
 
     def _lose(self) -> None:
-        if self._over.is_set() or self._lost.is_set():
-            return  # it has ended the job itself, or this is known
+        if self._over.is_set() or self._lost.is_set() or self._has_ended_it():
+            return
         self._lost.set()
         with self._lock:
             calls, self._when_lost = self._when_lost, []
@@ -200,6 +225,15 @@ class JobContext:
                 call()
             except Exception:
                 self.log.exception("What was to be done when the job was lost did not work.")
+
+    def _has_ended_it(self) -> bool:
+        """Whether the handler itself ended the job, in its last transaction, and is about to return."""
+        try:
+            with reading(self.engine) as session:
+                job = queue.find_job(session, self.job.id)
+        except DatabaseFailed:
+            return False
+        return job is not None and job.token == self.token and job.state in ("done", "failed", "cancelled")
 
 
 Handler = Callable[[JobContext], None]
