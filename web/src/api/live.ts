@@ -16,7 +16,11 @@ export interface Listening {
 export function follow(url: string, kinds: readonly string[], after: number, listening: Listening): () => void {
   const source = new EventSource(`${url}${url.includes("?") ? "&" : "?"}after=${after}`);
   const take = (message: MessageEvent<string>) => {
-    listening.onEvent({ id: Number(message.lastEventId), kind: message.type, data: JSON.parse(message.data) as Record<string, unknown> });
+    listening.onEvent({
+      id: Number(message.lastEventId),
+      kind: message.type,
+      data: JSON.parse(message.data) as Record<string, unknown>,
+    });
   };
   for (const kind of kinds) source.addEventListener(kind, take);
   source.addEventListener("end", () => {

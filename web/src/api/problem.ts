@@ -41,6 +41,7 @@ export class Problem extends Error {
 
 export function problemOf(error: unknown, status = 0): Problem {
   if (error instanceof Problem) return error;
-  if (typeof error === "object" && error !== null && "detail" in error) return new Problem(status, error as ProblemBody);
+  if (typeof error === "object" && error !== null && "detail" in error)
+    return new Problem(status, error as ProblemBody);
   return new Problem(status, { kind: status === 0 ? "Offline" : "Unforeseen" });
 }

@@ -23,9 +23,10 @@ describe("texts", () => {
       for (const [key, text] of Object.entries(texts)) {
         const other = ja[name]?.[key] ?? ja[name]?.[`${plain(key)}_other`] ?? "";
         expect(other, `${name}:${key}`).not.toBe("");
-        expect(placeholders(other).filter((one) => one !== "count"), `${name}:${key}`).toEqual(
-          placeholders(text).filter((one) => one !== "count"),
-        );
+        expect(
+          placeholders(other).filter((one) => one !== "count"),
+          `${name}:${key}`,
+        ).toEqual(placeholders(text).filter((one) => one !== "count"));
       }
     }
   });

@@ -31,7 +31,7 @@ export function firstLanguage(): Language {
   } catch {
     // Storage is switched off.
   }
-  if (kept === "ja" || kept === "en" ) return kept;
+  if (kept === "ja" || kept === "en") return kept;
   return /^ja\b/.test(navigator.language) ? "ja" : "en";
 }
 

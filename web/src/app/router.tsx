@@ -3,7 +3,10 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "
 
 import { Shell } from "./shell/shell";
 
-const root = createRootRoute({ component: Shell, notFoundComponent: lazyRouteComponent(() => import("./routes/not-found"), "NotFoundPage") });
+const root = createRootRoute({
+  component: Shell,
+  notFoundComponent: lazyRouteComponent(() => import("./routes/not-found"), "NotFoundPage"),
+});
 
 export const router = createRouter({
   routeTree: root.addChildren([
@@ -11,6 +14,11 @@ export const router = createRouter({
       getParentRoute: () => root,
       path: "/",
       component: lazyRouteComponent(() => import("./routes/training"), "TrainingPage"),
+    }),
+    createRoute({
+      getParentRoute: () => root,
+      path: "/account",
+      component: lazyRouteComponent(() => import("./routes/account"), "AccountPage"),
     }),
   ]),
   defaultPreload: "intent",

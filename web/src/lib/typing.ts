@@ -15,7 +15,8 @@ export function isConverting(event: KeyLike): boolean {
 /** Whether a key was pressed where people write, so that no shortcut may act on it. */
 export function isWriting(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
+  if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement)
+    return true;
   const notText = ["checkbox", "radio", "range", "button", "submit", "file", "color"];
   return target instanceof HTMLInputElement && !notText.includes(target.type);
 }

@@ -1,8 +1,12 @@
 /** What is around every page: name, navigation, language, colours, and the page itself. */
-import { ActionIcon, Anchor, AppShell, Container, Group, Menu, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, Anchor, AppShell, Container, Group, Loader, Menu, useMantineColorScheme } from "@mantine/core";
 import { IconBrush, IconLanguage, IconMoonStars, IconPalette, IconPhoto, IconSun, IconUser } from "@tabler/icons-react";
 import { Link, Outlet } from "@tanstack/react-router";
+import { Suspense } from "react";
 import { useTranslation } from "react-i18next";
+
+import { SignInGate } from "@/features/accounts/components/sign-in-gate";
+import { BalanceBadge } from "@/features/stamina/components/balance-badge";
 
 import { chooseLanguage } from "../i18n";
 import classes from "./shell.module.css";
@@ -28,13 +32,20 @@ export function Shell() {
         </Anchor>
         <nav aria-label={t("nav.label")} className={classes.places}>
           {PLACES.map(({ to, text, Icon }) => (
-            <Link key={to} to={to} className={classes.place} activeOptions={{ exact: to === "/" }} activeProps={{ "data-active": true }}>
+            <Link
+              key={to}
+              to={to}
+              className={classes.place}
+              activeOptions={{ exact: to === "/" }}
+              activeProps={{ "data-active": true }}
+            >
               <Icon size={18} stroke={1.5} aria-hidden />
               <span>{t(text)}</span>
             </Link>
           ))}
         </nav>
         <Group gap={4} wrap="nowrap">
+          <BalanceBadge />
           <Menu position="bottom-end">
             <Menu.Target>
               <ActionIcon size={36} aria-label={t("nav.language")}>
@@ -64,7 +75,11 @@ export function Shell() {
       </AppShell.Header>
       <AppShell.Main id="main" tabIndex={-1}>
         <Container size="xl" py="lg">
-          <Outlet />
+          <SignInGate>
+            <Suspense fallback={<Loader aria-label={t("nav.waiting")} />}>
+              <Outlet />
+            </Suspense>
+          </SignInGate>
         </Container>
       </AppShell.Main>
     </AppShell>

@@ -3,10 +3,21 @@ import { describe, expect, it, vi } from "vitest";
 import { type Action, actionFor, conflicts, type Pressed, shownKeys } from "./actions";
 
 const press = (key: string, more: Partial<Pressed> = {}): Pressed => ({
-  key, code: "", ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, target: null, ...more,
+  key,
+  code: "",
+  ctrlKey: false,
+  metaKey: false,
+  shiftKey: false,
+  altKey: false,
+  target: null,
+  ...more,
 });
 const action = (id: string, keys: string[], more: Partial<Action> = {}): Action => ({
-  id, text: id, keys, perform: vi.fn(), ...more,
+  id,
+  text: id,
+  keys,
+  perform: vi.fn(),
+  ...more,
 });
 
 describe("actions", () => {
@@ -26,7 +37,9 @@ describe("actions", () => {
     expect(actionFor(press("?", { shiftKey: true }), all)?.id).toBe("help");
   });
   it("passes over what is not possible just now", () => {
-    expect(actionFor(press("z", { ctrlKey: true }), [action("undo", ["mod+z"], { isEnabled: () => false })])).toBeUndefined();
+    expect(
+      actionFor(press("z", { ctrlKey: true }), [action("undo", ["mod+z"], { isEnabled: () => false })]),
+    ).toBeUndefined();
   });
   it("finds two actions on one key", () => {
     expect(conflicts([...all, action("zoom", ["mod+z"])])).toEqual(["mod+z: undo, zoom"]);

@@ -34,7 +34,11 @@ export function LineChart({ steps, values, smoothing, label, height = 260, forma
     const node = place.current;
     if (node === null) return;
     const colour = (name: string) => getComputedStyle(node).getPropertyValue(name).trim();
-    const axis = { stroke: colour("--mantine-color-dimmed"), grid: { stroke: colour("--enogu-hairline"), width: 1 }, ticks: { show: false } };
+    const axis = {
+      stroke: colour("--mantine-color-dimmed"),
+      grid: { stroke: colour("--enogu-hairline"), width: 1 },
+      ticks: { show: false },
+    };
     const plot = new uPlot(
       {
         width: node.clientWidth || 300,
@@ -65,7 +69,8 @@ export function LineChart({ steps, values, smoothing, label, height = 260, forma
     const plot = chart.current;
     if (plot === null) return;
     const { min, max } = plot.scales["x"] ?? {};
-    const isZoomed = min !== undefined && max !== undefined && (min > (plot.data[0][0] ?? min) || max < (plot.data[0].at(-1) ?? max));
+    const isZoomed =
+      min !== undefined && max !== undefined && (min > (plot.data[0][0] ?? min) || max < (plot.data[0].at(-1) ?? max));
     plot.setData(data, !isZoomed); // a zoom survives new points
   });
 

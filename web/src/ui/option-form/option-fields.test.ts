@@ -3,11 +3,26 @@ import { describe, expect, it } from "vitest";
 import { fieldsThatApply, kindOf, type OptionField, parsed, valueAt, withKind, withValue } from "./option-fields";
 
 const field = (path: string, more: Partial<OptionField> = {}): OptionField => ({
-  path, kind: "", type: "int", mayBeUnset: false, choices: [], default: null, low: null, high: null, step: null,
-  rangeWords: "", isAdvanced: false, ...more,
+  path,
+  kind: "",
+  type: "int",
+  mayBeUnset: false,
+  choices: [],
+  default: null,
+  low: null,
+  high: null,
+  step: null,
+  rangeWords: "",
+  isAdvanced: false,
+  ...more,
 });
 const fields = [
-  field("schedule.kind", { kind: "cosine_with_restarts", type: "text", default: "cosine_with_restarts", choices: ["cosine_with_restarts"] }),
+  field("schedule.kind", {
+    kind: "cosine_with_restarts",
+    type: "text",
+    default: "cosine_with_restarts",
+    choices: ["cosine_with_restarts"],
+  }),
   field("schedule.cycles", { kind: "cosine_with_restarts" }),
   field("schedule.warmup_percent", { kind: "cosine_with_restarts", type: "float" }),
   field("schedule.kind", { kind: "constant", type: "text", default: "constant", choices: ["constant"] }),

@@ -75,16 +75,26 @@ export function fieldsThatApply(fields: readonly OptionField[], values: OptionVa
 }
 
 /** When a section's kind changes, values of the old kind that the new one lacks go, so that nothing contradicts. */
-export function withKind(values: OptionValues, section: string, kind: string, fields: readonly OptionField[]): OptionValues {
+export function withKind(
+  values: OptionValues,
+  section: string,
+  kind: string,
+  fields: readonly OptionField[],
+): OptionValues {
   const known = new Set(fields.filter((field) => field.kind === kind || field.kind === "").map((field) => field.path));
-  const before = typeof values[section] === "object" && values[section] !== null ? (values[section] as OptionValues) : {};
+  const before =
+    typeof values[section] === "object" && values[section] !== null ? (values[section] as OptionValues) : {};
   const kept = Object.entries(before).filter(([name]) => name === "kind" || known.has(`${section}.${name}`));
   return { ...values, [section]: { ...Object.fromEntries(kept), kind } };
 }
 
 /** What a person typed as the field's type; undefined when it is no such value yet. */
 export function parsed(field: OptionField, typed: string): OptionValue | undefined {
-  if (field.type === "texts") return typed.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  if (field.type === "texts")
+    return typed
+      .split("\n")
+      .map((line) => line.trim())
+      .filter((line) => line !== "");
   if (field.type === "text") return typed;
   const plain = typed.normalize("NFKC").trim();
   const number = Number(plain);

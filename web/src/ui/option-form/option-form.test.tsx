@@ -8,7 +8,17 @@ import { startTexts } from "@/app/i18n"; // texts are the app's to bring; tests 
 import type { OptionField, OptionProblem, OptionValues } from "./option-fields";
 import { OptionForm } from "./option-form";
 
-const base = { kind: "", mayBeUnset: false, choices: [], default: null, low: null, high: null, step: null, rangeWords: "", isAdvanced: false } as const;
+const base = {
+  kind: "",
+  mayBeUnset: false,
+  choices: [],
+  default: null,
+  low: null,
+  high: null,
+  step: null,
+  rangeWords: "",
+  isAdvanced: false,
+} as const;
 const fields: OptionField[] = [
   { ...base, path: "training.epochs", type: "int", default: 10, rangeWords: "1 to 1000" },
   { ...base, path: "pictures.flip", type: "bool", default: false },
@@ -16,7 +26,12 @@ const fields: OptionField[] = [
   { ...base, path: "schedule.warmup_percent", kind: "cosine", type: "float", default: 0 },
   { ...base, path: "schedule.kind", kind: "constant", type: "text", default: "constant", choices: ["constant"] },
 ];
-const texts = { label: (path: string) => path, help: () => "", choice: (_: string, choice: string) => choice, group: (name: string) => name };
+const texts = {
+  label: (path: string) => path,
+  help: () => "",
+  choice: (_: string, choice: string) => choice,
+  group: (name: string) => name,
+};
 
 function show(values: OptionValues, problems: OptionProblem[] = []) {
   const onChange = vi.fn();
@@ -39,7 +54,12 @@ describe("option form", () => {
     expect(onChange).toHaveBeenLastCalledWith({ training: { epochs: 7 } });
   });
   it("says what stands against a value beside its field, and mends it with one press", async () => {
-    const problem = { path: "training.epochs", message: "0 is out of range.", cure: "Give 1 to 1000.", fix: { "training.epochs": 1 } };
+    const problem = {
+      path: "training.epochs",
+      message: "0 is out of range.",
+      cure: "Give 1 to 1000.",
+      fix: { "training.epochs": 1 },
+    };
     const onChange = show({ training: { epochs: 0 } }, [problem]);
     expect(screen.getByLabelText("training.epochs")).toHaveAccessibleDescription(/0 is out of range/);
     await userEvent.click(screen.getByRole("button", { name: "Fix it" }));

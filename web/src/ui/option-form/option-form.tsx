@@ -2,7 +2,17 @@
 import { Accordion, SimpleGrid, Stack } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 
-import { fieldsThatApply, type OptionField, type OptionProblem, type OptionValue, type OptionValues, problemsAt, valueAt, withKind, withValue } from "./option-fields";
+import {
+  fieldsThatApply,
+  type OptionField,
+  type OptionProblem,
+  type OptionValue,
+  type OptionValues,
+  problemsAt,
+  valueAt,
+  withKind,
+  withValue,
+} from "./option-fields";
 import { OptionInput } from "./option-input";
 
 export interface OptionTexts {
@@ -27,11 +37,14 @@ export function OptionForm({ fields, values, problems, texts, onChange }: Option
   const troubled = sections.filter((section) => problems.some((problem) => problem.path.startsWith(`${section}.`)));
 
   const handleChange = (field: OptionField, value: OptionValue | undefined) => {
-    if (field.path.endsWith(".kind") && typeof value === "string") onChange(withKind(values, sectionOf(field), value, fields));
+    if (field.path.endsWith(".kind") && typeof value === "string")
+      onChange(withKind(values, sectionOf(field), value, fields));
     else onChange(withValue(values, field.path, value));
   };
   const handleFix = (fix: Readonly<Record<string, OptionValue>>) => {
-    onChange(Object.entries(fix).reduce((changed, [path, value]) => withValue(changed, path, value ?? undefined), values));
+    onChange(
+      Object.entries(fix).reduce((changed, [path, value]) => withValue(changed, path, value ?? undefined), values),
+    );
   };
   const inputs = (some: readonly OptionField[]) => (
     <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="md" verticalSpacing="sm">
@@ -54,11 +67,19 @@ export function OptionForm({ fields, values, problems, texts, onChange }: Option
     <Stack>
       {inputs(shown.filter((field) => !field.isAdvanced))}
       {sections.length > 0 && (
-        <Accordion multiple variant="separated" chevronPosition="left" aria-label={t("form.advanced")} defaultValue={troubled}>
+        <Accordion
+          multiple
+          variant="separated"
+          chevronPosition="left"
+          aria-label={t("form.advanced")}
+          defaultValue={troubled}
+        >
           {sections.map((section) => (
             <Accordion.Item key={section} value={section}>
               <Accordion.Control>{`${t("form.advanced")}: ${texts.group(section)}`}</Accordion.Control>
-              <Accordion.Panel>{inputs(shown.filter((field) => field.isAdvanced && sectionOf(field) === section))}</Accordion.Panel>
+              <Accordion.Panel>
+                {inputs(shown.filter((field) => field.isAdvanced && sectionOf(field) === section))}
+              </Accordion.Panel>
             </Accordion.Item>
           ))}
         </Accordion>

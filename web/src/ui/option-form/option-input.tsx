@@ -23,7 +23,8 @@ export function OptionInput(props: OptionInputProps) {
   const current = value === undefined ? field.default : value;
   const [typed, setTyped] = useState<string | null>(null);
   const isChanged = value !== undefined && JSON.stringify(value) !== JSON.stringify(field.default);
-  const error = problems.length > 0 ? problems.map((problem) => `${problem.message} ${problem.cure}`).join(" ") : undefined;
+  const error =
+    problems.length > 0 ? problems.map((problem) => `${problem.message} ${problem.cure}`).join(" ") : undefined;
   const shared = { label, description: help, ...(error === undefined ? {} : { error }) };
 
   const handleType = (text: string) => {
@@ -46,7 +47,12 @@ export function OptionInput(props: OptionInputProps) {
           </Text>
         )}
         {isChanged && (
-          <ActionIcon size="sm" aria-label={`${label}: ${t("form.reset")}`} title={`${t("form.reset")} (${shown(field.default, t("form.unset"))})`} onClick={handleReset}>
+          <ActionIcon
+            size="sm"
+            aria-label={`${label}: ${t("form.reset")}`}
+            title={`${t("form.reset")} (${shown(field.default, t("form.unset"))})`}
+            onClick={handleReset}
+          >
             <IconArrowBackUp size={16} stroke={1.5} />
           </ActionIcon>
         )}
@@ -63,26 +69,49 @@ export function OptionInput(props: OptionInputProps) {
 
   function input() {
     if (field.type === "bool") {
-      return <Switch {...shared} checked={current === true} onChange={(event) => onChange(event.currentTarget.checked)} />;
+      return (
+        <Switch {...shared} checked={current === true} onChange={(event) => onChange(event.currentTarget.checked)} />
+      );
     }
     if (field.choices.length > 0) {
       const data = field.choices.map((choice) => ({ value: String(choice), label: choiceText(String(choice)) }));
       const handleChoose = (chosen: string | null) => {
         if (chosen !== null) onChange(typeof field.choices[0] === "number" ? Number(chosen) : chosen);
       };
-      return <Select {...shared} data={data} value={current === null ? null : String(current)} onChange={handleChoose} />;
+      return (
+        <Select {...shared} data={data} value={current === null ? null : String(current)} onChange={handleChoose} />
+      );
     }
     const text = typed ?? shown(current, "");
     if (field.type === "texts") {
-      return <Textarea {...shared} autosize minRows={2} maxRows={10} value={text} onChange={(event) => handleType(event.currentTarget.value)} onBlur={() => setTyped(null)} />;
+      return (
+        <Textarea
+          {...shared}
+          autosize
+          minRows={2}
+          maxRows={10}
+          value={text}
+          onChange={(event) => handleType(event.currentTarget.value)}
+          onBlur={() => setTyped(null)}
+        />
+      );
     }
     const mode = field.type === "text" ? "text" : field.type === "int" ? "numeric" : "decimal";
-    return <TextInput {...shared} inputMode={mode} value={text} onChange={(event) => handleType(event.currentTarget.value)} onBlur={() => setTyped(null)} />;
+    return (
+      <TextInput
+        {...shared}
+        inputMode={mode}
+        value={text}
+        onChange={(event) => handleType(event.currentTarget.value)}
+        onBlur={() => setTyped(null)}
+      />
+    );
   }
 }
 
 function shown(value: OptionValue | undefined, unset: string): string {
   if (value === null || value === undefined) return unset;
-  if (typeof value === "number" && value !== 0 && Math.abs(value) < 0.001) return value.toExponential().replace("e-0", "e-");
+  if (typeof value === "number" && value !== 0 && Math.abs(value) < 0.001)
+    return value.toExponential().replace("e-0", "e-");
   return typeof value === "object" ? value.join("\n") : String(value);
 }

@@ -63,13 +63,23 @@ export function PictureGrid(props: PictureGridProps) {
 
   return (
     <div ref={scroller} className={classes.scroller} style={{ height }}>
-      <div ref={size.ref} role="listbox" aria-label={label} aria-multiselectable style={{ position: "relative", height: rows.getTotalSize() }}>
+      <div
+        ref={size.ref}
+        role="listbox"
+        aria-label={label}
+        aria-multiselectable
+        style={{ position: "relative", height: rows.getTotalSize() }}
+      >
         {rows.getVirtualItems().map((row) => (
           <div
             key={row.key}
             role="presentation"
             className={classes.row}
-            style={{ transform: `translateY(${row.start}px)`, gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))`, height: side }}
+            style={{
+              transform: `translateY(${row.start}px)`,
+              gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))`,
+              height: side,
+            }}
           >
             {pictures.slice(row.index * columns, (row.index + 1) * columns).map((picture, column) => {
               const place = row.index * columns + column;

@@ -21,7 +21,19 @@ export interface TagChipProps {
 }
 
 export function TagChip(props: TagChipProps) {
-  const { tag, place, shown = tag, count, kind, isSelected = false, isBeyond = false, listId, onPress, onRemove, onMove } = props;
+  const {
+    tag,
+    place,
+    shown = tag,
+    count,
+    kind,
+    isSelected = false,
+    isBeyond = false,
+    listId,
+    onPress,
+    onRemove,
+    onMove,
+  } = props;
   const { t } = useTranslation("ui");
   const element = useRef<HTMLLIElement>(null);
   const [isOver, setIsOver] = useState(false);
@@ -45,13 +57,31 @@ export function TagChip(props: TagChipProps) {
   }, [listId, onMove, place]);
 
   return (
-    <li ref={element} className={classes.chip} data-kind={kind} data-selected={isSelected} data-over={isOver} data-beyond={isBeyond}>
-      <button type="button" className={classes.word} aria-pressed={onPress === undefined ? undefined : isSelected} onClick={(event) => onPress?.(event)}>
+    <li
+      ref={element}
+      className={classes.chip}
+      data-kind={kind}
+      data-selected={isSelected}
+      data-over={isOver}
+      data-beyond={isBeyond}
+    >
+      <button
+        type="button"
+        className={classes.word}
+        aria-pressed={onPress === undefined ? undefined : isSelected}
+        onClick={(event) => onPress?.(event)}
+      >
         {shown}
       </button>
       {count !== undefined && <span className={classes.count}>{count}</span>}
       {onRemove !== undefined && (
-        <button type="button" className={classes.remove} aria-label={t("tags.remove", { tag: shown })} title={t("tags.remove", { tag: shown })} onClick={onRemove}>
+        <button
+          type="button"
+          className={classes.remove}
+          aria-label={t("tags.remove", { tag: shown })}
+          title={t("tags.remove", { tag: shown })}
+          onClick={onRemove}
+        >
           ×
         </button>
       )}

@@ -22,7 +22,8 @@ export function usePanZoom(state: ViewerState, dispatch: (step: ViewerStep) => v
     const other = [...fingers.current].find(([id]) => id !== event.pointerId)?.[1];
     fingers.current.set(event.pointerId, now);
     if (other === undefined) {
-      if (state.zoom > 1) dispatch({ type: "place", zoom: state.zoom, x: state.x + now.x - before.x, y: state.y + now.y - before.y });
+      if (state.zoom > 1)
+        dispatch({ type: "place", zoom: state.zoom, x: state.x + now.x - before.x, y: state.y + now.y - before.y });
       return;
     }
     const grown = distance(now, other) / Math.max(1, distance(before, other));
@@ -37,7 +38,13 @@ export function usePanZoom(state: ViewerState, dispatch: (step: ViewerStep) => v
     if (zoom <= 1) dispatch({ type: "whole" });
     else dispatch({ type: "place", zoom, x: state.x * grown, y: state.y * grown });
   };
-  return { onPointerDown: handlePointerDown, onPointerMove: handlePointerMove, onPointerUp: handlePointerUp, onPointerCancel: handlePointerUp, onWheel: handleWheel };
+  return {
+    onPointerDown: handlePointerDown,
+    onPointerMove: handlePointerMove,
+    onPointerUp: handlePointerUp,
+    onPointerCancel: handlePointerUp,
+    onWheel: handleWheel,
+  };
 }
 
 function distance(a: Finger, b: Finger): number {

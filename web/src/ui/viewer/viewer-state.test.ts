@@ -8,8 +8,11 @@ const grid: ViewerGrid = [
   [cell("e2s1"), undefined, cell("e2s3")],
   [cell("e3s1"), cell("e3s2"), undefined],
 ];
-const walk = (row: number, column: number, ...types: ("left" | "right" | "up" | "down" | "zoomIn" | "zoomOut" | "whole")[]) =>
-  types.reduce((state, type) => stepViewer(state, { type } as ViewerStep, grid), openViewer(row, column));
+const walk = (
+  row: number,
+  column: number,
+  ...types: ("left" | "right" | "up" | "down" | "zoomIn" | "zoomOut" | "whole")[]
+) => types.reduce((state, type) => stepViewer(state, { type } as ViewerStep, grid), openViewer(row, column));
 
 describe("viewer", () => {
   it("goes between samples with left and right, and between epochs of one sample with up and down", () => {

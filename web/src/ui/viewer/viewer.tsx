@@ -1,7 +1,14 @@
 /** Full screen over a grid of pictures: ←/→ the next sample, ↑/↓ the same sample of the next epoch; zoom is kept. */
 import { FocusTrap, Portal } from "@mantine/core";
 import {
-  IconArrowDown, IconArrowLeft, IconArrowRight, IconArrowUp, IconX, IconZoomIn, IconZoomOut, IconZoomScan,
+  IconArrowDown,
+  IconArrowLeft,
+  IconArrowRight,
+  IconArrowUp,
+  IconX,
+  IconZoomIn,
+  IconZoomOut,
+  IconZoomScan,
 } from "@tabler/icons-react";
 import { type ReactNode, useReducer } from "react";
 import { useTranslation } from "react-i18next";
@@ -10,7 +17,16 @@ import type { Action } from "../keys/actions";
 import { useActions } from "../keys/use-actions";
 import { usePanZoom } from "./use-pan-zoom";
 import classes from "./viewer.module.css";
-import { nextColumn, nextRow, openViewer, stepViewer, type ViewerCell, type ViewerGrid, type ViewerState, type ViewerStep } from "./viewer-state";
+import {
+  nextColumn,
+  nextRow,
+  openViewer,
+  stepViewer,
+  type ViewerCell,
+  type ViewerGrid,
+  type ViewerState,
+  type ViewerStep,
+} from "./viewer-state";
 
 export interface ViewerProps {
   readonly grid: ViewerGrid;
@@ -29,11 +45,23 @@ export function Viewer({ grid, row, column, onClose, tools }: ViewerProps) {
   const cell = grid[state.row]?.[state.column];
 
   const button = (text: string, icon: ReactNode, step: ViewerStep, isOff = false) => (
-    <button type="button" className={classes.button} aria-label={text} title={text} disabled={isOff} onClick={() => dispatch(step)}>
+    <button
+      type="button"
+      className={classes.button}
+      aria-label={text}
+      title={text}
+      disabled={isOff}
+      onClick={() => dispatch(step)}
+    >
       {icon}
     </button>
   );
-  const key = (id: string, keys: string[], step: ViewerStep): Action => ({ id, text: `ui:viewer.${id}`, keys, perform: () => dispatch(step) });
+  const key = (id: string, keys: string[], step: ViewerStep): Action => ({
+    id,
+    text: `ui:viewer.${id}`,
+    keys,
+    perform: () => dispatch(step),
+  });
   useActions([
     key("previous", ["ArrowLeft"], { type: "left" }),
     key("next", ["ArrowRight"], { type: "right" }),
@@ -54,7 +82,14 @@ export function Viewer({ grid, row, column, onClose, tools }: ViewerProps) {
               <p>{cell?.caption ?? t("viewer.none")}</p>
             </div>
             {cell !== undefined && tools?.(cell, state)}
-            <button type="button" className={classes.button} aria-label={t("viewer.close")} title={t("viewer.close")} onClick={onClose} data-autofocus>
+            <button
+              type="button"
+              className={classes.button}
+              aria-label={t("viewer.close")}
+              title={t("viewer.close")}
+              onClick={onClose}
+              data-autofocus
+            >
               <IconX stroke={1.5} />
             </button>
           </div>
@@ -70,10 +105,30 @@ export function Viewer({ grid, row, column, onClose, tools }: ViewerProps) {
             )}
           </div>
           <div className={classes.bar} style={{ justifyContent: "center" }}>
-            {button(t("viewer.previous"), <IconArrowLeft stroke={1.5} />, { type: "left" }, nextColumn(grid, state.row, state.column, -1) === undefined)}
-            {button(t("viewer.next"), <IconArrowRight stroke={1.5} />, { type: "right" }, nextColumn(grid, state.row, state.column, 1) === undefined)}
-            {button(t("viewer.up"), <IconArrowUp stroke={1.5} />, { type: "up" }, nextRow(grid, state.row, state.column, -1) === undefined)}
-            {button(t("viewer.down"), <IconArrowDown stroke={1.5} />, { type: "down" }, nextRow(grid, state.row, state.column, 1) === undefined)}
+            {button(
+              t("viewer.previous"),
+              <IconArrowLeft stroke={1.5} />,
+              { type: "left" },
+              nextColumn(grid, state.row, state.column, -1) === undefined,
+            )}
+            {button(
+              t("viewer.next"),
+              <IconArrowRight stroke={1.5} />,
+              { type: "right" },
+              nextColumn(grid, state.row, state.column, 1) === undefined,
+            )}
+            {button(
+              t("viewer.up"),
+              <IconArrowUp stroke={1.5} />,
+              { type: "up" },
+              nextRow(grid, state.row, state.column, -1) === undefined,
+            )}
+            {button(
+              t("viewer.down"),
+              <IconArrowDown stroke={1.5} />,
+              { type: "down" },
+              nextRow(grid, state.row, state.column, 1) === undefined,
+            )}
             {button(t("viewer.zoomOut"), <IconZoomOut stroke={1.5} />, { type: "zoomOut" }, state.zoom === 1)}
             {button(t("viewer.whole"), <IconZoomScan stroke={1.5} />, { type: "whole" }, state.zoom === 1)}
             {button(t("viewer.zoomIn"), <IconZoomIn stroke={1.5} />, { type: "zoomIn" })}

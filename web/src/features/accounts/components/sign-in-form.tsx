@@ -1,0 +1,67 @@
+/** Name and password; before there is an administrator, the code that the server printed too. */
+import { Button, Card, Center, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { type SubmitEvent, useState } from "react";
+import { useTranslation } from "react-i18next";
+
+import { ProblemNotice } from "@/ui/feedback/problem-notice";
+
+import { accountQueries, useFirstAdmin, useSignIn } from "../queries";
+
+export function SignInForm() {
+  const { t } = useTranslation("accounts");
+  const studio = useQuery(accountQueries.studio());
+  const signIn = useSignIn();
+  const firstAdmin = useFirstAdmin();
+  const isFirst = studio.data?.needs_first_admin === true;
+  const [name, setName] = useState("");
+  const [password, setPassword] = useState("");
+  const [code, setCode] = useState("");
+  const error = firstAdmin.error ?? signIn.error;
+
+  const handleSubmit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const enter = () => signIn.mutate({ name, password });
+    if (isFirst) firstAdmin.mutate({ name, password, setup_code: code }, { onSuccess: enter });
+    else enter();
+  };
+  return (
+    <Center mih="60vh">
+      <Card w={360} maw="100%" padding="xl" component="form" onSubmit={handleSubmit}>
+        <Stack>
+          <Title order={1} size="h3">
+            {t(isFirst ? "first.title" : "signIn.title")}
+          </Title>
+          {isFirst && <Text size="sm">{t("first.text")}</Text>}
+          {error !== null && <ProblemNotice error={error} />}
+          <TextInput
+            label={t("name")}
+            autoComplete="username"
+            required
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+          />
+          <PasswordInput
+            label={t("password")}
+            autoComplete={isFirst ? "new-password" : "current-password"}
+            required
+            value={password}
+            onChange={(event) => setPassword(event.currentTarget.value)}
+          />
+          {isFirst && (
+            <TextInput
+              label={t("first.code")}
+              autoComplete="off"
+              required
+              value={code}
+              onChange={(event) => setCode(event.currentTarget.value)}
+            />
+          )}
+          <Button type="submit" loading={signIn.isPending || firstAdmin.isPending}>
+            {t(isFirst ? "first.create" : "signIn.enter")}
+          </Button>
+        </Stack>
+      </Card>
+    </Center>
+  );
+}

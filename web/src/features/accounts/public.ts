@@ -1,0 +1,2 @@
+/** All that other features may use of accounts. */
+export { accountQueries } from "./queries";

@@ -1,0 +1,91 @@
+/** What the app asks about accounts: who one is, where one is signed in, keys for scripts. */
+import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+
+import { api, setCsrfToken, unwrap } from "@/api/client";
+
+export const accountQueries = {
+  studio: () =>
+    queryOptions({
+      queryKey: ["accounts", "studio"],
+      queryFn: () => unwrap(api.GET("/api/studio")),
+      staleTime: 60_000,
+    }),
+  me: () =>
+    queryOptions({
+      queryKey: ["accounts", "me"],
+      queryFn: async () => {
+        const me = await unwrap(api.GET("/api/me"));
+        setCsrfToken(me.csrf_token ?? null);
+        return me;
+      },
+      staleTime: 60_000,
+    }),
+  sessions: () =>
+    queryOptions({ queryKey: ["accounts", "sessions"], queryFn: () => unwrap(api.GET("/api/me/sessions")) }),
+  tokens: () => queryOptions({ queryKey: ["accounts", "tokens"], queryFn: () => unwrap(api.GET("/api/me/tokens")) }),
+};
+
+export function useSignIn() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: { name: string; password: string }) => unwrap(api.POST("/api/sign-in", { body })),
+    onSuccess: (me) => {
+      setCsrfToken(me.csrf_token ?? null);
+      client.clear();
+    },
+  });
+}
+
+export function useFirstAdmin() {
+  return useMutation({
+    mutationFn: (body: { name: string; password: string; setup_code: string }) =>
+      unwrap(api.POST("/api/first-admin", { body })),
+  });
+}
+
+export function useSignOut() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => unwrap(api.POST("/api/sign-out")),
+    onSuccess: () => {
+      setCsrfToken(null);
+      client.clear();
+    },
+  });
+}
+
+export function useNewPassword() {
+  return useMutation({
+    mutationFn: (body: { old: string; new: string }) => unwrap(api.PUT("/api/me/password", { body })),
+  });
+}
+
+export function useDeleteAccount() {
+  const client = useQueryClient();
+  return useMutation({ mutationFn: () => unwrap(api.DELETE("/api/me")), onSuccess: () => client.clear() });
+}
+
+export function useNewToken() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (name: string) => unwrap(api.POST("/api/me/tokens", { body: { name } })),
+    onSuccess: () => client.invalidateQueries(accountQueries.tokens()),
+  });
+}
+
+export function useRevokeToken() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) => unwrap(api.DELETE("/api/me/tokens/{token_id}", { params: { path: { token_id: id } } })),
+    onSuccess: () => client.invalidateQueries(accountQueries.tokens()),
+  });
+}
+
+export function useCloseSession() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (id: string) =>
+      unwrap(api.DELETE("/api/me/sessions/{session_id}", { params: { path: { session_id: id } } })),
+    onSuccess: () => client.invalidateQueries(accountQueries.sessions()),
+  });
+}

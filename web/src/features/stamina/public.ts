@@ -1,0 +1,2 @@
+/** All that other features may use of stamina. */
+export { staminaQueries } from "./queries";
