@@ -1,0 +1,59 @@
+/** Files by drag, by dialog, and by paste; folders too. */
+import { Button, FileButton, Text } from "@mantine/core";
+import { IconPhotoPlus } from "@tabler/icons-react";
+import { type DragEvent, useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+
+import classes from "./drop-zone.module.css";
+import { droppedFiles } from "./dropped-files";
+
+export interface DropZoneProps {
+  readonly title: string;
+  readonly text: string;
+  readonly accept: string;
+  readonly onFiles: (files: readonly File[]) => void;
+}
+
+export function DropZone({ title, text, accept, onFiles }: DropZoneProps) {
+  const { t } = useTranslation("ui");
+  const [isOver, setIsOver] = useState(false);
+  useEffect(() => {
+    const handlePaste = (event: ClipboardEvent) => {
+      const files = [...(event.clipboardData?.files ?? [])];
+      if (files.length > 0) onFiles(files);
+    };
+    window.addEventListener("paste", handlePaste);
+    return () => window.removeEventListener("paste", handlePaste);
+  }, [onFiles]);
+
+  const handleDrop = (event: DragEvent) => {
+    event.preventDefault();
+    setIsOver(false);
+    void droppedFiles(event.dataTransfer).then((files) => {
+      if (files.length > 0) onFiles(files);
+    });
+  };
+  return (
+    <div
+      className={classes.zone}
+      data-over={isOver}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setIsOver(true);
+      }}
+      onDragLeave={() => setIsOver(false)}
+      onDrop={handleDrop}
+    >
+      <IconPhotoPlus size={32} stroke={1.2} aria-hidden />
+      <Text fw={600}>{title}</Text>
+      <Text size="sm">{text}</Text>
+      <FileButton multiple accept={accept} onChange={onFiles}>
+        {(props) => (
+          <Button {...props} variant="default">
+            {t("drop.choose")}
+          </Button>
+        )}
+      </FileButton>
+    </div>
+  );
+}
