@@ -123,7 +123,7 @@ class Waking:
 
     def stop(self) -> None:
         """Listen no more. What runs is not waited for."""
-        DBOS.destroy(workflow_completion_timeout_sec=0)
+        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
 
 
 def _is_worth_reading(record: logging.LogRecord) -> bool:
