@@ -190,7 +190,9 @@ class RunEvent:
 
     number: int
     kind: str
-    """The engine's names (``Stepped``, ``Saved``, …) and ``StateChanged``, ``FileStored``, ``SampleStored``."""
+    """The engine's names (``Stepped``, ``Saved``, …; a file or preview is told of when it is kept) and
+    ``StateChanged``.
+    """
     data: Mapping[str, Any]
     at: datetime
 

@@ -17,6 +17,7 @@ from sqlalchemy import Float, ForeignKey, Index, String, UniqueConstraint, delet
 from sqlalchemy.orm import Mapped, defer, mapped_column
 
 from enogu.accounts.store import AccountRow
+from enogu.queue.store import JobRow
 from enogu.runs.entities import (
     Epoch,
     Failure,
@@ -468,6 +469,38 @@ def list_speeds(session: Session, family: str) -> tuple[Speed, ...]:
         )
         for row in session.scalars(query)
     )  # fmt: skip
+
+
+# ---- the queue of runs -----------------------------------------------------------------------------------------------
+
+
+def list_remaining_seconds(session: Session) -> list[float | None]:
+    """What the runs on workers still take, as they say themselves or as was expected."""
+    query = select(RunRow.live, RunRow.expected_seconds, RunRow.step, RunRow.num_steps)
+    remaining: list[float | None] = []
+    for live, expected, step, num_steps in session.execute(query.where(RunRow.state.in_(("starting", "training")))):
+        left = live.get("seconds_left")
+        if left is None and expected is not None:
+            left = expected * (1 - step / max(1, num_steps))
+        remaining.append(left)
+    return remaining
+
+
+def list_waiting_seconds(session: Session, priority: int) -> list[float | None]:
+    """How long the waiting runs of this priority and of better ones are expected to take, in their order."""
+    query = (
+        select(RunRow.expected_seconds)
+        .join(JobRow, JobRow.id == RunRow.job_id)
+        .where(RunRow.state == "queued", JobRow.lane == "train", JobRow.state == "waiting")
+        .where(JobRow.priority <= priority)
+        .order_by(JobRow.priority, JobRow.turn, JobRow.id)
+    )
+    return list(session.scalars(query))
+
+
+def names_state(session: Session, sha256: str) -> bool:
+    """Whether any run goes on from this file."""
+    return session.scalars(select(RunRow.id).where(RunRow.checkpoint_sha256 == sha256).limit(1)).first() is not None
 
 
 # ---- all of one owner's ----------------------------------------------------------------------------------------------

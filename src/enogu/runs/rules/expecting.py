@@ -7,8 +7,9 @@ take as long as its pixels say. Nothing is tried out for an estimate, and where 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from enogu.recipe import TrainPlan, TrainRecipe
 from enogu.runs.entities import Speed
@@ -65,3 +66,46 @@ def outlook(
     for seconds in ahead:
         heapq.heapreplace(free_at, free_at[0] + (seconds or 0.0))
     return Outlook(len(ahead), free_at[0], None if own is None else free_at[0] + own)
+
+
+class SpeedMeter:
+    """Listens to a run's events, with the clock (monotonic seconds) handed in, and knows its speed at the end."""
+
+    def __init__(self, began_at: float) -> None:
+        self._began_at = began_at
+        self._device = ""
+        self._seconds_to_start = 0.0
+        self._steps, self._step_seconds = 0, 0.0
+        self._previews, self._preview_seconds = 0, 0.0
+        self._last_file_at = 0.0
+
+    def hear(self, event: Mapping[str, Any], now: float) -> None:
+        """Take in one event."""
+        match event.get("event"):
+            case "Started":
+                self._device, self._seconds_to_start = str(event.get("device", "")), now - self._began_at
+            case "Stepped":
+                self._steps += len(event["losses"])
+                self._step_seconds += len(event["losses"]) / max(float(event["steps_per_second"]), 1e-9)
+            case "Saved":
+                self._last_file_at = now
+            case "Sampled":
+                self._previews += 1
+                self._preview_seconds += now - self._last_file_at
+                self._last_file_at = now
+            case _:
+                pass
+
+    def measured(self, recipe: TrainRecipe, family: str) -> Speed | None:
+        """What was measured; None after too few steps."""
+        if self._steps < FEWEST_STEPS:
+            return None
+        return Speed(
+            family=family,
+            device=self._device,
+            parts=recipe.adapter.parts,
+            pixels_per_step=pixels_per_step(recipe),
+            steps_per_second=self._steps / max(self._step_seconds, 1e-9),
+            seconds_per_preview=self._preview_seconds / max(1, self._previews),
+            seconds_to_start=self._seconds_to_start,
+        )

@@ -22,9 +22,12 @@ def notes_on(
     return tuple(_notes_on(recipe, pictures, native_side or _SIDE_OF_FAMILY.get(family)))
 
 
-def failure_of(kind: str, message: str, cure: str, recipe: TrainRecipe) -> Failure:
-    """A failure with the one setting that is the first to change, if one is to blame (G8)."""
-    path, value = _change_after(kind, message, recipe)
+def failure_of(kind: str, message: str, cure: str, recipe: TrainRecipe, path: str = "", value: Any = None) -> Failure:
+    """A failure with the one setting that is the first to change, if one is to blame (G8): the one that was told, or
+    what mostly helps.
+    """
+    if not path:
+        path, value = _change_after(kind, message, recipe)
     return Failure(kind, message, cure, path, value)
 
 

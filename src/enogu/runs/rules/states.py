@@ -1,8 +1,9 @@
 """How the states of a run follow each other: one table, asked before every change.
 
 An attempt goes queued → starting → training and ends once: finished, failed, cancelled or parked. It can be paused
-before its end and goes on from there. A worker that takes a run over from a dead one brings it back to starting, which
-is the only way backwards within an attempt; a retry begins the next attempt. Nothing leaves ``finished``.
+before its end and goes on from there. A worker that takes a run over from a dead one brings it back to starting, and a worker
+that has to stop gives it back to the queue; there is no other way backwards within an attempt, and a retry begins the
+next one. Nothing leaves ``finished``.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from typing import Literal
 
 from enogu.runs.entities import NotInThisState, Run, RunState
 
-Move = Literal["begin", "train", "pause", "resume", "finish", "fail", "cancel", "park", "retry"]
+Move = Literal["begin", "train", "give_back", "pause", "resume", "finish", "fail", "cancel", "park", "retry"]
 
 TRANSITIONS: dict[Move, tuple[frozenset[RunState], RunState]] = {
     "begin": (frozenset({"queued", "starting", "training"}), "starting"),
     "train": (frozenset({"starting", "training"}), "training"),
+    "give_back": (frozenset({"queued", "starting", "training"}), "queued"),
     "pause": (frozenset({"queued", "starting", "training"}), "paused"),
     "resume": (frozenset({"paused"}), "queued"),
     "finish": (frozenset({"starting", "training"}), "finished"),

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from enogu.errors import NotFound
+from enogu.recipe import TrainPlan, plan_training, recipe_from_values
 from enogu.runs import store
 from enogu.runs.entities import Epoch, FrozenPicture, Run, RunEvent, RunState, Sample
+from enogu.runs.rules.placing import sizes_of
+from enogu.runs.rules.series import LossPoint, loss_points, losses_by_step
 from enogu.storage.database import Session
+from enogu.weights import a1111
 
 MOST_LISTED = 200
 
@@ -91,3 +95,44 @@ def list_events(
 def no_run(run_id: str) -> NotFound:
     """The error for a run that is not there, or not the asking person's."""
     return NotFound(f"There is no run {run_id[:40]}.", "It may have been deleted; see the list of runs.")
+
+
+def loss_curve(
+    session: Session, owner_id: str, run_id: str, *, weight: float, most_points: int | None = None
+) -> list[LossPoint]:
+    """The loss of every step, raw and smoothed with ``weight`` on the past, or thinned out (G4). Raises NotFound."""
+    run = get_run(session, owner_id, run_id)
+    return loss_points(losses_by_step(store.list_data(session, run.id, "Stepped")), weight, most_points)
+
+
+def read_plan(session: Session, owner_id: str, run_id: str) -> TrainPlan:
+    """The run's plan, made again of what is frozen. Raises NotFound."""
+    run = get_run(session, owner_id, run_id)
+    pictures = store.read_pictures(session, run.id)
+    return plan_training(recipe_from_values(run.recipe), sizes_of(pictures))
+
+
+def zip_entries_of(session: Session, owner_id: str, run_id: str) -> list[tuple[str, str | bytes]]:
+    """Every LoRA file with what A1111 wants beside it: its card as JSON and its first preview (H5).
+
+    Raises NotFound, also when there is no file yet.
+    """
+    run = get_run(session, owner_id, run_id)
+    epochs = store.list_epochs(session, run.id)
+    if not epochs:
+        raise NotFound(f"The run '{run.name}' has left no file yet.", "Wait for its first epoch.")
+    previews: dict[int, str] = {}
+    for sample in store.list_samples(session, run.id):
+        previews.setdefault(sample.step, sample.sha256)
+    return a1111.zip_entries(
+        a1111.LoraForUi(
+            name=epoch.filename.removesuffix(".safetensors"),
+            sha256=epoch.sha256,
+            family=run.base_model.family,
+            trigger=str(run.recipe.get("trigger", "")),
+            description=run.name,
+            notes=f"Epoch {epoch.epoch} of {run.num_epochs}, trained on {run.base_model.name}.",
+            preview_sha256=previews.get(epoch.step),
+        )
+        for epoch in epochs
+    )

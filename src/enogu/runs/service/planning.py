@@ -12,12 +12,13 @@ from typing import Any
 from enogu.accounts.entities import Account
 from enogu.base_models import service as base_models
 from enogu.datasets import service as datasets
-from enogu.errors import Problem
-from enogu.recipe import PictureSize, TrainPlan, TrainRecipe, plan_training, recipe_from_values
+from enogu.errors import RecipeRefused
+from enogu.recipe import TrainPlan, TrainRecipe, plan_training, recipe_from_values
 from enogu.runs import store
 from enogu.runs.entities import FrozenBaseModel, FrozenPicture, Note, RunRefused
 from enogu.runs.rules.expecting import Outlook, expected_seconds
 from enogu.runs.rules.noting import notes_on
+from enogu.runs.rules.placing import sizes_of
 from enogu.runs.service import outlooks
 from enogu.settings import Settings
 from enogu.stamina import service as stamina
@@ -122,20 +123,6 @@ def outlook_of(session: Session, metering: Metering, account: Account, planned: 
     return outlooks.outlook_of_new(session, priority, planned.expected_seconds, now)
 
 
-def sizes_of(pictures: Sequence[FrozenPicture]) -> list[PictureSize]:
-    """The pictures as far as plan and price care."""
-    return [
-        PictureSize(file_name(number, one), one.width, one.height, one.repeats)
-        for number, one in enumerate(pictures, 1)
-    ]
-
-
-def file_name(number: int, picture: FrozenPicture) -> str:
-    """What a picture is called where it is trained: by its number, so that every machine trains the same order."""
-    ending = picture.name.rpartition(".")[2].lower()
-    return f"{number:06d}.{ending}" if re.fullmatch(r"[a-z0-9]{1,5}", ending) else f"{number:06d}"
-
-
 def with_defaults(values: Mapping[str, Any], trigger: str, dataset_name: str) -> dict[str, Any]:
     """``values`` with the dataset's trigger, and with the LoRA file named after the trigger or else the dataset."""
     given = copy.deepcopy(dict(values))
@@ -150,14 +137,9 @@ def with_defaults(values: Mapping[str, Any], trigger: str, dataset_name: str) ->
     return given
 
 
-def limits_of(planned: PlannedRun) -> tuple[Problem, ...]:
-    """What the stamina plan does not allow of it."""
-    return planned.quoted.over_limits
-
-
 def _as_file_name(name: str) -> str:
     cleaned = _NOT_IN_NAMES.sub("_", name).strip(" ._")[:60].strip(" .")
     try:
         return recipe_from_values({"output_name": cleaned}).output_name
-    except Exception:
+    except RecipeRefused:
         return ""

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from enogu.errors import NotFound, Problem, RecipeRefused, WrongUse
+from enogu.errors import NotFound, Problem, WrongUse
 from enogu.presets import preset_names, preset_path, preset_purpose
 from enogu.recipe import TrainRecipe, load_recipe, recipe_from_values
 from enogu.runs import store
@@ -96,7 +96,7 @@ def save_preset(
     name = checked_name(name)
     take_turns(session, f"runs: presets of {owner_id}")
     namesake = store.find_preset_named(session, owner_id, name)
-    if namesake is not None and namesake.id != preset_id or name in preset_names():
+    if (namesake is not None and namesake.id != preset_id) or name in preset_names():
         raise NameTaken(f"There is a preset '{name}' already.", "Choose another name, or change that one.")
     if preset_id is not None:
         _own_preset(session, owner_id, preset_id)
@@ -131,9 +131,15 @@ def _own_preset(session: Session, owner_id: str, preset_id: str) -> Preset:
 def _shipped() -> tuple[Preset, ...]:
     """Read once: the files are part of the program."""
     return tuple(
-        Preset(name, name, preset_purpose(name), load_recipe(preset_path(name)).model_dump(mode="json", exclude_unset=True), True)
+        Preset(
+            id=name,
+            name=name,
+            purpose=preset_purpose(name),
+            values=load_recipe(preset_path(name)).model_dump(mode="json", exclude_unset=True),
+            is_shipped=True,
+        )
         for name in preset_names()
-    )  # fmt: skip
+    )
 
 
 def _values_of(session: Session, owner_id: str, wanted: Mapping[str, Any] | str) -> Mapping[str, Any]:
@@ -142,17 +148,3 @@ def _values_of(session: Session, owner_id: str, wanted: Mapping[str, Any] | str)
     if wanted in preset_names() or store.find_preset(session, owner_id, wanted) is not None:
         return get_preset(session, owner_id, wanted).values
     return get_run(session, owner_id, wanted).recipe
-
-
-__all__ = [
-    "CheckedRecipe",
-    "FoundProblem",
-    "RecipeRefused",
-    "check_recipe",
-    "checked_name",
-    "delete_preset",
-    "diff_recipes",
-    "get_preset",
-    "list_presets",
-    "save_preset",
-]

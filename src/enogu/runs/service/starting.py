@@ -90,6 +90,9 @@ def retry_run(
 def enqueue_run(session: Session, metering: Metering, account: Account, run: Run, now: datetime) -> Run:
     """Give a queued run its job, by the priority of the account's stamina plan (G3)."""
     standing = stamina.get_balance(session, metering, account, now).standing
+    payload: dict[str, Any] = {"attempt": run.attempt}
+    if run.expected_seconds is not None:
+        payload["seconds"] = run.expected_seconds * (1 - run.checkpoint_step / max(1, run.num_steps))
     job = queue.enqueue(
         session,
         lane="train",
@@ -98,7 +101,7 @@ def enqueue_run(session: Session, metering: Metering, account: Account, run: Run
         subject_id=run.id,
         priority=standing.plan.queue_priority,
         now=now,
-        payload={"attempt": run.attempt},
+        payload=payload,
     )
     return store.change_run(session, run.id, job_id=job.id)
 

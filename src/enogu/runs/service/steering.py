@@ -37,7 +37,10 @@ def pause_run(session: Session, owner_id: str, run_id: str, now: datetime) -> Ru
 
 
 def resume_run(session: Session, metering: Metering, account: Account, run_id: str, now: datetime) -> Run:
-    """Queue a paused run again; it goes on from its last state, in the same attempt. Raises NotFound, NotInThisState."""
+    """Queue a paused run again: it goes on from its last state, in the same attempt.
+
+    Raises NotFound, NotInThisState.
+    """
     take_turns(session, f"runs: starts of {account.id}")
     run = _locked(session, account.id, run_id)
     moved = move_run(session, run, "resume", now, job_id=None)
