@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -53,6 +53,27 @@ class SignedIn:
     seen_at: datetime
     """Of the last use, true to ``service.TOUCH_SECONDS``."""
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class OpenIdSignIn:
+    """What is remembered of a sign-in while the person is at the provider. ``repr`` shows none of it."""
+
+    nonce: str = field(repr=False)
+    code_verifier: str = field(repr=False)
+    """PKCE's secret (RFC 7636): only who began can finish."""
+    account_id: str | None
+    """Somebody who is signed in and wants this way in as well; None for everybody else."""
+
+
+@dataclass(frozen=True)
+class OpenIdIdentity:
+    """Who the provider says somebody is."""
+
+    issuer: str
+    subject: str
+    name: str
+    """What they are called there, as a wish for their name here."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +130,10 @@ class TooManyAttempts(EnoguError):
     def __init__(self, message: str, cure: str = "", retry_after_seconds: int = 60) -> None:
         super().__init__(message, cure)
         self.retry_after_seconds = retry_after_seconds
+
+
+class OpenIdUnavailable(EnoguError):
+    """The OpenID provider does not answer, or not as it should."""
 
 
 class NameRefused(WrongUse):

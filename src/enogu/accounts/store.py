@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, delete, func, select, update
+from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from enogu.accounts.entities import Account, ApiToken, Credentials, SignedIn
+from enogu.accounts.entities import Account, ApiToken, Credentials, OpenIdSignIn, SignedIn
 from enogu.storage.database import Base, RowId, Session
 
 NAME_LENGTH = 64
@@ -43,6 +43,31 @@ class SessionRow(Base):
     described: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class OpenIdIdentityRow(Base):
+    """Who somebody is at an OpenID provider."""
+
+    __tablename__ = "openid_identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    id: Mapped[RowId]
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    issuer: Mapped[str] = mapped_column(String(500))
+    subject: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime]
+
+
+class OpenIdSignInRow(Base):
+    """A sign-in that is under way at the provider; the browser holds the state, this row what belongs to it."""
+
+    __tablename__ = "openid_sign_ins"
+
+    state_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    nonce: Mapped[str] = mapped_column(String(64))
+    code_verifier: Mapped[str] = mapped_column(String(128))
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
@@ -224,6 +249,63 @@ def delete_expired(session: Session, now: datetime) -> int:
     gone = session.execute(delete(SessionRow).where(SessionRow.expires_at <= now).returning(SessionRow.id)).all()
     tokens = delete(ApiTokenRow).where(ApiTokenRow.expires_at <= now).returning(ApiTokenRow.id)
     return len(gone) + len(session.execute(tokens).all())
+
+
+# ---- OpenID ----------------------------------------------------------------------------------------------------------
+
+
+def add_openid_sign_in(
+    session: Session,
+    *,
+    state_sha256: str,
+    nonce: str,
+    code_verifier: str,
+    account_id: str | None,
+    now: datetime,
+    expires_at: datetime,
+) -> None:
+    """Note a sign-in that begins, and forget those that never came back."""
+    session.execute(delete(OpenIdSignInRow).where(OpenIdSignInRow.expires_at <= now))
+    session.add(
+        OpenIdSignInRow(
+            state_sha256=state_sha256,
+            nonce=nonce,
+            code_verifier=code_verifier,
+            account_id=account_id,
+            expires_at=expires_at,
+        )
+    )
+    session.flush()
+
+
+def take_openid_sign_in(session: Session, state_sha256: str, now: datetime) -> OpenIdSignIn | None:
+    """What belongs to a state, once: the row is gone afterwards."""
+    row = session.execute(
+        delete(OpenIdSignInRow)
+        .where(OpenIdSignInRow.state_sha256 == state_sha256, OpenIdSignInRow.expires_at > now)
+        .returning(OpenIdSignInRow.nonce, OpenIdSignInRow.code_verifier, OpenIdSignInRow.account_id)
+    ).one_or_none()
+    return None if row is None else OpenIdSignIn(row.nonce, row.code_verifier, row.account_id)
+
+
+def find_account_of_identity(session: Session, issuer: str, subject: str) -> Account | None:
+    """Whose identity it is."""
+    row = session.scalars(
+        select(AccountRow)
+        .join(OpenIdIdentityRow, OpenIdIdentityRow.account_id == AccountRow.id)
+        .where(OpenIdIdentityRow.issuer == issuer, OpenIdIdentityRow.subject == subject)
+    ).one_or_none()
+    return None if row is None else _account(row)
+
+
+def add_identity(session: Session, *, account_id: str, issuer: str, subject: str, now: datetime) -> bool:
+    """False when the identity is somebody's already."""
+    try:
+        with session.begin_nested():
+            session.add(OpenIdIdentityRow(account_id=account_id, issuer=issuer, subject=subject, created_at=now))
+    except IntegrityError:
+        return False
+    return True
 
 
 # ---- API tokens ------------------------------------------------------------------------------------------------------
