@@ -1,4 +1,4 @@
-"""What the pictures of a run are called where it is trained: by their number, so that every machine trains one order."""
+"""What the pictures of a run are called where it is trained: by number, so that every machine has the same order."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """How the states of a run follow each other: one table, asked before every change.
 
 An attempt goes queued → starting → training and ends once: finished, failed, cancelled or parked. It can be paused
-before its end and goes on from there. A worker that takes a run over from a dead one brings it back to starting, and a worker
-that has to stop gives it back to the queue; there is no other way backwards within an attempt, and a retry begins the
-next one. Nothing leaves ``finished``.
+before its end and goes on from there. A worker that takes a run over from a dead one brings it back to starting, and
+one that has to stop gives it back to the queue; there is no other way backwards within an attempt, and a retry begins
+the next one. Nothing leaves ``finished``.
 """
 
 from __future__ import annotations
