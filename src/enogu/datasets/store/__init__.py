@@ -1,6 +1,8 @@
 """Rows of datasets, and the questions that are asked of them."""
 
 from enogu.datasets.store.datasets import (
+    NAME_LENGTH,
+    TRIGGER_LENGTH,
     DatasetRow,
     add_dataset,
     change_dataset,
@@ -13,6 +15,7 @@ from enogu.datasets.store.datasets import (
     purge,
 )
 from enogu.datasets.store.journal import (
+    WORDS_LENGTH,
     CaptionChange,
     CaptionEditRow,
     CaptionState,
@@ -28,9 +31,11 @@ from enogu.datasets.store.journal import (
     read_captions,
 )
 from enogu.datasets.store.pictures import (
+    PICTURE_NAME_LENGTH,
     PictureRow,
     add_picture,
     change_picture,
+    copy_pictures,
     count_pictures,
     crop_of,
     find_by_content,
@@ -70,6 +75,10 @@ from enogu.datasets.store.tasks import (
 )
 
 __all__ = [
+    "NAME_LENGTH",
+    "PICTURE_NAME_LENGTH",
+    "TRIGGER_LENGTH",
+    "WORDS_LENGTH",
     "CaptionChange",
     "CaptionEditRow",
     "CaptionState",
@@ -88,6 +97,7 @@ __all__ = [
     "change_dataset",
     "change_picture",
     "change_tagger",
+    "copy_pictures",
     "count_datasets",
     "count_edits",
     "count_pictures",

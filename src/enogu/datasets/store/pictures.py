@@ -7,15 +7,15 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Select, String, Text, bindparam, func, select, update
+from sqlalchemy import ForeignKey, Index, Select, String, Text, bindparam, func, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from enogu.datasets.entities import ExaminedPicture, Picture
 from enogu.imaging.crops import Box, Crop
 from enogu.imaging.quality import QualityMeasures
-from enogu.storage.database import Base, RowId, Session
+from enogu.storage.database import Base, RowId, Session, new_id
 
-NAME_LENGTH = 300
+PICTURE_NAME_LENGTH = 300
 
 
 class PictureRow(Base):
@@ -29,7 +29,7 @@ class PictureRow(Base):
 
     id: Mapped[RowId]
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    name: Mapped[str] = mapped_column(String(PICTURE_NAME_LENGTH))
     position: Mapped[int]
     sha256: Mapped[str] = mapped_column(String(64))
     size_bytes: Mapped[int]
@@ -46,7 +46,7 @@ class PictureRow(Base):
     caption: Mapped[str] = mapped_column(Text)
     has_caption: Mapped[bool]
     repeats: Mapped[int]
-    class_tokens: Mapped[str] = mapped_column(String(NAME_LENGTH))
+    class_tokens: Mapped[str] = mapped_column(String(PICTURE_NAME_LENGTH))
     crop: Mapped[dict[str, Any] | None]
     cropped_sha256: Mapped[str | None] = mapped_column(String(64))
     cropped_thumbnail_sha256: Mapped[str | None] = mapped_column(String(64))
@@ -85,6 +85,15 @@ def add_picture(
     session.add(row)
     session.flush()
     return _picture(row)
+
+
+def copy_pictures(session: Session, from_id: str, to_id: str, now: datetime) -> None:
+    """Every picture of one dataset once more in another, with its files and caption."""
+    table = PictureRow.__table__
+    query = select(*table.columns).where(PictureRow.dataset_id == from_id, PictureRow.deleted_at.is_(None))
+    rows = [{**row, "id": new_id(), "dataset_id": to_id, "added_at": now} for row in session.execute(query).mappings()]
+    if rows:
+        session.execute(insert(PictureRow), rows)
 
 
 def find_picture(session: Session, dataset_id: str, picture_id: str) -> Picture | None:
