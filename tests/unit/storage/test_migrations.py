@@ -86,7 +86,7 @@ def brushes(engine: Engine) -> int | None:
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_row_classes_say(empty_engine: Engine) -> None:
-    for path in sorted(SRC.glob("*/store.py")):
+    for path in sorted([*SRC.glob("*/store.py"), *SRC.glob("*/store/")]):
         importlib.import_module(f"enogu.{path.parent.name}.store")
     migrate(empty_engine)  # not ``engine``, which has DBOS's own tables, too
     with empty_engine.connect() as connection:
