@@ -209,7 +209,7 @@ def give_back(worker: OnWorker) -> None:
 
 
 def park(engine: Engine, job: Job) -> None:
-    """Its workers died again and again without progress: it is given up and costs nothing. Doing it again is harmless."""
+    """Its workers died again and again without progress: it is given up and costs nothing. May be repeated."""
     with transaction(engine) as session:
         run = working.get_held(session, job.subject_id)
         if run is not None and run.job_id == job.id and can("park", run.state):
