@@ -127,6 +127,7 @@ def _live(studio: Studio) -> tuple[queue.Worker, ...]:
         return queue.list_live_workers(session, queue.read_now(studio.engine))
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 def test_the_same_worker_started_again_goes_on_at_once(studio: Studio, start: Start) -> None:
     dead = start("one", DEFAULT)
     job = enqueue(studio, 30)
@@ -182,6 +183,7 @@ def test_a_job_that_kills_its_workers_is_parked_and_the_next_one_is_done(studio:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is not known there")
+@pytest.mark.parametrize("database_kind", ["postgresql"])
 def test_a_worker_that_slept_through_its_takeover_writes_nothing_more(studio: Studio, start: Start) -> None:
     workers = {name: start(name) for name in ("one", "two")}
     job = enqueue(studio, 60)
@@ -200,6 +202,7 @@ def test_a_worker_that_slept_through_its_takeover_writes_nothing_more(studio: St
     wait_until(lambda: is_done(studio, after))
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 def test_a_second_worker_of_the_same_name_is_refused_in_words(studio: Studio, start: Start, tmp_path: Path) -> None:
     start()
     wait_until(lambda: bool(_live(studio)))

@@ -195,6 +195,10 @@ class _Worker:
                 self._host = EngineHost(self._engine_command, self._device)
             return self._host
 
+    def _ask_to_stop(self) -> None:
+        if self._host is not None:
+            self._host.ask("stop")
+
     def _kill_engine(self) -> None:
         if self._host is not None:
             self._host.kill()
@@ -241,7 +245,7 @@ class _Worker:
             for context in busy:
                 if context.job.lane == "train" and context.job.id not in asked and self._host is not None:
                     asked.add(context.job.id)
-                    self._attempt(lambda: self._host and self._host.ask("stop"))
+                    self._attempt(self._ask_to_stop)
             time.sleep(0.05)
         if self._list_busy():
             _log.warning("Not everything has ended within %.0f seconds; the engine is ended.", stop_seconds)
@@ -253,7 +257,8 @@ class _Worker:
         for job in left:
             self._attempt(lambda job=job: self._give_back(job))
         if self._host is not None:
-            self._attempt(self._host.close)
+            host = self._host
+            self._attempt(lambda: host.close(patience_seconds=KILL_SECONDS))
         return left
 
     def _list_busy(self) -> list[JobContext]:

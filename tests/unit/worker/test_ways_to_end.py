@@ -1,6 +1,7 @@
 """However a handler ends, the job ends as ``handlers`` says; the same in a worker with DBOS and in one without (D5).
 
-Each test runs four times: by ``in_process.run_one_job`` and by ``main.run_worker`` in a thread, on both databases.
+Each test runs by ``in_process.run_one_job`` on both databases, and by ``main.run_worker`` in a thread on SQLite; on
+PostgreSQL that is left to ``tests/integration/test_worker_processes.py``.
 """
 
 from __future__ import annotations
@@ -59,7 +60,14 @@ def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> None:
 parked: list[str] = []
 
 
-@pytest.fixture(params=["in_process", "worker"])
+in_each_way = pytest.mark.parametrize(
+    ("run", "database_kind"),
+    [("in_process", "sqlite"), ("in_process", "postgresql"), ("worker", "sqlite")],
+    indirect=["run"],
+)
+
+
+@pytest.fixture
 def run(request: pytest.FixtureRequest, studio: Studio) -> Run:
     """Do one job with this handler, and say how it is when it is settled."""
     parked.clear()
@@ -100,6 +108,7 @@ def run(request: pytest.FixtureRequest, studio: Studio) -> Run:
     return in_process if request.param == "in_process" else in_worker
 
 
+@in_each_way
 def test_a_handler_that_returns_has_done_its_job(run: Run) -> None:
     def paint(context: JobContext) -> None:
         context.tell(mark=3, progress={"step": 3})
@@ -109,6 +118,7 @@ def test_a_handler_that_returns_has_done_its_job(run: Run) -> None:
     assert (job.state, job.mark, job.progress, job.attempts) == ("done", 3, {"step": 3}, 1)
 
 
+@in_each_way
 def test_an_error_in_words_is_the_reason_of_a_failed_job(run: Run) -> None:
     def paint(context: JobContext) -> None:
         raise EnoguError("The paint is dry.", "Buy new.")
@@ -117,6 +127,7 @@ def test_an_error_in_words_is_the_reason_of_a_failed_job(run: Run) -> None:
     assert (job.state, job.reason) == ("failed", "The paint is dry. Buy new.")
 
 
+@in_each_way
 def test_a_mistake_of_ours_parks_the_job_and_tells_its_slice(run: Run) -> None:
     def paint(context: JobContext) -> None:
         raise KeyError("brush")
@@ -125,6 +136,7 @@ def test_a_mistake_of_ours_parks_the_job_and_tells_its_slice(run: Run) -> None:
     assert job.state == "parked" and "KeyError" in job.reason and parked == [job.id]
 
 
+@in_each_way
 @pytest.mark.parametrize("error", [DatabaseFailed("Away."), EngineDied("It died.", "", -9, ())])
 def test_what_is_not_the_jobs_fault_is_tried_once_more_and_then_parked(run: Run, error: EnoguError) -> None:
     tries: list[int] = []
@@ -138,6 +150,7 @@ def test_what_is_not_the_jobs_fault_is_tried_once_more_and_then_parked(run: Run,
     assert error.message in job.reason
 
 
+@in_each_way
 def test_a_handler_may_end_its_job_in_its_last_transaction(run: Run) -> None:
     def paint(context: JobContext) -> None:
         with transaction(context.engine) as session:
@@ -150,6 +163,7 @@ def test_a_handler_may_end_its_job_in_its_last_transaction(run: Run) -> None:
     assert (job.state, job.reason) == ("cancelled", "as it was asked")
 
 
+@in_each_way
 def test_a_handler_hears_what_is_asked(run: Run) -> None:
     heard: list[frozenset[Ask]] = []
 
@@ -166,6 +180,7 @@ def test_a_handler_hears_what_is_asked(run: Run) -> None:
     assert heard == [frozenset()]
 
 
+@in_each_way
 def test_who_lost_the_job_is_told_once_and_writes_nothing_more(run: Run) -> None:
     told: list[str] = []
 
@@ -185,6 +200,7 @@ def test_who_lost_the_job_is_told_once_and_writes_nothing_more(run: Run) -> None
     assert (job.state, job.token, told) == ("done", 2, ["lost"])
 
 
+@in_each_way
 def test_what_is_kept_is_written_when_the_database_is_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     failures = [DatabaseFailed("Away."), DatabaseFailed("Still away.")]
 
