@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from enogu.accounts import service as accounts
 from enogu.accounts.asking import Door, SignInMode
+from enogu.accounts.openid import OpenIdProvider, OpenIdSettings
 from enogu.accounts.owned_data import OwnedData
+from enogu.errors import WrongUse
 from enogu.imaging.decoder import Decoder, SafeDecoder
 from enogu.queue import service as queue
 from enogu.settings import Settings
@@ -51,6 +53,7 @@ def open_studio(settings: Settings, sign_in: SignInMode = "loopback") -> Studio:
     With passwords and before there is an administrator, the door has a setup code, for who starts the server to print.
     """
     metering = stamina.read_metering(settings)
+    openid = _openid(settings)
     engine = open_engine(settings.database_url)
     try:
         files = open_files(settings.files_url, settings.incoming_folder)
@@ -65,7 +68,27 @@ def open_studio(settings: Settings, sign_in: SignInMode = "loopback") -> Studio:
     except BaseException:
         engine.dispose()
         raise
-    return Studio(settings, engine, files, Door(engine, sign_in, setup_code, OWNED_DATA), metering)
+    door = Door(engine, sign_in, setup_code, OWNED_DATA, openid=openid, public_url=settings.public_url)
+    return Studio(settings, engine, files, door, metering)
+
+
+def _openid(settings: Settings) -> OpenIdProvider | None:
+    """The provider that ENOGU_OIDC_… names; None when no issuer is set. Raises WrongUse."""
+    named = settings.openid
+    if "issuer" not in named:
+        return None
+    answer = named.get("creates_accounts", "yes").lower()
+    if answer not in ("yes", "no"):
+        raise WrongUse(f"ENOGU_OIDC_CREATES_ACCOUNTS is '{answer}'.", "Set it to yes or no.")
+    return OpenIdProvider(
+        OpenIdSettings(
+            named["issuer"],
+            named.get("client_id", ""),
+            named.get("client_secret", ""),
+            named.get("title", "OpenID"),
+            answer == "yes",
+        )
+    )
 
 
 def _ensure_owner(engine: Engine) -> None:

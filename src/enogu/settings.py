@@ -19,6 +19,14 @@ from enogu.errors import WrongUse
 HOME_VARIABLE = "ENOGU_HOME"
 DATABASE_VARIABLE = "ENOGU_DATABASE_URL"
 FILES_VARIABLE = "ENOGU_FILES_URL"
+PUBLIC_URL_VARIABLE = "ENOGU_PUBLIC_URL"
+OPENID_VARIABLES = {
+    "issuer": "ENOGU_OIDC_ISSUER",
+    "client_id": "ENOGU_OIDC_CLIENT_ID",
+    "client_secret": "ENOGU_OIDC_CLIENT_SECRET",
+    "title": "ENOGU_OIDC_TITLE",
+    "creates_accounts": "ENOGU_OIDC_CREATES_ACCOUNTS",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,10 @@ class Settings:
     """``ENOGU_DATABASE_URL`` as it was written; may hold a password, so it is not shown."""
     given_files_url: str = field(default="", repr=False)
     """``ENOGU_FILES_URL`` as it was written."""
+    public_url: str = ""
+    """``ENOGU_PUBLIC_URL``: the studio's address as browsers know it; needed behind a proxy that renames it."""
+    openid: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """The ``ENOGU_OIDC_…`` variables that are set, by their short names; understood by ``bootstrap``."""
 
     @property
     def database_url(self) -> str:
@@ -70,7 +82,14 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     home = Path(os.path.abspath(_expanded(value))) if value else user_data_path("enogu", appauthor=False)  # noqa: PTH100 (Path.absolute keeps "..")
     if home.exists() and not home.is_dir():
         raise WrongUse(f"{HOME_VARIABLE} is {home}, which is a file.", "Set it to a folder, or leave it unset.")
-    return Settings(home, variables.get(DATABASE_VARIABLE, "").strip(), variables.get(FILES_VARIABLE, "").strip())
+    openid = {name: variables.get(variable, "").strip() for name, variable in OPENID_VARIABLES.items()}
+    return Settings(
+        home,
+        variables.get(DATABASE_VARIABLE, "").strip(),
+        variables.get(FILES_VARIABLE, "").strip(),
+        variables.get(PUBLIC_URL_VARIABLE, "").strip(),
+        {name: value for name, value in openid.items() if value},
+    )
 
 
 def _expanded(value: str) -> Path:

@@ -72,6 +72,8 @@ class StudioShown(BaseModel):
 
     sign_in: SignInMode
     needs_first_admin: bool
+    openid_title: str | None
+    """What the button for signing in elsewhere says; None when there is none."""
 
 
 class AccountShown(BaseModel):
@@ -130,7 +132,9 @@ class ApiTokenMade(BaseModel):
 def get_studio(door: TheDoor, session: OneTransaction) -> StudioShown:
     """Whether one has to sign in, and whether somebody can."""
     needs = door.sign_in == "password" and service.needs_first_admin(session)
-    return StudioShown(sign_in=door.sign_in, needs_first_admin=needs)
+    openid = door.openid if door.sign_in == "password" else None
+    title = None if openid is None else openid.settings.title
+    return StudioShown(sign_in=door.sign_in, needs_first_admin=needs, openid_title=title)
 
 
 @router.post("/sign-in")

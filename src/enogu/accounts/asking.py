@@ -23,6 +23,7 @@ from fastapi import Depends, Request, Response
 
 from enogu.accounts import service
 from enogu.accounts.entities import Caller, NotAllowed, SignInNeeded
+from enogu.accounts.openid import OpenIdProvider
 from enogu.accounts.owned_data import OwnedData
 from enogu.accounts.sign_in_limits import SignInLimits
 from enogu.storage.database import Engine, Session, reading, transaction, utc_now
@@ -43,6 +44,10 @@ class Door:
     """What the first administrator has to type; printed where the server was started. None: not over the network."""
     owned_data: tuple[OwnedData, ...] = ()
     limits: SignInLimits = field(default_factory=SignInLimits, repr=False)
+    openid: OpenIdProvider | None = field(default=None, repr=False)
+    """Who else can say who somebody is; None: nobody."""
+    public_url: str = ""
+    """The studio's address as browsers know it, when the server cannot tell by itself (behind a proxy)."""
 
 
 def door_of(request: Request) -> Door:

@@ -46,7 +46,9 @@ class OpenIdSettings:
                 f"The OpenID issuer is {self.issuer}, which is no https address.", "Set ENOGU_OIDC_ISSUER to https://…."
             )
         if not self.client_id:
-            raise WrongUse("ENOGU_OIDC_CLIENT_ID is not set.", "Take it from the provider, where the studio is entered.")
+            raise WrongUse(
+                "ENOGU_OIDC_CLIENT_ID is not set.", "Take it from the provider, where the studio is entered."
+            )
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class OpenIdProvider:
             scope=SCOPE,
             redirect_uri=redirect_uri,
             code_challenge_method="S256",
-            token_endpoint_auth_method="client_secret_basic" if self.settings.client_secret else "none",  # noqa: S106 (the name of a method)
+            token_endpoint_auth_method="client_secret_basic" if self.settings.client_secret else "none",
             timeout=TIMEOUT_SECONDS,
         )
 

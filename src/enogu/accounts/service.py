@@ -29,9 +29,13 @@ from enogu.accounts.entities import (
     NameRefused,
     NewToken,
     NotAllowed,
+    OpenIdIdentity,
+    OpenIdSignIn,
     SignedIn,
     SignInNeeded,
+    SignInRefused,
 )
+from enogu.accounts.openid import Beginning
 from enogu.accounts.owned_data import ExportedFile, ExportedRecord, OwnedData
 from enogu.errors import NotFound, WrongUse
 from enogu.storage.database import Session, take_turns
@@ -42,6 +46,8 @@ SESSION_LONGEST = timedelta(days=180)
 """However much it is used."""
 TOUCH_SECONDS = 3600
 """Uses within an hour of a noted one are not noted."""
+OPENID_LONGEST = timedelta(minutes=10)
+"""How long somebody may take at the provider."""
 MOST_API_TOKENS = 50
 MOST_LISTED = 200
 
@@ -319,6 +325,66 @@ class AccountData:
         store.delete_sessions(session, owner_id, None)
         for one in store.list_api_tokens(session, owner_id):
             store.delete_api_token(session, owner_id, one.id)
+
+
+# ---- OpenID ----------------------------------------------------------------------------------------------------------
+
+
+def begin_openid(session: Session, beginning: Beginning, account_id: str | None, now: datetime) -> None:
+    """Remember a sign-in until the browser comes back; ``account_id`` is of who only adds this way in."""
+    store.add_openid_sign_in(
+        session,
+        state_sha256=_sha256(beginning.state),
+        nonce=beginning.nonce,
+        code_verifier=beginning.code_verifier,
+        account_id=account_id,
+        now=now,
+        expires_at=now + OPENID_LONGEST,
+    )
+
+
+def take_openid(session: Session, state: str, now: datetime) -> OpenIdSignIn:
+    """What was remembered, once. Raises SignInRefused for a state that nobody began with, or too long ago."""
+    remembered = store.take_openid_sign_in(session, _sha256(state), now)
+    if remembered is None:
+        raise SignInRefused("This sign-in was begun too long ago, or is over.", "Begin again.")
+    return remembered
+
+
+def account_of_identity(
+    session: Session, identity: OpenIdIdentity, account_id: str | None, *, may_create: bool, now: datetime
+) -> Account:
+    """The account that ``identity`` opens: its own, the one it is added to (``account_id``), or a new one.
+
+    Raises NotAllowed when it is somebody else's, or nobody's and ``may_create`` is False. A new account gets the name
+    the provider says, with a number when somebody has it. Nobody becomes administrator this way.
+    """
+    take_turns(session, _ADMINS)
+    found = store.find_account_of_identity(session, identity.issuer, identity.subject)
+    if found is not None:
+        if account_id not in (None, found.id):
+            raise NotAllowed("That identity opens another account already.", "Sign in to that one and use it.")
+        return found
+    if account_id is None and not may_create:
+        raise NotAllowed(
+            "Nobody here is known by that identity.",
+            "Ask an administrator for an account, sign in to it, and add the identity there.",
+        )
+    account = _named_after(session, identity.name, now) if account_id is None else get_account(session, account_id)
+    store.add_identity(session, account_id=account.id, issuer=identity.issuer, subject=identity.subject, now=now)
+    return account
+
+
+def _named_after(session: Session, wish: str, now: datetime) -> Account:
+    plain = "".join(letter for letter in unicodedata.normalize("NFC", wish) if letter.isprintable())
+    stem = "-".join(plain.split())[: store.NAME_LENGTH - 5] or "maker"
+    for number in range(1, 1000):
+        try:
+            name = stem if number == 1 else f"{stem}-{number}"
+            return _add(session, name, None, is_admin=False, plan_name=DEFAULT_PLAN, now=now)
+        except NameRefused:
+            continue
+    raise NameRefused(f"Nearly everybody here is called {stem}.", "Ask an administrator for an account.")
 
 
 # ---- names -----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from enogu.accounts.entities import NotAllowed, SignInNeeded, SignInRefused, TooManyAttempts
+from enogu.accounts.entities import NotAllowed, OpenIdUnavailable, SignInNeeded, SignInRefused, TooManyAttempts
 from enogu.errors import DatabaseFailed, EnoguError, NotFound, PictureRefused, StorageFailed, TooLarge, WrongUse
 
 STATUS: dict[type[EnoguError], int] = {
@@ -27,6 +27,7 @@ STATUS: dict[type[EnoguError], int] = {
     PictureRefused: 422,
     WrongUse: 422,
     TooManyAttempts: 429,
+    OpenIdUnavailable: 503,
     DatabaseFailed: 503,
     StorageFailed: 503,
     EnoguError: 409,

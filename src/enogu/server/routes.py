@@ -5,9 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from enogu.accounts import api as accounts_api
+from enogu.accounts import openid_api
 from enogu.stamina import api as stamina_api
 
 ROUTERS: tuple[APIRouter, ...] = (
     accounts_api.router,
+    openid_api.router,
     stamina_api.router,
 )

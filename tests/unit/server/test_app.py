@@ -185,7 +185,7 @@ def test_a_new_studio_on_loopback_opens_with_no_sign_in(tmp_path: Path) -> None:
     """A1, from nothing: folders, tables and owner are made."""
     studio = open_studio(Settings(tmp_path / "home"))
     client = TestClient(create_app(studio), base_url=SERVER)
-    assert client.get("/api/studio").json() == {"sign_in": "loopback", "needs_first_admin": False}
+    assert client.get("/api/studio").json() == {"sign_in": "loopback", "needs_first_admin": False, "openid_title": None}
     me = client.get("/api/me").json()
     assert (me["kind"], me["account"]["is_admin"], me["csrf_token"]) == ("loopback", True, None)
     assert client.post("/api/me/tokens", json={"name": "script"}).status_code == 201
@@ -305,7 +305,7 @@ def test_a_new_password_needs_the_old_one_and_signs_out_elsewhere(make_app: Make
 
 def test_the_first_administrator_needs_the_code_that_the_server_printed(make_app: MakeApp) -> None:
     client = TestClient(make_app(setup_code="printed"), base_url=SERVER)
-    assert client.get("/api/studio").json() == {"sign_in": "password", "needs_first_admin": True}
+    assert client.get("/api/studio").json() == {"sign_in": "password", "needs_first_admin": True, "openid_title": None}
     body = {"name": "mame", "password": PASSWORD}
     assert client.post("/api/first-admin", json={**body, "setup_code": "guessed"}).status_code == 403
     made = client.post("/api/first-admin", json={**body, "setup_code": "printed"})
