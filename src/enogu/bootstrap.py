@@ -23,7 +23,7 @@ from enogu.storage.database import Engine, open_engine, reading, transaction, ut
 from enogu.storage.files import Files, open_files
 from enogu.storage.migrations import migrate
 
-OWNED_DATA: tuple[OwnedData, ...] = (stamina.StaminaData(), accounts.AccountData())
+OWNED_DATA: tuple[OwnedData, ...] = (stamina.StaminaData(), queue.JobData(), accounts.AccountData())
 """What every slice keeps for an owner: the slice that depends on most first, accounts last."""
 
 

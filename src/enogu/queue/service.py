@@ -187,6 +187,22 @@ def delete_jobs(session: Session, owner_id: str) -> None:
     store.delete_all(session, owner_id)
 
 
+class JobData:
+    """What the queue keeps for its owners (``accounts.owned_data.OwnedData``): nothing that is worth exporting, since a
+    job says no more than the run or drawing that it is about.
+    """
+
+    slice_name = "jobs"
+
+    def export(self, session: Session, owner_id: str) -> tuple[()]:
+        """Nothing."""
+        return ()
+
+    def delete(self, session: Session, owner_id: str) -> None:
+        """Every job; the slices before have refused when something runs that may not be ended."""
+        delete_jobs(session, owner_id)
+
+
 # ---- when it will start (G1) -----------------------------------------------------------------------------------------
 
 
