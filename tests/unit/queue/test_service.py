@@ -455,3 +455,15 @@ class TestPrepare:
             connection.execute(text(f"UPDATE {table} SET status = 'SUCCESS', created_at = 1000"))  # noqa: S608
         queue.tidy(engine, NOW)
         assert count_wakes(engine) == 0
+
+
+def test_deleting_an_account_takes_its_jobs_along_and_nobody_elses(engine: Engine) -> None:
+    enqueue(engine, ANN)
+    other = enqueue(engine, BEN)
+    data = queue.JobData()
+    with transaction(engine) as session:
+        assert data.export(session, ANN) == ()
+        data.delete(session, ANN)
+    with reading(engine) as session:
+        assert queue.list_jobs(session, ANN) == ()
+    assert look(engine, other) == other
