@@ -1,4 +1,4 @@
-"""Runs over HTTP: recipes and presets, plans and quotes, starting, watching, steering, and what is left (B6 to B9, F, G).
+"""Runs over HTTP: recipes and presets, plans and quotes, starting, watching, steering, and what is left (B6 to B9).
 
 Bodies of recipes are nested as in a recipe file; what is left out has its default. Reports as they come are server-sent
 events; files and previews come with ranges and their hash as ETag.
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from enogu.accounts.asking import OneTransaction, SomeCaller, TheDoor
 from enogu.delivery import LiveEvent, TheFiles, TheSettings, file_answer, follow, zip_answer
-from enogu.errors import NotFound
+from enogu.errors import NotFound, Problem
 from enogu.recipe import SavedFile, TrainPlan, describe_plan, recipe_fields, recipe_json_schema
 from enogu.runs import service
 from enogu.runs.entities import Epoch, Failure, Notice, Preset, Run, RunState, Sample
@@ -403,7 +403,7 @@ def check_recipe(body: RecipeToCheck, caller: SomeCaller) -> CheckShown:
     checked = service.check_recipe(body.recipe)
     return CheckShown(
         is_fine=not checked.problems,
-        problems=[ProblemShown(**_problem(one.problem), fix=dict(one.fix)) for one in checked.problems],
+        problems=[_problem(one.problem, one.fix) for one in checked.problems],
         recipe=None if checked.recipe is None else checked.recipe.model_dump(mode="json"),
     )
 
@@ -683,8 +683,8 @@ def get_files_zip(run_id: str, session: OneTransaction, caller: SomeCaller, file
 # ---- how things are shown --------------------------------------------------------------------------------------------
 
 
-def _problem(problem: Any) -> dict[str, str]:
-    return {"path": problem.path, "message": problem.message, "cure": problem.cure}
+def _problem(problem: Problem, fix: Mapping[str, Any] | None = None) -> ProblemShown:
+    return ProblemShown(path=problem.path, message=problem.message, cure=problem.cure, fix=dict(fix or {}))
 
 
 def _preset(preset: Preset) -> PresetShown:
@@ -747,7 +747,7 @@ def _planned(planned: service.PlannedRun, outlook: Any) -> PlannedRunShown:
         is_metered=quoted.balance.is_metered,
         balance=quoted.balance.stamina,
         is_affordable=quoted.is_affordable,
-        over_limits=[ProblemShown(**_problem(one)) for one in quoted.over_limits],
+        over_limits=[_problem(one) for one in quoted.over_limits],
         proposals=[
             ProposalShown(
                 lever=one.lever,
