@@ -16,6 +16,7 @@ from enogu.accounts.owned_data import OwnedData
 from enogu.errors import WrongUse
 from enogu.imaging.decoder import Decoder, SafeDecoder
 from enogu.queue import service as queue
+from enogu.runs import service as runs
 from enogu.settings import Settings
 from enogu.stamina import service as stamina
 from enogu.stamina.entities import Metering
@@ -23,7 +24,7 @@ from enogu.storage.database import Engine, open_engine, reading, transaction, ut
 from enogu.storage.files import Files, open_files
 from enogu.storage.migrations import migrate
 
-OWNED_DATA: tuple[OwnedData, ...] = (stamina.StaminaData(), queue.JobData(), accounts.AccountData())
+OWNED_DATA: tuple[OwnedData, ...] = (runs.RunData(), stamina.StaminaData(), queue.JobData(), accounts.AccountData())
 """What every slice keeps for an owner: the slice that depends on most first, accounts last."""
 
 

@@ -16,7 +16,16 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from enogu.accounts.entities import NotAllowed, OpenIdUnavailable, SignInNeeded, SignInRefused, TooManyAttempts
-from enogu.errors import DatabaseFailed, EnoguError, NotFound, PictureRefused, StorageFailed, TooLarge, WrongUse
+from enogu.errors import (
+    DatabaseFailed,
+    EnoguError,
+    NotFound,
+    PictureRefused,
+    Problem,
+    StorageFailed,
+    TooLarge,
+    WrongUse,
+)
 
 STATUS: dict[type[EnoguError], int] = {
     SignInNeeded: 401,
@@ -44,7 +53,10 @@ def add_problem_handlers(app: FastAPI) -> None:
         status = status_of(error)
         if status == 401:
             headers["WWW-Authenticate"] = "Bearer"
-        return problem(request.state.request_id, status, error.message, error.cure, type(error).__name__, headers)
+        more = {"problems": found} if (found := _problems_of(error)) else {}
+        return problem(
+            request.state.request_id, status, error.message, error.cure, type(error).__name__, headers, **more
+        )
 
     @app.exception_handler(RequestValidationError)
     def misshapen(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -67,6 +79,12 @@ def add_problem_handlers(app: FastAPI) -> None:
 def status_of(error: EnoguError) -> int:
     """The HTTP status of an error."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def _problems_of(error: EnoguError) -> list[dict[str, str]]:
+    """The single problems of an error that has several, each with its field: a form shows them there."""
+    listed = getattr(error, "problems", ())
+    return [{"path": one.path, "message": one.message, "cure": one.cure} for one in listed if isinstance(one, Problem)]
 
 
 def problem(

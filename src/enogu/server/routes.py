@@ -6,10 +6,12 @@ from fastapi import APIRouter
 
 from enogu.accounts import api as accounts_api
 from enogu.accounts import openid_api
+from enogu.runs import api as runs_api
 from enogu.stamina import api as stamina_api
 
 ROUTERS: tuple[APIRouter, ...] = (
     accounts_api.router,
     openid_api.router,
     stamina_api.router,
+    runs_api.router,
 )

@@ -1,4 +1,4 @@
-"""A studio around runs without the slices beside them: a dataset, base models and an engine's words, as plain doubles."""
+"""A studio around runs without the slices beside them: a dataset, base models and an engine's words, as doubles."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_each_refusal_says_why_and_takes_nothing(place: Place) -> None:
 def test_a_run_that_is_too_dear_is_refused_with_ways_to_make_it_fit(place: Place) -> None:
     """A5."""
     place.metering = metering_with(150)
-    with pytest.raises(NotEnoughStamina, match="previews.every_n_epochs = 2"):
+    with pytest.raises(NotEnoughStamina, match=r"previews\.every_n_epochs = 2"):
         place.start(REFERENCE)
     assert balance(place) == 150
 
@@ -113,7 +113,7 @@ def test_a_training_run_is_asked_and_pays_for_what_it_delivered(place: Place) ->
     worker = train(place, 2)
     with transaction(place.engine) as session:
         assert service.cancel_run(session, place.account.id, run.id, utc_now()).state == "training"
-        assert service.find_asked(session, place.get(run.id)) == {"cancel"}
+        assert service.find_asked(session, service.get_run(session, place.account.id, run.id)) == {"cancel"}
     tasks.stop(worker, "cancel")
     ended = place.get(run.id)
     assert (ended.state, ended.charged, ended.paid_epochs) == ("cancelled", run.quoted * 2 // 4, 2)

@@ -32,8 +32,8 @@ def move_run(
     if move in _ENDINGS:
         values |= _settled(session, run, move, now)
         values["ended_at"] = now
-    if failure is not None:
-        values["failure"] = asdict(failure)
+    if failure is not None or move == "retry":
+        values["failure"] = None if failure is None else asdict(failure)
     changed = store.change_run(session, run.id, **values)
     if state != run.state or move in ("begin", "retry"):
         data: dict[str, Any] = {"state": state, "attempt": changed.attempt}
