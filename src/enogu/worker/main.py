@@ -138,9 +138,9 @@ class _Worker:
         caring = threading.Thread(target=self._care, name="beats and reaping", daemon=True)
         caring.start()
         waking = Waking(self._engine, self._id, self._lanes, self._on_wake)
-        waking.start()
-        _log.info("Worker %s is ready for %s on %s.", self._id, ", ".join(self._lanes), self._device)
         try:
+            waking.start()
+            _log.info("Worker %s is ready for %s on %s.", self._id, ", ".join(self._lanes), self._device)
             while not self._stopping.wait(1.0):  # in steps, so that Ctrl-C is heard on Windows as well
                 pass
         finally:
