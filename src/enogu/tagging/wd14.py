@@ -52,7 +52,7 @@ class Wd14Tagger:
         """
         model_file, csv_file = _find_files(path)
         self._labels = read_labels(csv_file)
-        self._recommended_threshold = _read_recommended_threshold(model_file.parent / "tagger.json")
+        self._recommended_threshold = read_recommended_threshold(model_file.parent / "tagger.json")
         self._session = _open_session(model_file, num_threads)
         self._input = _read_input(model_file, self._session)
         self._batch_size = self._input.fixed_batch or max(1, batch_size)
@@ -198,7 +198,8 @@ def _find_files(path: Path) -> tuple[Path, Path]:
     return model_file, csv_file
 
 
-def _read_recommended_threshold(path: Path) -> float:
+def read_recommended_threshold(path: Path) -> float:
+    """What ``tagger.json`` says, or DEFAULT_THRESHOLD when there is none. Raises WrongUse when it is no such file."""
     if not path.is_file():
         return DEFAULT_THRESHOLD
     try:

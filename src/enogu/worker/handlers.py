@@ -275,5 +275,6 @@ HANDLERS: dict[str, tuple[str, str]] = {
     "draw": ("enogu.worker.drawing_handler", "draw"),
     "crop_and_tag": ("enogu.worker.dataset_handlers", "crop_and_tag"),
     "import_pictures": ("enogu.worker.dataset_handlers", "import_pictures"),
+    "check_tagger": ("enogu.worker.dataset_handlers", "check_tagger"),
 }
 """Module and function of each kind. The module's ``parked(engine, job)`` tells the slice of a job that was parked."""

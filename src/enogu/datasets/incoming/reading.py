@@ -55,6 +55,20 @@ def incoming_pictures(source: ImportSource, plan: ImportPlan) -> Iterator[Incomi
             yield refusal
 
 
+def lone_captions(source: ImportSource, plan: ImportPlan) -> Iterator[tuple[str, str]]:
+    """Captions that came without their picture: its name without suffix, and the text. Unreadable ones are left out;
+    ``plan.notes`` tell of all of them.
+    """
+    stems = {_plain(one.file.path.removesuffix(_raw_suffix(one.file))) for one in plan.pictures}
+    for file in source.files:
+        if _suffix(file) in CAPTION_SUFFIXES and _plain(file.path.removesuffix(_raw_suffix(file))) not in stems:
+            try:
+                text, _ = decode_caption(source.read(file), file.name)
+            except EnoguError:
+                continue
+            yield file.path.removesuffix(_raw_suffix(file)), text
+
+
 def _read(source: ImportSource, planned: PlannedPicture) -> IncomingPicture:
     data = source.read(planned.file)
     caption, note = None, ""

@@ -157,10 +157,10 @@ class FolderSource:
 
 
 class NamedFiles:
-    """Files in memory by their relative path: what a browser sends one by one, and the fake of tests."""
+    """Files by their relative path, in memory or open: what a browser sends one by one, and the fake of tests."""
 
-    def __init__(self, files: Mapping[str, bytes], limits: ImportLimits | None = None) -> None:
-        """Nothing is read yet. Raises WrongUse when there are more than the limits allow."""
+    def __init__(self, files: Mapping[str, bytes | IO[bytes]], limits: ImportLimits | None = None) -> None:
+        """Nothing is read yet; close what is open yourself. Raises WrongUse for more than the limits allow."""
         self._limits = limits or ImportLimits()
         self._budget = _Budget(self._limits)
         self._data = list(files.values())
@@ -191,7 +191,10 @@ class NamedFiles:
 
     def read(self, file: IncomingFile) -> bytes:
         """See ImportSource."""
-        return self._budget.read(io.BytesIO(self._data[file.number]), file, self._limits.max_file_bytes)
+        data = self._data[file.number]
+        content = io.BytesIO(data) if isinstance(data, bytes) else data
+        content.seek(0)
+        return self._budget.read(content, file, self._limits.max_file_bytes)
 
 
 def is_left_over(name: str) -> bool:

@@ -1,5 +1,15 @@
 """What can be done with datasets. ``from enogu.datasets import service as datasets``, whichever file it is in."""
 
+from enogu.datasets.service.bringing import (
+    ImportReport,
+    attach_captions,
+    examine,
+    examined_pictures,
+    refused_file,
+    take_picture,
+    take_trigger,
+)
+from enogu.datasets.service.cropping import CutPicture, cut_picture, read_original, read_trained
 from enogu.datasets.service.journal import (
     change_captions,
     count_caption_edits,
@@ -7,6 +17,7 @@ from enogu.datasets.service.journal import (
     redo_captions,
     undo_captions,
 )
+from enogu.datasets.service.owned import DatasetsData, list_named_files
 from enogu.datasets.service.pictures import (
     add_picture,
     find_by_stem,
@@ -21,6 +32,7 @@ from enogu.datasets.service.pictures import (
     set_crop,
     set_repeats,
 )
+from enogu.datasets.service.samples import Sample, add_sample, ensure_samples, list_samples
 from enogu.datasets.service.sets import (
     copy_dataset,
     count_datasets,
@@ -34,25 +46,55 @@ from enogu.datasets.service.sets import (
     set_trigger,
     sweep,
 )
+from enogu.datasets.service.taggers import (
+    add_tagger,
+    delete_tagger,
+    get_tagger,
+    list_taggers,
+    place_tagger,
+    read_vocabulary,
+    usable_tagger,
+)
 
 __all__ = [
+    "CutPicture",
+    "DatasetsData",
+    "ImportReport",
+    "Sample",
     "add_picture",
+    "add_sample",
+    "add_tagger",
+    "attach_captions",
     "change_captions",
     "copy_dataset",
     "count_caption_edits",
     "count_datasets",
     "create_dataset",
+    "cut_picture",
     "delete_dataset",
+    "delete_tagger",
+    "ensure_samples",
+    "examine",
+    "examined_pictures",
     "find_by_stem",
     "find_findings",
     "get_dataset",
     "get_picture",
+    "get_tagger",
     "list_caption_edits",
     "list_datasets",
+    "list_named_files",
     "list_pictures",
+    "list_samples",
+    "list_taggers",
     "pictures_to_train",
+    "place_tagger",
     "problems_of",
+    "read_original",
+    "read_trained",
+    "read_vocabulary",
     "redo_captions",
+    "refused_file",
     "remove_pictures",
     "rename_dataset",
     "reorder_pictures",
@@ -63,5 +105,9 @@ __all__ = [
     "set_settings",
     "set_trigger",
     "sweep",
+    "take_picture",
+    "take_trigger",
     "undo_captions",
+    "usable_tagger",
+    "whichever file it is in."""",
 ]
