@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -115,7 +115,7 @@ def crop_and_tag(work: Work, open_tagger: OpenTagger) -> Outcome:
     """Every picture that this job has not done yet (D5 to D9). Raises NotFound when the dataset is gone, LostJob."""
     job = work.job
     crop = CropSettings(**job.payload["crop"])
-    tag = TagSettings(**{**job.payload["tag"], "undesired_tags": tuple(job.payload["tag"]["undesired_tags"])})
+    tag = _tag_settings(job.payload["tag"])
     parts: str = job.payload["parts"]
     with reading(work.engine) as session:
         pictures = _wanted(session, job)
@@ -160,12 +160,8 @@ def forget_crop_and_tag(engine: Engine, job: Job) -> None:
     with transaction(engine) as session:
         tag = job.payload.get("tag")
         if isinstance(tag, dict):
-            try:
-                _write_captions(
-                    session, job, TagSettings(**{**tag, "undesired_tags": tuple(tag.get("undesired_tags", ()))})
-                )
-            except NotFound:
-                pass  # the dataset is gone, and its captions with it
+            with suppress(NotFound):  # the dataset may be gone, and its captions with it
+                _write_captions(session, job, _tag_settings(tag))
         store.delete_task_pictures(session, job.id)
 
 
@@ -212,6 +208,10 @@ def tags_as_caption(tagger: Tagger, image: Any, tag: TagSettings) -> str:
     )
     chosen = choose_tags(tagger.tag([image])[0], rules)[: tag.most_tags]
     return join_tags(spell_tag(one.name, rules) for one in chosen)
+
+
+def _tag_settings(values: dict[str, Any]) -> TagSettings:
+    return TagSettings(**{**values, "undesired_tags": tuple(values["undesired_tags"])})
 
 
 def _wanted(session: Session, job: Job) -> tuple[Picture, ...]:

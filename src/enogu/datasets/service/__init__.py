@@ -109,5 +109,4 @@ __all__ = [
     "take_trigger",
     "undo_captions",
     "usable_tagger",
-    "whichever file it is in."""",
 ]
