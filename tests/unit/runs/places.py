@@ -148,7 +148,7 @@ def make_place(engine: Engine, home: Path, monkeypatch: pytest.MonkeyPatch) -> P
     }
 
     def get_dataset(_session: Session, owner_id: str, dataset_id: str) -> FakeDataset:
-        if (owner_id, dataset_id) != (account.id, DATASET):
+        if owner_id == other.id or dataset_id != DATASET:
             raise NotFound("There is no such dataset.")
         return FakeDataset()
 
