@@ -1,0 +1,219 @@
+"""Runs over HTTP: forms of answers, downloads, streams, and that each person sees only their own (B6 to B9, H1, J3)."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from enogu.accounts import service as accounts
+from enogu.accounts.asking import Door
+from enogu.runs import api, tasks
+from enogu.server.frame import Frame
+from enogu.server.problems import add_problem_handlers
+from enogu.storage.database import transaction, utc_now
+from tests.unit.runs.places import DATASET, REFERENCE, SMALL, Place, ScriptedEngine, metering_with
+
+
+@pytest.fixture
+def database_kind() -> str:
+    """Here one database is enough: what differs between them is tested below the API."""
+    return "sqlite"
+
+
+@pytest.fixture
+def app(place: Place) -> FastAPI:
+    app = FastAPI()
+    app.state.door = Door(place.engine, "password")
+    app.state.metering = place.metering
+    app.state.settings = place.settings
+    app.state.files = place.files
+    app.add_middleware(Frame, allowed_hosts=None)
+    add_problem_handlers(app)
+    app.include_router(api.router)
+    return app
+
+
+def client_of(app: FastAPI, place: Place, account_id: str) -> TestClient:
+    with transaction(place.engine) as session:
+        secret = accounts.create_api_token(session, account_id, "test", utc_now()).secret
+    client = TestClient(app)
+    client.headers["Authorization"] = f"Bearer {secret}"
+    return client
+
+
+@pytest.fixture
+def client(app: FastAPI, place: Place) -> TestClient:
+    return client_of(app, place, place.account.id)
+
+
+def start(client: TestClient, recipe: dict[str, Any] | None = None, **headers: str) -> dict[str, Any]:
+    body = {"dataset_id": DATASET, "recipe": SMALL if recipe is None else recipe}
+    answer = client.post("/api/runs", json=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def train(place: Place, num_epochs: int = 2) -> tasks.OnWorker:
+    worker = place.take()
+    run = tasks.begin_run(worker)
+    assert run is not None
+    says = ScriptedEngine(run, tasks.prepare_run(worker, run).out)
+    for number in range(1, num_epochs + 1):
+        tasks.note_events(worker, run, [says.started()] if number == 1 else [])
+        tasks.note_events(worker, run, list(says.epoch(number)))
+    return worker
+
+
+def test_the_schema_tells_every_field_of_the_recipe(client: TestClient) -> None:
+    """F31: from the recipe itself."""
+    shown = client.get("/api/recipe/schema").json()
+    fields = {one["path"]: one for one in shown["fields"]}
+    dim = fields["adapter.dim"]
+    assert (dim["product"], dim["kohya"], dim["low"], dim["high"], dim["default"]) == (
+        "F13",
+        "network_dim",
+        1,
+        1024,
+        16,
+    )
+    assert all(one["sentence"] for one in shown["fields"])
+    assert "properties" in shown["json_schema"]
+
+
+def test_a_contradiction_is_told_with_its_field_and_its_fix(client: TestClient) -> None:
+    """F29."""
+    shown = client.post("/api/recipe/check", json={"recipe": {"adapter": {"dim": 4, "alpha": 8.0}}}).json()
+    assert not shown["is_fine"]
+    assert shown["problems"][0]["path"] == "adapter.alpha"
+    assert shown["problems"][0]["fix"] == {"adapter.alpha": 4.0}
+    fine = client.post("/api/recipe/check", json={"recipe": {}}).json()
+    assert fine["is_fine"]
+    assert fine["recipe"]["adapter"]["alpha"] == 16.0
+
+
+def test_the_reference_run_is_planned_with_quote_sentences_and_ways_to_fit(app: FastAPI, place: Place) -> None:
+    """F2, A4, A5: the free plan has 150."""
+    app.state.metering = metering_with(150)
+    client = client_of(app, place, place.account.id)
+    shown = client.post("/api/runs/plan", json={"dataset_id": DATASET, "recipe": REFERENCE}).json()
+    assert (shown["quote"]["stamina"], shown["balance"], shown["is_affordable"]) == (157, 150, False)
+    assert shown["plan"]["sentences"][0] == "Each of the 7 pictures is seen 200 times."
+    assert (shown["plan"]["num_steps"], len(shown["plan"]["files"])) == (700, 10)
+    assert shown["proposals"][0] == {
+        "lever": "previews", "changes": {"previews.every_n_epochs": 2}, "left_out": [], "stamina": 149,
+        "training_kept": 1.0,
+    }  # fmt: skip
+    fewer = next(one for one in shown["proposals"] if one["lever"] == "pictures")
+    assert set(fewer["left_out"]) <= {one.picture_id for one in place.pictures}
+    refused = client.post("/api/runs", json={"dataset_id": DATASET, "recipe": REFERENCE})
+    assert (refused.status_code, refused.json()["kind"]) == (422, "NotEnoughStamina")
+
+
+def test_a_start_with_mistakes_names_each_field(client: TestClient) -> None:
+    body = {"dataset_id": DATASET, "recipe": {"training": {"epochs": 0}, "adapter": {"dim": 0}}}
+    answer = client.post("/api/runs", json=body)
+    assert answer.status_code == 422
+    assert {one["path"] for one in answer.json()["problems"]} == {"training.epochs", "adapter.dim"}
+
+
+def test_the_same_idempotency_key_gives_the_same_run(client: TestClient) -> None:
+    first, second = start(client, **{"Idempotency-Key": "k"}), start(client, **{"Idempotency-Key": "k"})
+    assert first["id"] == second["id"]
+    assert (first["state"], first["runs_ahead"]) == ("queued", 0)
+    assert len(client.get("/api/runs").json()) == 1
+
+
+def test_what_a_run_left_is_shown_and_downloaded(client: TestClient, place: Place) -> None:
+    """G4, H2, H3, H5."""
+    run = start(client)
+    tasks.finish(train(place, 4))
+    shown = client.get(f"/api/runs/{run['id']}").json()
+    assert (shown["state"], shown["charged"], shown["plan"]["num_steps"]) == ("finished", shown["quoted"], 28)
+    epochs = client.get(f"/api/runs/{run['id']}/epochs").json()
+    assert [one["epoch"] for one in epochs] == [1, 2, 3, 4]
+    file = client.get(f"/api/runs/{run['id']}/epochs/2/file")
+    assert file.content == b"lora zdm-000002.safetensors of step 14"
+    assert "zdm-000002.safetensors" in file.headers["content-disposition"]
+    assert client.get(epochs[1]["file_url"]).content == file.content
+    assert client.get(epochs[0]["samples"][0]["picture_url"]).content == b"preview 1"
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/api/runs/{run['id']}/files.zip").content)) as archive:
+        assert {"zdm.safetensors", "zdm.json", "zdm.png", "zdm-000001.safetensors"} <= set(archive.namelist())
+    losses = client.get(f"/api/runs/{run['id']}/losses", params={"points": 6, "smoothing": 0.5}).json()
+    assert len(losses["steps"]) == len(losses["smoothed"]) <= 6
+    assert client.get(f"/api/runs/{run['id']}/epochs/9/file").status_code == 404
+    assert client.get(f"/api/runs/{run['id']}/recipe").json()["output_name"] == "zdm"
+    assert len(client.get(f"/api/runs/{run['id']}/pictures").json()) == 7
+
+
+def test_a_stream_replays_what_happened_and_ends_with_the_run(client: TestClient, place: Place) -> None:
+    """G4."""
+    run = start(client)
+    tasks.finish(train(place))
+    text = client.get(f"/api/runs/{run['id']}/events").text
+    kinds = [line.removeprefix("event: ") for line in text.splitlines() if line.startswith("event: ")]
+    assert (kinds[0], kinds[-2:], kinds.count("Saved")) == ("StateChanged", ["StateChanged", "over"], 2)
+    again = client.get(f"/api/runs/{run['id']}/events", headers={"Last-Event-ID": "5"}).text
+    assert "id: 5\n" not in again
+    assert "id: 6\n" in again
+
+
+def test_a_run_is_steered_over_http(client: TestClient, place: Place) -> None:
+    """G5."""
+    run = start(client)
+    assert client.post(f"/api/runs/{run['id']}/pause").json()["state"] == "paused"
+    assert client.post(f"/api/runs/{run['id']}/pause").status_code == 409
+    assert client.post(f"/api/runs/{run['id']}/resume").json()["state"] == "queued"
+    worker = train(place, 1)
+    for what in ("save-now", "sample-now", "cancel"):
+        assert client.post(f"/api/runs/{run['id']}/{what}").status_code == 202
+    assert client.get(f"/api/runs/{run['id']}").json()["asked"] == ["cancel", "sample", "save"]
+    tasks.stop(worker, "cancel")
+    assert client.patch(f"/api/runs/{run['id']}", json={"name": "二回目"}).json()["name"] == "二回目"
+    again = client.post(f"/api/runs/{run['id']}/retry", json={}).json()
+    assert (again["id"], again["attempt"]) == (run["id"], 2)
+    client.post(f"/api/runs/{run['id']}/cancel")
+    other = client.post(f"/api/runs/{run['id']}/retry", json={"changes": {"training.epochs": 1}}).json()
+    assert other["made_of_run_id"] == run["id"]
+    found = client.post("/api/recipe/diff", json={"before": run["id"], "after": other["id"]}).json()
+    assert [(one["path"], one["before"], one["after"]) for one in found] == [("training.epochs", 4, 1)]
+    assert client.delete(f"/api/runs/{run['id']}").status_code == 204
+    assert client.get(f"/api/runs/{run['id']}").status_code == 404
+
+
+def test_presets_are_kept_over_http(client: TestClient) -> None:
+    """F32."""
+    saved = client.post("/api/presets", json={"name": "mine", "recipe": SMALL}).json()
+    assert client.get("/api/presets").json()[0]["id"] == saved["id"]
+    changed = client.put(f"/api/presets/{saved['id']}", json={"name": "yours", "recipe": {}, "purpose": "all"})
+    assert (changed.json()["name"], changed.json()["recipe"]) == ("yours", {})
+    assert client.get("/api/presets/starter_character_cpu").json()["is_shipped"]
+    assert client.delete(f"/api/presets/{saved['id']}").status_code == 204
+
+
+def test_each_person_sees_only_their_own_runs(app: FastAPI, client: TestClient, place: Place) -> None:
+    """J3: every route that names a run."""
+    run = start(client)
+    train(place)
+    theirs = client_of(app, place, place.other.id)
+    assert theirs.get("/api/runs").json() == []
+    for route in app.routes:
+        path, methods = getattr(route, "path", ""), getattr(route, "methods", set[str]())
+        if "{run_id}" not in path:
+            continue
+        url = path.format(run_id=run["id"], sample_id="x", epoch=1, filename="zdm-000001.safetensors")
+        for method in methods:
+            body = {"PATCH": {"name": "x"}, "POST": {}}.get(method)
+            answer = theirs.request(method, url, json=body if body or url.endswith("retry") else None)
+            assert answer.status_code == 404, (method, url, answer.text)
+    assert client.get(f"/api/runs/{run['id']}").json()["state"] == "training"
+
+
+def test_every_route_asks_who_is_calling(app: FastAPI) -> None:
+    client = TestClient(app)
+    for path in ("/api/recipe/schema", "/api/presets", "/api/runs", "/api/runs/x", "/api/runs/x/events"):
+        assert client.get(path).status_code == 401
