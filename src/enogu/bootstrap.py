@@ -13,6 +13,8 @@ from enogu.accounts import service as accounts
 from enogu.accounts.asking import Door, SignInMode
 from enogu.accounts.openid import OpenIdProvider, OpenIdSettings
 from enogu.accounts.owned_data import OwnedData
+from enogu.datasets import service as datasets
+from enogu.datasets import service as datasets
 from enogu.errors import WrongUse
 from enogu.imaging.decoder import Decoder, SafeDecoder
 from enogu.queue import service as queue
@@ -24,7 +26,13 @@ from enogu.storage.database import Engine, open_engine, reading, transaction, ut
 from enogu.storage.files import Files, open_files
 from enogu.storage.migrations import migrate
 
-OWNED_DATA: tuple[OwnedData, ...] = (runs.RunData(), stamina.StaminaData(), queue.JobData(), accounts.AccountData())
+OWNED_DATA: tuple[OwnedData, ...] = (
+    runs.RunData(),
+    datasets.DatasetsData(),
+    stamina.StaminaData(),
+    queue.JobData(),
+    accounts.AccountData(),
+)
 """What every slice keeps for an owner: the slice that depends on most first, accounts last."""
 
 
@@ -71,6 +79,14 @@ def open_studio(settings: Settings, sign_in: SignInMode = "loopback") -> Studio:
         raise
     door = Door(engine, sign_in, setup_code, OWNED_DATA, openid=openid, public_url=settings.public_url)
     return Studio(settings, engine, files, door, metering)
+
+
+def put_samples_in(studio: Studio) -> None:
+    """Give the owner of a studio on loopback the picture set that ships, once (C7)."""
+    with transaction(studio.engine) as session:
+        owner = accounts.find_loopback_owner(session)
+        if owner is not None:
+            datasets.ensure_samples(session, studio.files, studio.decoder, owner.account.id)
 
 
 def _openid(settings: Settings) -> OpenIdProvider | None:

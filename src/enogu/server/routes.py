@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from enogu.accounts import api as accounts_api
 from enogu.accounts import openid_api
+from enogu.datasets import api as datasets_api
 from enogu.runs import api as runs_api
 from enogu.stamina import api as stamina_api
 
@@ -13,5 +14,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     accounts_api.router,
     openid_api.router,
     stamina_api.router,
+    datasets_api.router,
+    datasets_api.taggers_router,
     runs_api.router,
 )
