@@ -14,7 +14,6 @@ from enogu.accounts.asking import Door, SignInMode
 from enogu.accounts.openid import OpenIdProvider, OpenIdSettings
 from enogu.accounts.owned_data import OwnedData
 from enogu.datasets import service as datasets
-from enogu.datasets import service as datasets
 from enogu.errors import WrongUse
 from enogu.imaging.decoder import Decoder, SafeDecoder
 from enogu.queue import service as queue
