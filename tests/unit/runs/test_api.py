@@ -51,9 +51,9 @@ def client(app: FastAPI, place: Place) -> TestClient:
     return client_of(app, place, place.account.id)
 
 
-def start(client: TestClient, recipe: dict[str, Any] | None = None, **headers: str) -> dict[str, Any]:
-    body = {"dataset_id": DATASET, "recipe": SMALL if recipe is None else recipe}
-    answer = client.post("/api/runs", json=body, headers=headers)
+def start(client: TestClient, key: str | None = None) -> dict[str, Any]:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    answer = client.post("/api/runs", json={"dataset_id": DATASET, "recipe": SMALL}, headers=headers)
     assert answer.status_code == 201, answer.text
     return answer.json()
 
@@ -122,7 +122,7 @@ def test_a_start_with_mistakes_names_each_field(client: TestClient) -> None:
 
 
 def test_the_same_idempotency_key_gives_the_same_run(client: TestClient) -> None:
-    first, second = start(client, **{"Idempotency-Key": "k"}), start(client, **{"Idempotency-Key": "k"})
+    first, second = start(client, "k"), start(client, "k")
     assert first["id"] == second["id"]
     assert (first["state"], first["runs_ahead"]) == ("queued", 0)
     assert len(client.get("/api/runs").json()) == 1
