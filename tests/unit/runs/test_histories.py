@@ -23,9 +23,10 @@ from enogu.storage.database import open_engine, reading, transaction, utc_now
 from tests.unit.runs.places import Place, ScriptedEngine, make_place
 
 ACTIONS = (
-    "begin", "train", "finish", "fail", "stop", "die", "stop_worker",
-    "cancel", "pause", "resume", "retry", "save", "delete",
+    *("begin",) * 4, *("train",) * 5, *("stop",) * 3, *("resume", "retry") * 2,
+    "finish", "fail", "die", "stop_worker", "cancel", "pause", "save", "delete",
 )  # fmt: skip
+"""What brings a run further comes more often, else most histories would end before they began."""
 
 
 class World:
@@ -38,7 +39,7 @@ class World:
 
     def do(self, action: str, which: int) -> None:
         with suppress(EnoguError):
-            getattr(self, f"_{action}")(self.workers[which % len(self.workers)] if self.workers else None)
+            getattr(self, f"_{action}")(self.workers[-1 - which % len(self.workers)] if self.workers else None)
 
     def _begin(self, _worker: object) -> None:
         with transaction(self.place.engine) as session:
@@ -145,8 +146,8 @@ def place(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     engine.dispose()
 
 
-@settings(max_examples=40)
-@given(st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 3)), min_size=3, max_size=25))
+@settings(max_examples=120)
+@given(st.lists(st.tuples(st.sampled_from(ACTIONS), st.sampled_from((0, 0, 0, 1))), min_size=8, max_size=30))
 def test_no_history_charges_twice_or_goes_backwards(place: Place, actions: list[tuple[str, int]]) -> None:
     place.account = _new_account(place)
     world = World(place)
