@@ -57,7 +57,7 @@ def read_captions(session: Session, dataset_id: str) -> dict[str, CaptionState]:
     query = select(PictureRow.id, PictureRow.caption, PictureRow.has_caption).where(
         PictureRow.dataset_id == dataset_id, PictureRow.deleted_at.is_(None)
     )
-    return {one: CaptionState(text, has) for one, text, has in session.execute(query).tuples()}
+    return {one: CaptionState(text, has) for one, text, has in session.execute(query)}
 
 
 def apply_captions(session: Session, dataset_id: str, captions: Mapping[str, CaptionState]) -> None:
@@ -124,7 +124,7 @@ def forget_old_edits(session: Session, dataset_id: str, most: int, most_bytes: i
         select(CaptionEditRow.number, CaptionEditRow.size_bytes)
         .where(CaptionEditRow.dataset_id == dataset_id)
         .order_by(CaptionEditRow.number.desc())
-    ).tuples()
+    )
     total = 0
     for count, (number, size) in enumerate(sizes, start=1):
         total += size

@@ -82,7 +82,7 @@ def list_task_pictures(session: Session, job_id: str) -> tuple[TaskPicture, ...]
     query = select(TaskPictureRow.picture_id, TaskPictureRow.tagged, TaskPictureRow.reason)
     return tuple(
         TaskPicture(one, tagged, reason)
-        for one, tagged, reason in session.execute(query.where(TaskPictureRow.job_id == job_id)).tuples()
+        for one, tagged, reason in session.execute(query.where(TaskPictureRow.job_id == job_id))
     )
 
 
