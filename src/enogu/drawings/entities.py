@@ -230,8 +230,6 @@ class DrawnPicture:
     sha256: str
     size_bytes: int
     thumbnail_sha256: str
-    width: int
-    height: int
     parameters: str
 
 
