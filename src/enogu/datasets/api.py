@@ -237,7 +237,7 @@ async def add_pictures(
     """
 
     def who() -> str:
-        with reading(door.engine) as session:
+        with transaction(door.engine) as session:  # a token's use is noted
             owner_id = identify(request, session, door).account.id
             service.get_dataset(session, owner_id, dataset_id)
         return owner_id
@@ -342,7 +342,7 @@ def crop_by_hand(
     decoder: TheDecoder,
 ) -> PictureShown:  # fmt: skip
     """Cut this part out, now (D5). It stays when the dataset is cropped again, until it is reset."""
-    with reading(door.engine) as session:
+    with transaction(door.engine) as session:  # a token's use is noted
         owner_id = identify(request, session, door).account.id
         dataset, picture = _both(session, owner_id, dataset_id, picture_id)
     cut = service.cut_picture(files, decoder, picture, dataset.crop, box=body.box())

@@ -75,7 +75,7 @@ class TagChange(_Body):
         given = self.model_dump(exclude_unset=True)
         values = {name: one for name, one in given.items() if one is not None or name in ("threshold", "most_tags")}
         if "undesired_tags" in values:
-            values["undesired_tags"] = tuple(values["undesired_tags"])
+            values["undesired_tags"] = tuple(self.undesired_tags or ())
         return replace(before, **values)
 
 

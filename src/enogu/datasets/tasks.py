@@ -416,7 +416,10 @@ def check_uploaded_tagger(work: Work, check: Callable[[Path], CheckedTagger] = c
                 "num_tags": found.num_tags, "model_sha256": model.sha256, "csv_sha256": labels.sha256,
             }  # fmt: skip
         except (WrongUse, NotFound) as refusal:
-            values = {"state": "refused", "reason": str(refusal).replace(f"{folder}/", "")}
+            values = {
+                "state": "refused",
+                "reason": str(refusal).replace(f"{folder}/", "").replace(str(folder), "The tagger"),
+            }
 
     def write(session: Session) -> None:
         store.change_tagger(session, job.owner_id, job.subject_id, **values)

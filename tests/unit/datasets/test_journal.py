@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 
 from enogu.datasets import service, store
 from enogu.datasets.entities import CaptionsChanged, DatasetRefused, NothingToUndo
@@ -125,7 +125,7 @@ def test_a_change_of_a_thousand_captions_is_fast(place: Place) -> None:
             for row in session.execute(store.PictureRow.__table__.select()).mappings()
             for _ in range(1000)
         ]
-        session.execute(store.PictureRow.__table__.insert(), rows)
+        session.execute(insert(store.PictureRow), rows)
     changes = {one.id: "tag 1" for one in place.pictures(dataset.id) if one.id != first.id}
     began = time.perf_counter()
     with transaction(place.engine) as session:
