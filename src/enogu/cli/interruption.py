@@ -15,7 +15,7 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 class Interruption:
-    """Between ``with`` and its end, signals are requests. ``asked`` is what the engine calls between steps."""
+    """Between ``with`` and its end, signals are requests. ``asked`` is called between steps."""
 
     def __init__(self) -> None:
         self._asked = False

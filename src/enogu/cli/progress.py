@@ -92,6 +92,9 @@ class RunDisplay:
     def _failed(self, event: Mapping[str, Any]) -> None:
         self._stop()
 
+    def _stopped(self, event: Mapping[str, Any]) -> None:
+        self._stop()
+
     def _line(self, text: str) -> None:
         self.say(text)
         self._last_line = time.monotonic()

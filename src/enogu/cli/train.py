@@ -128,6 +128,7 @@ def _train(
     call: Call, preparation: Preparation, out: Path, resume: bool, hear: Any, interruption: Any
 ) -> tuple[tuple[Path, ...], LoadedBase]:
     call.output.say(f"Loading {preparation.base.name} …")
+    from enogu.engine.control import Asked
     from enogu.engine.events import Event, Started, event_to_dict
     from enogu.engine.families import load_base_model
     from enogu.engine.loop import train as train_lora
@@ -148,7 +149,7 @@ def _train(
         emit,
         cache=call.settings.cache_folder / "latents",
         resume=resume,
-        interrupted=interruption.asked,
+        between_steps=lambda _: Asked(stop=interruption.asked()),
     )
     return result.files, base
 

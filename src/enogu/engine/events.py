@@ -41,6 +41,10 @@ class Stepped:
     """Mean of the last epoch's worth of losses, as sd-scripts' ``avr_loss``."""
     learning_rates: dict[str, float]
     steps_per_second: float
+    seconds_left: float
+    """By the measured speed, with the files and previews yet to come as long as the last ones took."""
+    memory_mib: int
+    """The most memory held so far: on the GPU, or of the whole process on the CPU."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,26 @@ class Saved:
 
 
 @dataclass(frozen=True)
+class Checkpointed:
+    """The state of ``step`` is whole on disk: a stopped run goes on from it, here or on another machine."""
+
+    step: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The run was asked to stop and did, after ``step``; its state was saved if any step was made."""
+
+    step: int
+
+
+@dataclass(frozen=True)
 class Finished:
-    """The run is complete."""
+    """The run is complete. ``files`` are those of its LoRA files that are in its folder.
+
+    A run that was begun on another machine has earlier ones there.
+    """
 
     num_steps: int
     seconds: float
@@ -85,15 +107,19 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """The run stopped at ``step``; ``message`` and ``cure`` are for a person."""
+    """The run ended at ``step``; ``message`` and ``cure`` are for a person, ``kind`` is a stable word (failures.py)."""
 
     step: int
     kind: str
     message: str
     cure: str
+    field: str = ""
+    """The recipe's field (dotted path) whose change may help, if there is one."""
+    suggested: int | float | str | None = None
+    """The value of ``field`` to try next."""
 
 
-Event = Cached | Started | Stepped | Sampled | SampleFailed | Saved | Finished | Failed
+Event = Cached | Started | Stepped | Sampled | SampleFailed | Saved | Checkpointed | Stopped | Finished | Failed
 
 
 def event_to_dict(event: Event) -> dict[str, Any]:

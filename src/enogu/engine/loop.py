@@ -1,7 +1,7 @@
 """Train a LoRA: read this file top to bottom.
 
 One loop for all families. It knows the recipe, the pictures and a base model; it says what happens through ``emit``
-and asks ``interrupted`` between steps. Nothing random has a state (see ``noise.py``), so going on from a checkpoint
+and asks ``between_steps`` what is wanted. Nothing random has a state (see ``noise.py``), so going on from a checkpoint
 gives the same bytes as never having stopped.
 """
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,16 +19,21 @@ import torch
 
 from enogu.engine.adapters import lora
 from enogu.engine.checkpoint import RunState, fingerprint_of, load_checkpoint, save_checkpoint, state_path
+from enogu.engine.control import Between, BetweenSteps, ask_nothing
 from enogu.engine.data.latent_cache import Latents, PlacedPicture, latents_of, picture_sha256
 from enogu.engine.data.loader import make_batch
 from enogu.engine.data.text_states import TextStates
-from enogu.engine.events import Cached, Event, Failed, Finished, Saved, Started, Stepped
-from enogu.engine.export import PictureForMetadata, lora_metadata, save_lora
+from enogu.engine.events import Cached, Checkpointed, Event, Finished, Saved, Started, Stepped, Stopped
+from enogu.engine.export import PictureForMetadata, kohya_hashes, lora_metadata, save_lora
+from enogu.engine.failures import NotANumber, failed_event, in_words
 from enogu.engine.families import LoadedBase, TextRules
+from enogu.engine.lora_file import LoraFile
+from enogu.engine.memory import peak_memory_mib
 from enogu.engine.noise import loss_weight
 from enogu.engine.optim import clip_gradients, make_optimizer
-from enogu.engine.previews import draw_previews
-from enogu.errors import EnoguError, TrainingFailed
+from enogu.engine.pace import Pace
+from enogu.engine.previews import draw_previews, draw_previews_now
+from enogu.errors import TrainingFailed
 from enogu.recipe import TrainRecipe
 from enogu.recipe.captions import CaptionRules, final_caption
 from enogu.recipe.draws import random_for
@@ -69,30 +75,40 @@ def train(
     *,
     cache: Path | None = None,
     resume: bool = False,
-    interrupted: Callable[[], bool] = lambda: False,
+    between_steps: BetweenSteps = ask_nothing,
 ) -> TrainResult:
     """Train as ``recipe`` says and leave one LoRA file an epoch in ``out``. Emits Failed before it raises.
 
-    ``resume`` goes on from the checkpoint in ``out`` if there is one. ``interrupted`` is asked between steps; when it
-    says True the state is saved and TrainingFailed is raised. ``cache`` is the folder of shared latents.
+    ``resume`` goes on from the checkpoint in ``out`` if there is one; it alone is enough, as when another machine takes
+    over. ``between_steps`` says what is asked (control.py); on a stop the state is saved, Stopped emitted and
+    TrainingStopped raised. ``cache`` is the folder of shared latents.
     """
     run: _Run | None = None
     try:
         run = _Run(recipe, pictures, base, out, emit, cache)
-        return run.go(resume, interrupted)
-    except EnoguError as error:
-        emit(Failed(run.step if run else 0, type(error).__name__, error.message, error.cure))
+        return run.go(resume, between_steps)
+    except TrainingStopped as stopped:
+        emit(Stopped(stopped.step))
         raise
-    except torch.OutOfMemoryError as error:
-        failure = TrainingFailed(
-            "The graphics card ran out of memory.",
-            "Lower training.batch_size, pictures.resolution or adapter.dim, or set training.mixed_precision to fp16.",
-        )
-        emit(Failed(run.step if run else 0, "OutOfMemory", failure.message, failure.cure))
+    except Exception as error:
+        failure = in_words(error)
+        if failure is None:
+            raise
+        emit(failed_event(run.step if run else 0, failure, recipe))
+        if failure is error:
+            raise
         raise failure from error
     finally:
         if run is not None:
             lora.detach(run.targets)
+
+
+class TrainingStopped(TrainingFailed):
+    """Somebody asked for the end; the state of ``step`` is there to go on from."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"Stopped at step {step}.", "Start again with --resume to go on.")
+        self.step = step
 
 
 class _Run:
@@ -117,6 +133,7 @@ class _Run:
         )
         self.captions = [picture.caption for picture in pictures]
         self.step = 0
+        self.fingerprint = ""
         self.losses: list[float] = []
         self.saved: list[str] = []
         self.started_at = _now()
@@ -134,13 +151,13 @@ class _Run:
         self.text = TextStates(base, rules, trained="text_encoder" in wanted)
         self.checkpoint = state_path(out, recipe.output_name)
 
-    def go(self, resume: bool, interrupted: Callable[[], bool]) -> TrainResult:
+    def go(self, resume: bool, between_steps: BetweenSteps) -> TrainResult:
         make_folder(self.out)
         hashes = [picture_sha256(picture.path) for picture in self.pictures]
-        fingerprint = self._fingerprint(hashes)
+        self.fingerprint = self._fingerprint(hashes)
         if resume and self.checkpoint.exists():
-            self._restore(fingerprint)
-        latents = self._latents(hashes)
+            self._restore(self.fingerprint)
+        latents = self._latents(hashes, between_steps)
         lora.attach(self.targets, self.parameters)
         self._announce()
         began = time.monotonic()
@@ -153,19 +170,40 @@ class _Run:
                 report.add(self._update(batches, latents))
                 if self.step in saved_files:
                     report.flush(epoch)
+                    saving_began = time.monotonic()
                     self._save(saved_files[self.step])
+                    report.pace.saved(self.step, time.monotonic() - saving_began)
                     report.restart_clock()
                 if self.step % self.recipe.saving.checkpoint_every_n_steps == 0 or self.step in saved_files:
                     report.flush(epoch)
-                    self._keep_state(fingerprint)
-                if interrupted() and self.step < self.plan.num_steps:
-                    report.flush(epoch)
-                    self._keep_state(fingerprint)
-                    raise TrainingFailed(f"Stopped at step {self.step}.", "Start again with --resume to go on.")
+                    self._keep_state()
                 report.flush_if_due(epoch)
-        files = tuple(self.out / file.filename for file in self.plan.saved_files)
+                self._answer(between_steps, report, epoch)
+        self._save_last_if_missing()
+        paths = [self.out / file.filename for file in self.plan.saved_files]
+        files = tuple(path for path in paths if path.exists())
         self.emit(Finished(self.plan.num_steps, time.monotonic() - began, tuple(str(file) for file in files)))
         return TrainResult(files, self.plan.num_steps)
+
+    def _answer(self, between_steps: BetweenSteps, report: _Report, epoch: int) -> None:
+        """Do what is asked between two steps. After the last one all is done anyway."""
+        with report.clock_paused():
+            asked = between_steps(Between(self.step, self.all_targets))
+        if self.step == self.plan.num_steps or not (asked.stop or asked.save or asked.sample):
+            return
+        report.flush(epoch)
+        if asked.save:
+            self._save_now(epoch)
+        if asked.sample:
+            self._check_weights()
+            draw_previews_now(
+                self.recipe, self.base, self.all_targets, self._file_of_now(epoch), epoch, self.step, self.emit
+            )
+        if asked.save or asked.stop:
+            self._keep_state()
+        if asked.stop:
+            raise TrainingStopped(self.step)
+        report.restart_clock()
 
     def _update(self, batches: Sequence[Batch], latents: dict[tuple[int, bool], Latents]) -> torch.Tensor:
         """One step: each batch forward and backward, then one change of the weights. The loss stays on the device."""
@@ -194,41 +232,74 @@ class _Run:
     def _save(self, file: SavedFile) -> None:
         """The LoRA of an epoch, loaded back before it is called saved, and its previews, drawn from that file."""
         recipe = self.recipe
-        self._check_weights()
-        described = [
-            PictureForMetadata(p.folder, unchanged_caption(p.caption, recipe.trigger), repeats)
-            for p, repeats in zip(self.pictures, self.plan.repeats, strict=True)
-        ]
-        metadata = lora_metadata(
-            recipe,
-            self.plan,
-            described,
-            self.base,
-            epoch=file.epoch,
-            step=file.step,
-            started_at=self.started_at,
-            finished_at=_now(),
-        )
-        path = self.out / file.filename
-        tensors = lora.to_file(self.targets, self.parameters, SAVE_DTYPES[recipe.saving.precision])
-        sha256 = save_lora(path, tensors, metadata)
-        self.saved.append(file.filename)
-        self.emit(Saved(file.epoch, file.step, str(path), sha256))
+        path = self._write(file)
         if file.epoch % recipe.previews.every_n_epochs == 0 or file.epoch == self.plan.num_epochs:
             draw_previews(recipe, self.base, self.all_targets, path, file.epoch, file.step, self.emit)
 
-    def _latents(self, hashes: Sequence[str]) -> dict[tuple[int, bool], Latents]:
+    def _save_now(self, epoch: int) -> None:
+        """A file of this step beside those of the plan, under the name sd-scripts gives to files of steps."""
+        self._write(SavedFile(epoch, self.step, self._step_name()))
+
+    def _save_last_if_missing(self) -> None:
+        """A run taken over from another machine after its last step may have its state alone."""
+        last = self.plan.saved_files[-1]
+        if not (self.out / last.filename).exists():
+            self._save(last)
+
+    def _step_name(self) -> str:
+        return f"{self.recipe.output_name}-step{self.step:08d}.safetensors"
+
+    def _write(self, file: SavedFile) -> Path:
+        self._check_weights()
+        path = self.out / file.filename
+        sha256 = save_lora(path, self._tensors(), self._metadata(file.epoch, file.step))
+        self.saved.append(file.filename)
+        self.emit(Saved(file.epoch, file.step, str(path), sha256))
+        return path
+
+    def _file_of_now(self, epoch: int) -> LoraFile:
+        """The LoRA of this step as it would be read from a file, without one."""
+        tensors, metadata = self._tensors(), self._metadata(epoch, self.step)
+        digest = kohya_hashes(tensors, metadata)["sshs_model_hash"]
+        return LoraFile(self.out / self._step_name(), tensors, metadata, digest)
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        return lora.to_file(self.targets, self.parameters, SAVE_DTYPES[self.recipe.saving.precision])
+
+    def _metadata(self, epoch: int, step: int) -> dict[str, str]:
+        described = [
+            PictureForMetadata(p.folder, unchanged_caption(p.caption, self.recipe.trigger), repeats)
+            for p, repeats in zip(self.pictures, self.plan.repeats, strict=True)
+        ]
+        return lora_metadata(
+            self.recipe,
+            self.plan,
+            described,
+            self.base,
+            epoch=epoch,
+            step=step,
+            started_at=self.started_at,
+            finished_at=_now(),
+        )
+
+    def _latents(self, hashes: Sequence[str], between_steps: BetweenSteps) -> dict[tuple[int, bool], Latents]:
         rules = self.recipe.pictures
         placed = [
             PlacedPicture(p.path, sha256, placement, rules.background)
             for p, sha256, placement in zip(self.pictures, hashes, self.plan.placements, strict=True)
         ]
+
+        def progress(done: int, total: int, reused: int) -> None:
+            self.emit(Cached(done, total, reused))
+            if between_steps(Between(self.step, self.all_targets)).stop:
+                raise TrainingStopped(self.step)
+
         return latents_of(
             self.base,
             placed,
             flips=(False, True) if rules.flip else (False,),
             folder=self.cache,
-            progress=lambda done, total, reused: self.emit(Cached(done, total, reused)),
+            progress=progress,
         )
 
     def _announce(self) -> None:
@@ -252,9 +323,9 @@ class _Run:
         if not all(bool(torch.isfinite(flat).all()) for flat in self.parameters.flat.values()):
             raise self._no_number(f"Weights became NaN or infinite by step {self.step}")
 
-    def _no_number(self, what: str) -> TrainingFailed:
+    def _no_number(self, what: str) -> NotANumber:
         last = self.saved[-1] if self.saved else "none yet"
-        return TrainingFailed(
+        return NotANumber(
             f"{what}; the last good file is {last}.",
             "Lower the learning rate, or set training.mixed_precision to bf16 or none.",
         )
@@ -263,10 +334,11 @@ class _Run:
         described = [(sha256, p.caption, p.repeats) for sha256, p in zip(hashes, self.pictures, strict=True)]
         return fingerprint_of(self.recipe, described, self.base.hash)
 
-    def _keep_state(self, fingerprint: str) -> None:
+    def _keep_state(self) -> None:
         self._check_weights()
         state = RunState(self.step, self.started_at, tuple(self.losses), tuple(self.saved))
-        save_checkpoint(self.checkpoint, state, self.parameters, self.optimizer, self.scaler, fingerprint)
+        save_checkpoint(self.checkpoint, state, self.parameters, self.optimizer, self.scaler, self.fingerprint)
+        self.emit(Checkpointed(self.step, str(self.checkpoint)))
 
     def _restore(self, fingerprint: str) -> None:
         state = load_checkpoint(self.checkpoint, self.parameters, self.optimizer, self.scaler, fingerprint)
@@ -279,6 +351,7 @@ class _Report:
 
     def __init__(self, run: _Run) -> None:
         self._run = run
+        self.pace = Pace(run.plan, run.recipe)
         self._pending: list[torch.Tensor] = []
         self._since = time.monotonic()
 
@@ -298,6 +371,7 @@ class _Report:
         run.losses += losses
         window = run.losses[-run.plan.steps_per_epoch :]
         seconds = max(time.monotonic() - self._since, 1e-9)
+        self.pace.stepped(len(losses), seconds)
         run.emit(
             Stepped(
                 step=run.step,
@@ -307,6 +381,8 @@ class _Report:
                 average_loss=sum(window) / len(window),
                 learning_rates={group["part"]: group["lr"] for group in run.optimizer.param_groups},
                 steps_per_second=len(losses) / seconds,
+                seconds_left=self.pace.seconds_left(run.step),
+                memory_mib=round(peak_memory_mib(run.base.compute.device)),
             )
         )
         self._pending.clear()
@@ -315,6 +391,13 @@ class _Report:
     def restart_clock(self) -> None:
         """Leave out what was no step (saving, previews) from the speed that is told."""
         self._since = time.monotonic()
+
+    @contextmanager
+    def clock_paused(self) -> Iterator[None]:
+        """Leave out what somebody else does between two steps, such as drawing."""
+        paused = time.monotonic()
+        yield
+        self._since += time.monotonic() - paused
 
 
 def unchanged_caption(text: str, trigger: str) -> str:

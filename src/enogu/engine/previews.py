@@ -12,7 +12,7 @@ from enogu.engine.adapters.lora import Target
 from enogu.engine.events import Event, Sampled, SampleFailed
 from enogu.engine.families import LoadedBase
 from enogu.engine.infotext_of import drawing_parameters
-from enogu.engine.lora_file import load_lora
+from enogu.engine.lora_file import LoraFile, load_lora
 from enogu.engine.sample import DrawRequest, draw
 from enogu.imaging.infotext import save_png
 from enogu.recipe import TrainRecipe
@@ -21,6 +21,11 @@ from enogu.recipe import TrainRecipe
 def preview_path(lora_file: Path, recipe: TrainRecipe, epoch: int, prompt_index: int, seed: int) -> Path:
     """``sample/{name}_e000003_00_1.png`` beside the LoRA file, as sd-scripts names them but for the time of day."""
     return lora_file.parent / "sample" / f"{recipe.output_name}_e{epoch:06d}_{prompt_index:02d}_{seed}.png"
+
+
+def step_preview_path(out: Path, recipe: TrainRecipe, step: int, prompt_index: int, seed: int) -> Path:
+    """``sample/{name}_000123_00_1.png``: a preview that was asked for between two steps, as sd-scripts names it."""
+    return out / "sample" / f"{recipe.output_name}_{step:06d}_{prompt_index:02d}_{seed}.png"
 
 
 def preview_requests(recipe: TrainRecipe, pixel_step: int) -> list[DrawRequest]:
@@ -54,14 +59,59 @@ def draw_previews(
     emit: Callable[[Event], None],
 ) -> None:
     """Draw every preview prompt with the file ``lora_path``; says Sampled for each, or SampleFailed and goes on."""
+    _draw_all(
+        recipe,
+        base,
+        targets,
+        lambda: load_lora(lora_path),
+        lambda index, seed: preview_path(lora_path, recipe, epoch, index, seed),
+        (epoch, step),
+        emit,
+    )
+
+
+def draw_previews_now(
+    recipe: TrainRecipe,
+    base: LoadedBase,
+    targets: Sequence[Target],
+    file: LoraFile,
+    epoch: int,
+    step: int,
+    emit: Callable[[Event], None],
+) -> None:
+    """The same with a LoRA that is not saved, ``file``, whose path names the file it would be; for a look between."""
+    if not recipe.previews.prompts:
+        emit(SampleFailed(epoch, step, "This run has no preview prompts (previews.prompts)."))
+    _draw_all(
+        recipe,
+        base,
+        targets,
+        lambda: file,
+        lambda index, seed: step_preview_path(file.path.parent, recipe, step, index, seed),
+        (epoch, step),
+        emit,
+    )
+
+
+def _draw_all(
+    recipe: TrainRecipe,
+    base: LoadedBase,
+    targets: Sequence[Target],
+    open_file: Callable[[], LoraFile],
+    path_of: Callable[[int, int], Path],
+    at: tuple[int, int],
+    emit: Callable[[Event], None],
+) -> None:
+    """``at`` is (epoch, step); ``path_of(prompt_index, seed)``."""
     if not recipe.previews.prompts:
         return
+    epoch, step = at
     try:
-        file = load_lora(lora_path)
+        file = open_file()
         weight = recipe.previews.weight
         for index, request in enumerate(preview_requests(recipe, base.family.pixel_step)):
             for drawing in draw(base, request, [(file, weight)], targets=targets):
-                path = preview_path(lora_path, recipe, epoch, index, drawing.seed)
+                path = path_of(index, drawing.seed)
                 save_png(drawing.image, path, drawing_parameters(base, request, [(file, weight)], drawing.seed))
                 emit(Sampled(epoch, step, index, request.prompt, drawing.seed, str(path)))
     except Exception as error:  # whatever it is: hours of training are worth more than a preview

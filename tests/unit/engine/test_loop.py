@@ -18,6 +18,7 @@ from torch import nn
 
 from enogu.engine import loop, previews
 from enogu.engine.adapters.lora import Target
+from enogu.engine.control import Asked, BetweenSteps
 from enogu.engine.data import latent_cache
 from enogu.engine.data.latent_cache import PlacedPicture, latents_of, picture_sha256
 from enogu.engine.data.loader import make_batch
@@ -31,6 +32,7 @@ from enogu.engine.events import (
     Saved,
     Started,
     Stepped,
+    Stopped,
     event_to_dict,
 )
 from enogu.engine.families import LoadedBase, TextRules, load_base_model
@@ -263,13 +265,12 @@ def test_an_interrupted_run_keeps_its_state_and_goes_on_as_if_it_had_not_stopped
     straight = tiny_train(recipe, tiny_pictures, tiny_base, tmp_path / "straight")
     for stop_after in (1, 4, 6):
         out = tmp_path / f"stopped after {stop_after}"
-        asked: list[None] = []
         run = Run(out)
         with pytest.raises(TrainingFailed, match=f"Stopped at step {stop_after}") as stopped:
-            tiny_train(recipe, tiny_pictures, tiny_base, out, run=run, interrupted=_after(stop_after, asked))
+            tiny_train(recipe, tiny_pictures, tiny_base, out, run=run, between_steps=_after(stop_after))
         assert "--resume" in stopped.value.cure
-        (failed,) = run.said(Failed)
-        assert (failed.step, failed.cure) == (stop_after, stopped.value.cure)
+        assert run.events[-1] == Stopped(stop_after)
+        assert run.said(Failed) == []
         assert len(run.losses) == stop_after
         resumed = tiny_train(recipe, tiny_pictures, tiny_base, out, resume=True)
         assert resumed.said(Started)[0].step == stop_after
@@ -295,7 +296,7 @@ def test_half_precision_learns_the_same_and_resumes_to_the_bit_with_its_loss_sca
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float32}
     assert any(bool(tensor.any()) for name, tensor in tensors.items() if name.endswith(".lora_up.weight"))
     with pytest.raises(TrainingFailed):
-        tiny_train(tiny_recipe(*SMOOTH), tiny_pictures, base, tmp_path / "stopped", interrupted=_after(3, []))
+        tiny_train(tiny_recipe(*SMOOTH), tiny_pictures, base, tmp_path / "stopped", between_steps=_after(3))
     resumed = tiny_train(tiny_recipe(*SMOOTH), tiny_pictures, base, tmp_path / "stopped", resume=True)
     assert resumed.file_bytes() == straight.file_bytes()
 
@@ -304,7 +305,7 @@ def test_a_run_asked_to_stop_after_its_last_step_is_finished(
     tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path
 ) -> None:
     num_steps = len(tiny_train(tiny_recipe(), tiny_pictures, tiny_base, tmp_path / "a").losses)
-    run = tiny_train(tiny_recipe(), tiny_pictures, tiny_base, tmp_path / "b", interrupted=_after(num_steps, []))
+    run = tiny_train(tiny_recipe(), tiny_pictures, tiny_base, tmp_path / "b", between_steps=_after(num_steps))
     assert run.said(Finished)
 
 
@@ -333,7 +334,7 @@ def test_a_resume_with_another_recipe_picture_or_base_is_refused_before_anything
     pictures = _copied(tiny_pictures, tmp_path / "pictures")
     recipe, base, out = tiny_recipe(), tiny_base, tmp_path / "out"
     with pytest.raises(TrainingFailed):
-        tiny_train(recipe, pictures, base, out, interrupted=_after(2, []))
+        tiny_train(recipe, pictures, base, out, between_steps=_after(2))
     if change == "recipe":
         recipe = tiny_recipe("optimizer.learning_rate=0.01")
     elif change == "caption":
@@ -355,7 +356,7 @@ def test_previews_may_change_on_a_resume_and_the_weights_stay_the_same(
 ) -> None:
     straight = tiny_train(tiny_recipe(), tiny_pictures, tiny_base, tmp_path / "straight")
     with pytest.raises(TrainingFailed):
-        tiny_train(tiny_recipe(), tiny_pictures, tiny_base, tmp_path / "out", interrupted=_after(2, []))
+        tiny_train(tiny_recipe(), tiny_pictures, tiny_base, tmp_path / "out", between_steps=_after(2))
     resumed = tiny_train(tiny_recipe(PROMPTS), tiny_pictures, tiny_base, tmp_path / "out", resume=True)
     assert len(resumed.said(Sampled)) == 2
     ours, wanted = (load_file(run.out / "tiny.safetensors") for run in (resumed, straight))
@@ -430,7 +431,7 @@ def test_a_full_disk_leaves_nothing_half_written(
     with pytest.raises(StorageFailed, match="No space left") as failed:
         tiny_train(tiny_recipe(), tiny_pictures, tiny_base, tmp_path / "out", run=run)
     assert "free some space" in failed.value.cure
-    assert run.said(Failed)[0].kind == "StorageFailed"
+    assert run.said(Failed)[0].kind == "DiskFull"
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 
@@ -456,14 +457,9 @@ def test_a_run_that_cannot_start_says_failed_too(
 # --- what the tests stand on ----------------------------------------------------------------------------------------
 
 
-def _after(steps: int, asked: list[None]) -> Callable[[], bool]:
-    """An ``interrupted`` that says True once ``steps`` steps were made."""
-
-    def interrupted() -> bool:
-        asked.append(None)
-        return len(asked) >= steps
-
-    return interrupted
+def _after(steps: int) -> BetweenSteps:
+    """Asks for a stop once ``steps`` steps were made."""
+    return lambda between: Asked(stop=between.step >= steps)
 
 
 def _with_rate(recipe: TrainRecipe, rate: float) -> TrainRecipe:

@@ -1,0 +1,82 @@
+"""Why a run ended, in words, with a stable kind and the setting that a second try should have (G8).
+
+Kinds: OutOfMemory, NotANumber, DiskFull, StorageFailed, PictureRefused, BaseModelRefused, RecipeRefused,
+AdapterRefused, WrongUse, TrainingFailed; Unforeseen for what is a bug of ours.
+"""
+
+from __future__ import annotations
+
+import errno
+
+import torch
+
+from enogu.engine.events import Failed
+from enogu.errors import EnoguError, RecipeRefused, StorageFailed, TrainingFailed
+from enogu.recipe import TrainRecipe
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_SIDES = (1024, 768, 512, 384, 256)
+
+
+class OutOfMemory(TrainingFailed):
+    """The device or the computer had no memory left for a step."""
+
+
+class NotANumber(TrainingFailed):
+    """A loss or a weight became NaN or infinite."""
+
+
+def in_words(error: BaseException) -> EnoguError | None:
+    """The error as one for a person; None when it is a bug of ours."""
+    if isinstance(error, EnoguError):
+        return error
+    if not is_out_of_memory(error):
+        return None
+    where = "The graphics card" if isinstance(error, torch.OutOfMemoryError) else "The computer"
+    return OutOfMemory(
+        f"{where} ran out of memory.",
+        "Lower training.batch_size, pictures.resolution or adapter.dim, or set training.mixed_precision to fp16.",
+    )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """CUDA's own error, Python's, or the words of torch's allocator on the CPU."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
+
+
+def kind_of(error: BaseException) -> str:
+    """The stable word for an error."""
+    if is_out_of_memory(error):
+        return "OutOfMemory"
+    if not isinstance(error, EnoguError):
+        return "Unforeseen"
+    if isinstance(error, StorageFailed) and isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL:
+        return "DiskFull"
+    return type(error).__name__
+
+
+def failed_event(step: int, error: EnoguError, recipe: TrainRecipe | None) -> Failed:
+    """The last event of a run that ended with ``error``."""
+    kind = kind_of(error)
+    field, suggested = _second_try(kind, error, recipe)
+    return Failed(step, kind, error.message, error.cure, field, suggested)
+
+
+def _second_try(kind: str, error: EnoguError, recipe: TrainRecipe | None) -> tuple[str, int | float | str | None]:
+    """The recipe's field to change and the value to try; ("", None) when no setting would help."""
+    if isinstance(error, RecipeRefused) and error.problems:
+        return error.problems[0].path, None
+    if recipe is None:
+        return "", None
+    if kind == "NotANumber":
+        return "optimizer.learning_rate", recipe.optimizer.learning_rate / 2
+    if kind != "OutOfMemory":
+        return "", None
+    if recipe.training.batch_size > 1:
+        return "training.batch_size", 1
+    smaller = [side for side in _SIDES if side < recipe.pictures.resolution]
+    if smaller:
+        return "pictures.resolution", smaller[0]
+    return ("adapter.dim", recipe.adapter.dim // 2) if recipe.adapter.dim > 1 else ("", None)
