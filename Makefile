@@ -6,10 +6,11 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python;
 PYTEST_FLAGS ?=
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help setup run test check bench clean
+.PHONY: help setup run demo test check bench clean
 
 help:
-	@echo "make run    set up, then train the mascot on the starter model; look at demo/ (minutes, no GPU, no network)"
+	@echo "make run    set up, then start the studio on this machine and say its address; Ctrl-C ends it"
+	@echo "make demo   set up, then train the mascot on the starter model; look at demo/ (minutes, no GPU, no network)"
 	@echo "make test   set up, then run every test"
 	@echo "make check  set up, then ruff, pyright, import-linter and the architecture tests"
 	@echo "make bench  set up, then measure; make setup: only set up; make clean: remove what was made, and .venv"
@@ -20,6 +21,9 @@ setup:
 	@"$(PYTHON)" tools/set_up.py
 
 run: setup
+	.venv/bin/enogu studio
+
+demo: setup
 	.venv/bin/enogu run-demo --out demo
 
 test: setup
@@ -37,4 +41,4 @@ bench: setup
 	.venv/bin/python benchmarks/step.py
 
 clean:
-	rm -rf .venv demo out dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv web/node_modules src/enogu/web_app demo out dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,5 +1,5 @@
 @echo off
-rem The Makefile's commands for Windows: make setup, make run, make test, make check, make bench, make clean.
+rem The Makefile's commands for Windows: make setup, make run, make demo, make test, make check, make bench, make clean.
 setlocal
 cd /d "%~dp0"
 set PYRIGHT_PYTHON_IGNORE_WARNINGS=1
@@ -7,10 +7,12 @@ set BIN=.venv\Scripts
 if "%1"=="clean" goto clean
 if "%1"=="setup" goto setup
 if "%1"=="run" goto setup
+if "%1"=="demo" goto setup
 if "%1"=="test" goto setup
 if "%1"=="check" goto setup
 if "%1"=="bench" goto setup
-echo make run    set up, then train the mascot on the starter model; look at demo\
+echo make run    set up, then start the studio on this machine and say its address; Ctrl-C ends it
+echo make demo   set up, then train the mascot on the starter model; look at demo\
 echo make test   set up, then run every test
 echo make check  set up, then ruff, pyright, import-linter and the architecture tests
 echo make bench  set up, then measure; make setup: only set up; make clean: remove what was made, and .venv
@@ -26,6 +28,10 @@ goto %1_
 exit /b 0
 
 :run_
+%BIN%\enogu studio
+exit /b %errorlevel%
+
+:demo_
 %BIN%\enogu run-demo --out demo
 exit /b %errorlevel%
 
@@ -47,5 +53,5 @@ exit /b %errorlevel%
 exit /b %errorlevel%
 
 :clean
-for %%d in (.venv demo out dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache) do if exist %%d rmdir /s /q %%d
+for %%d in (.venv web\node_modules src\enogu\web_app demo out dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache) do if exist %%d rmdir /s /q %%d
 exit /b 0

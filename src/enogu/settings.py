@@ -20,6 +20,7 @@ HOME_VARIABLE = "ENOGU_HOME"
 DATABASE_VARIABLE = "ENOGU_DATABASE_URL"
 FILES_VARIABLE = "ENOGU_FILES_URL"
 PUBLIC_URL_VARIABLE = "ENOGU_PUBLIC_URL"
+METRICS_VARIABLE = "ENOGU_METRICS_TOKEN"
 OPENID_VARIABLES = {
     "issuer": "ENOGU_OIDC_ISSUER",
     "client_id": "ENOGU_OIDC_CLIENT_ID",
@@ -41,6 +42,8 @@ class Settings:
     """``ENOGU_FILES_URL`` as it was written."""
     public_url: str = ""
     """``ENOGU_PUBLIC_URL``: the studio's address as browsers know it; needed behind a proxy that renames it."""
+    metrics_token: str = field(default="", repr=False)
+    """``ENOGU_METRICS_TOKEN``: what a program sends as a bearer token to read ``/metrics``; empty: nobody can so."""
     openid: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """The ``ENOGU_OIDC_…`` variables that are set, by their short names; understood by ``bootstrap``."""
 
@@ -88,6 +91,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         variables.get(DATABASE_VARIABLE, "").strip(),
         variables.get(FILES_VARIABLE, "").strip(),
         variables.get(PUBLIC_URL_VARIABLE, "").strip(),
+        variables.get(METRICS_VARIABLE, "").strip(),
         {name: value for name, value in openid.items() if value},
     )
 

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from enogu.cli import base, draw, inspect, plan, recipe, run_demo, tag, train
+from enogu.cli import base, draw, inspect, plan, recipe, run_demo, serve, studio, tag, train
 from enogu.cli.failures import say_failure
 from enogu.cli.output import Call, Output, flowing
 from enogu.settings import HOME_VARIABLE, read_settings
@@ -30,7 +30,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for command in (run_demo.run_demo, train.train, plan.plan, tag.tag, draw.draw, inspect.inspect):
+STUDIO = (studio.studio, serve.serve, serve.worker)
+ALONE = (run_demo.run_demo, train.train, plan.plan, tag.tag, draw.draw, inspect.inspect)
+for command in (*STUDIO, *ALONE):
     app.command(help=flowing(command.__doc__ or ""))(command)
 app.add_typer(base.app, name="base")
 app.add_typer(recipe.app, name="recipe")

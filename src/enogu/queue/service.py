@@ -449,6 +449,11 @@ def stop_worker(session: Session, worker_id: str, now: datetime) -> None:
         session.flush()
 
 
+def count_jobs(session: Session) -> dict[tuple[Lane, JobState], int]:
+    """How many jobs wait and run, by lane; for who watches the studio."""
+    return store.count_jobs(session)
+
+
 def list_workers(session: Session) -> tuple[Worker, ...]:
     """All that were seen within a week, those that stopped or died too."""
     return store.list_workers(session)

@@ -268,6 +268,16 @@ def list_workers(session: Session) -> tuple[Worker, ...]:
     return tuple(shown_worker(row) for row in session.scalars(select(WorkerRow).order_by(WorkerRow.id)))
 
 
+def count_jobs(session: Session) -> dict[tuple[Lane, JobState], int]:
+    """How many wait and how many run, by lane."""
+    query = (
+        select(JobRow.lane, JobRow.state, func.count())
+        .where(JobRow.state.in_(("waiting", "running")))
+        .group_by(JobRow.lane, JobRow.state)
+    )
+    return {(lane, state): count for lane, state, count in session.execute(query).tuples()}  # pyright: ignore[reportReturnType]  # the row's texts are those words
+
+
 def delete_workers(session: Session, seen_before: datetime) -> None:
     """Forget those that were not heard of since then."""
     session.execute(delete(WorkerRow).where(WorkerRow.beat_at < seen_before))

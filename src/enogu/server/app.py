@@ -10,9 +10,11 @@ from pydantic import BaseModel
 
 from enogu.accounts.asking import OneTransaction
 from enogu.bootstrap import Studio
+from enogu.server import metrics
 from enogu.server.frame import LOOPBACK_HOSTS, Frame
 from enogu.server.problems import add_problem_handlers
 from enogu.server.routes import ROUTERS
+from enogu.server.web_app import serve_web_app
 
 
 class Health(BaseModel):
@@ -39,7 +41,10 @@ def create_app(studio: Studio, allowed_hosts: Collection[str] | None = LOOPBACK_
     add_problem_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(metrics.router)
     app.get("/health", tags=["studio"])(health)
+    serve_web_app(app)
+    app.state.figures = metrics.Figures(app, studio.door)
     return app
 
 

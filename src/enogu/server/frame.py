@@ -111,6 +111,9 @@ class Frame:
                 status=status,
                 seconds=seconds,
             )
+            figures = getattr(scope["app"].state, "figures", None) if "app" in scope else None
+            if figures is not None:
+                figures.note(scope["method"], _route_of(scope), status, seconds)
 
     def _refusal(self, scope: Scope, request_id: str) -> Any:
         """The answer to a request that does not reach a route; None for all others."""
@@ -121,6 +124,11 @@ class Frame:
             cure = f"Use {' or '.join(sorted(self._allowed_hosts))}."
             return problem(request_id, 421, f"This studio is not called {name[:80]!r}.", cure, "HostRefused", {})
         return None
+
+
+def _route_of(scope: Scope) -> str:
+    """The route's template, which holds no ids; one word for whatever was no route."""
+    return getattr(scope.get("route"), "path", None) or "none"
 
 
 def _add_headers(scope: Scope, headers: MutableHeaders, request_id: str) -> None:

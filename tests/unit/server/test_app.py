@@ -72,7 +72,7 @@ def signed_in(client: TestClient) -> TestClient:
 
 
 def test_every_answer_has_the_strict_headers_and_an_id(client: TestClient) -> None:
-    for path in ("/health", "/api/me", "/nowhere"):
+    for path in ("/health", "/api/me", "/api/nowhere"):
         answer = client.get(path)
         assert {name: answer.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
         assert "unsafe" not in answer.headers["content-security-policy"]

@@ -1,0 +1,148 @@
+"""The server as a process: one studio, one application, one socket, until a signal comes.
+
+A studio that opens without signing in listens on loopback only: anybody who reaches it is its owner. The port is bound
+before anything else is opened, so that a busy one is said in words and at once. When the process is told to stop, live
+streams are ended first (browsers come again), then requests under way have ``STOP_SECONDS``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from types import FrameType
+
+import uvicorn
+
+from enogu.accounts.asking import SignInMode
+from enogu.bootstrap import open_studio
+from enogu.delivery import end_streams
+from enogu.errors import WrongUse
+from enogu.server.app import create_app
+from enogu.server.frame import LOOPBACK_HOSTS
+from enogu.settings import Settings
+
+DEFAULT_PORT = 8765
+STOP_SECONDS = 5
+_MOST_WAITING = 512
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How a studio is served."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    """0: any free one."""
+    sign_in: SignInMode = "loopback"
+    allowed_hosts: tuple[str, ...] = ()
+    """Names it may be called by, beside its own address; ``*`` allows any, for a proxy that checks them."""
+    trusted_proxies: str = ""
+    """Addresses whose ``X-Forwarded-…`` headers are believed, with commas between."""
+    certificate: str = ""
+    """Path of a TLS certificate in PEM, and of its key."""
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What can be told once the studio answers."""
+
+    url: str
+    setup_code: str | None
+
+
+def serve(settings: Settings, serving: Serving, on_ready: Callable[[Ready], None] = lambda ready: None) -> None:
+    """Serve until SIGINT or SIGTERM. Raises WrongUse, or what opening the studio raises, before anything is served."""
+    refuse_open_doors(serving)
+    listening = _bound(serving)
+    try:
+        studio = open_studio(settings, serving.sign_in)
+        try:
+            app = create_app(studio, _allowed_hosts(serving))
+            config = uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=True,
+                proxy_headers=bool(serving.trusted_proxies),
+                forwarded_allow_ips=serving.trusted_proxies or None,
+                timeout_graceful_shutdown=STOP_SECONDS,
+                ssl_certfile=serving.certificate or None,
+                ssl_keyfile=serving.key or None,
+            )
+            server = _Server(config, lambda: on_ready(Ready(url_of(serving, listening), studio.door.setup_code)))
+            server.run(sockets=[listening])
+        finally:
+            studio.close()
+    finally:
+        listening.close()
+
+
+def refuse_open_doors(serving: Serving) -> None:
+    """Raises WrongUse for a studio without sign-in that others could reach."""
+    if serving.sign_in == "loopback" and not _is_loopback(serving.host):
+        raise WrongUse(
+            f"A studio that opens without signing in would be anybody's on {serving.host}.",
+            "Add --sign-in password, or listen on 127.0.0.1.",
+        )
+    if bool(serving.certificate) != bool(serving.key):
+        raise WrongUse("A TLS certificate and its key come together.", "Give both --certificate and --key.")
+
+
+def url_of(serving: Serving, listening: socket.socket) -> str:
+    """Where a browser on this machine finds it."""
+    host = serving.host if serving.host not in ("0.0.0.0", "::") else "localhost"  # noqa: S104 (compared, not bound)
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if serving.certificate else 'http'}://{shown}:{listening.getsockname()[1]}/"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which says when it answers, and ends live streams before it waits for requests."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        end_streams(self.config.app)  # type: ignore[arg-type]  # it is the FastAPI app that was given above
+        super().handle_exit(sig, frame)
+
+
+def _allowed_hosts(serving: Serving) -> Collection[str] | None:
+    if "*" in serving.allowed_hosts:
+        return None
+    own = {serving.host.lower(), f"[{serving.host}]"}
+    if serving.host in ("0.0.0.0", "::") and not serving.allowed_hosts:  # noqa: S104 (compared, not bound)
+        return None  # whatever name leads here; passwords guard it
+    return LOOPBACK_HOSTS | own | {name.lower() for name in serving.allowed_hosts}
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _bound(serving: Serving) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in serving.host else socket.AF_INET
+        listening = socket.create_server((serving.host, serving.port), family=family, backlog=_MOST_WAITING)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise WrongUse(
+            f"Port {serving.port} on {serving.host} cannot be listened on: {reason}.",
+            "End the program that has it (another studio?), or choose another with --port.",
+        ) from error
+    listening.setblocking(False)
+    return listening

@@ -1,0 +1,107 @@
+"""The server as a process: ready, refused, stopped (section 1 of the service)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from enogu.errors import WrongUse
+from enogu.server.main import Serving, refuse_open_doors
+
+
+@contextmanager
+def served(home: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server on a free port, and its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "enogu", "--json", "serve", "--port", "0", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "ENOGU_HOME": str(home)},
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, "the server ended before it was ready"
+        yield process, json.loads(line)["url"]
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
+
+
+def test_a_studio_without_sign_in_is_never_open_to_others() -> None:
+    for host in ("0.0.0.0", "192.168.1.5", "studio.example.com", "::"):  # noqa: S104 (never listened on)
+        with pytest.raises(WrongUse, match="anybody's") as refused:
+            refuse_open_doors(Serving(host=host))
+        assert "--sign-in password" in refused.value.cure
+    for host in ("127.0.0.1", "localhost", "::1", "127.8.8.8"):
+        refuse_open_doors(Serving(host=host))
+    refuse_open_doors(Serving(host="0.0.0.0", sign_in="password"))  # noqa: S104 (never listened on)
+
+
+def test_a_server_answers_names_no_torch_and_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    """Ready, page and API from one process that stays under 150 MB; SIGTERM ends it within seconds."""
+    with served(tmp_path) as (process, url):
+        assert httpx.get(f"{url}health").json() == {"status": "ok"}
+        assert httpx.get(url).headers["content-type"].startswith("text/html")
+        assert httpx.get(f"{url}openapi.json").json()["info"]["title"] == "Enogu"
+        assert "enogu_requests_total" in httpx.get(f"{url}metrics").text
+        if sys.platform == "linux":
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            rss_kib = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+            assert rss_kib < 150_000
+            assert "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text()
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+        assert time.monotonic() - began < 10
+
+
+def test_a_busy_port_is_said_in_words(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "enogu", "serve", "--port", str(port)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "ENOGU_HOME": str(tmp_path)},
+            timeout=60,
+        )
+    assert done.returncode == 2
+    assert f"Port {port}" in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_the_first_administrators_code_is_printed_where_the_server_was_started(tmp_path: Path) -> None:
+    """And opens the door once; in the log it never appears."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "enogu", "--json", "serve", "--port", "0", "--sign-in", "password"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "ENOGU_HOME": str(tmp_path)},
+    )
+    try:
+        assert process.stdout is not None and process.stderr is not None
+        ready = json.loads(process.stdout.readline())
+        body = {"name": "mame", "password": "面相筆 and 群青", "setup_code": ready["setup_code"]}
+        assert httpx.get(f"{ready['url']}metrics").status_code == 401
+        assert httpx.post(f"{ready['url']}api/first-admin", json=body).status_code == 201
+        assert httpx.post(f"{ready['url']}api/first-admin", json=body).status_code == 403
+    finally:
+        process.terminate()
+        _, log = process.communicate(timeout=30)
+    assert ready["setup_code"] not in log
+    assert "面相筆" not in log
