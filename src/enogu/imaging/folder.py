@@ -240,6 +240,8 @@ def decode_caption(data: bytes, name: str) -> tuple[str, str]:
     if not _decodes(data, encoding):
         raise EnoguError(f"{name} is neither UTF-8 nor Shift-JIS text.", cure)
     text = data.decode(encoding).replace("\r\n", "\n").strip()
+    if encoding == "cp932" and any(unicodedata.category(sign) == "Co" or sign in "\x80\xa0" for sign in text):
+        raise EnoguError(f"{name} is neither UTF-8 nor Shift-JIS text.", cure)  # bytes that CP932 has no letter for
     if "\0" in text:
         raise EnoguError(f"{name} is not text.", cure)
     return text, note or ("" if text else f"{name} is empty.")

@@ -16,6 +16,9 @@ from enogu.server.problems import add_problem_handlers
 from enogu.server.routes import ROUTERS
 from enogu.server.web_app import serve_web_app
 
+UPLOAD_PATHS = ("/api/datasets/*/pictures",)
+"""Of routes that take large bodies and bound them themselves; as ``Frame`` has them."""
+
 
 class Health(BaseModel):
     """The answer of a studio that works."""
@@ -37,7 +40,7 @@ def create_app(studio: Studio, allowed_hosts: Collection[str] | None = LOOPBACK_
     app.state.settings = studio.settings
     app.state.files = studio.files
     app.state.decoder = studio.decoder
-    app.add_middleware(Frame, allowed_hosts=allowed_hosts)
+    app.add_middleware(Frame, allowed_hosts=allowed_hosts, upload_paths=UPLOAD_PATHS)
     add_problem_handlers(app)
     for router in ROUTERS:
         app.include_router(router)

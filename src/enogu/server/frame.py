@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from fnmatch import fnmatchcase
 from typing import Any
 
 import structlog
@@ -55,11 +56,14 @@ class Frame:
         upload_paths: tuple[str, ...] = (),
     ) -> None:
         """``allowed_hosts`` without ports; None allows every name, for a studio behind a proxy that checks it. A body
-        of any size reaches routes whose path begins with one of ``upload_paths``.
+        of any size reaches routes whose path begins with one of ``upload_paths``, or matches one that has a ``*``.
         """
         self._app = app
         self._allowed_hosts = allowed_hosts
         self._upload_paths = upload_paths
+
+    def _takes_uploads(self, path: str) -> bool:
+        return any(fnmatchcase(path, one) if "*" in one else path.startswith(one) for one in self._upload_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -70,7 +74,7 @@ class Frame:
         scope.setdefault("state", {})["request_id"] = request_id
         started_at = time.perf_counter()
         status = 0
-        is_bounded = not scope["path"].startswith(self._upload_paths)
+        is_bounded = not self._takes_uploads(scope["path"])
         received_bytes = 0
 
         async def receive_bounded() -> Message:

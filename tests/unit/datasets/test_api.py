@@ -423,3 +423,10 @@ def test_what_is_no_form_is_refused_in_words(client: TestClient) -> None:
     broken = {"Content-Type": "multipart/form-data; boundary=x"}
     assert client.post(address, content=b"--x\r\nrubbish", headers=broken).status_code == 422
     assert client.post(address, files=[]).status_code == 422
+
+
+def test_a_request_that_is_too_large_ends_while_it_comes(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset_id = made(client)
+    monkeypatch.setattr(api, "MOST_REQUEST_BYTES", 10_000)
+    answer = client.post(f"/api/datasets/{dataset_id}/pictures", files=[("files", ("a.png", bytes(20_000)))])
+    assert answer.status_code == 413

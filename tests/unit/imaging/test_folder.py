@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enogu.errors import WrongUse
-from enogu.imaging.folder import natural_key, parse_kohya_name, read_folder
+from enogu.errors import EnoguError, WrongUse
+from enogu.imaging.folder import decode_caption, natural_key, parse_kohya_name, read_folder
 from tests import hostile_pictures as hostile
 
 
@@ -215,3 +215,9 @@ def test_a_folder_that_is_none_is_wrong_use(tmp_path: Path) -> None:
 def test_one_picture_is_enough(tmp_path: Path) -> None:
     picture(tmp_path / "絵 の フォルダ" / "豆 (1).png", "豆")
     assert len(read_folder(tmp_path / "絵 の フォルダ").pictures) == 1
+
+
+@pytest.mark.parametrize("data", [b"smile \xff\xfd", b"\x80", b"\xf0\x40 hat"])
+def test_stray_bytes_are_no_shift_jis_caption(data: bytes) -> None:
+    with pytest.raises(EnoguError, match=r"^a\.txt is neither UTF-8 nor Shift-JIS"):
+        decode_caption(data, "a.txt")
