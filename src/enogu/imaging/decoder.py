@@ -33,6 +33,7 @@ from enogu.imaging.decoder_messages import Garbled, read_message, write_message
 from enogu.imaging.decoding import MAX_FILE_BYTES, MAX_PIXELS, DecodedPicture, PictureInfo, decode_picture, parse_colour
 from enogu.imaging.duplicates import parse_fingerprint
 from enogu.imaging.examining import Examination, examine_picture
+from enogu.imaging.infotext import find_parameters
 from enogu.imaging.quality import QualityMeasures
 
 
@@ -63,6 +64,10 @@ class Decoder(Protocol):
         """The pixels: RGB, upright, transparency laid on ``background``. Raises PictureRefused."""
         ...
 
+    def find_parameters(self, data: bytes, name: str) -> str | None:
+        """The text that says how a picture was drawn (``infotext``), None without one. Raises PictureRefused."""
+        ...
+
 
 class DirectDecoder:
     """The same answers from this very process: for pictures that are trusted, and the fake of tests."""
@@ -74,6 +79,10 @@ class DirectDecoder:
     def decode(self, data: bytes, name: str, background: str = "#ffffff") -> DecodedPicture:
         """See Decoder."""
         return decode_picture(data, Path(_shown(name)), background)
+
+    def find_parameters(self, data: bytes, name: str) -> str | None:
+        """See Decoder."""
+        return find_parameters(data, _shown(name))
 
 
 class SafeDecoder:
@@ -120,6 +129,12 @@ class SafeDecoder:
             (pixels,) = parts
             image = Image.frombytes("RGB", (found.info.width, found.info.height), pixels)
         return DecodedPicture(image=image, sha256=found.file_sha256, info=found.info.as_info(name))
+
+    def find_parameters(self, data: bytes, name: str) -> str | None:
+        """The text that says how a picture was drawn, None without one. Raises as ``examine`` does."""
+        _, parts = self._ask("parameters", data, name, "#ffffff")
+        with _believed(name):
+            return b"".join(parts).decode() if parts else None
 
     def close(self) -> None:
         """End the children, after the picture each is at. The decoder cannot be used afterwards."""

@@ -26,6 +26,7 @@ from enogu.errors import EnoguError
 from enogu.imaging.decoder_messages import read_message, write_message
 from enogu.imaging.decoding import MAX_FILE_BYTES, PictureInfo, decode_picture
 from enogu.imaging.examining import examine_picture
+from enogu.imaging.infotext import find_parameters
 
 _MAX_OPEN_FILES = 32
 
@@ -50,6 +51,9 @@ def _answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], Seque
     try:
         if request["wanted"] == "examination":
             return _examination(data, request["name"], request["background"])
+        if request["wanted"] == "parameters":
+            text = find_parameters(data, request["name"])
+            return {}, () if text is None else [text.encode("utf-8", "replace")]
         return _pixels(data, request["name"], request["background"])
     except EnoguError as error:
         return {"refused": error.message, "cure": error.cure}, ()

@@ -91,6 +91,14 @@ def opened_header(path: Path) -> Generator[tuple[ImageFile.ImageFile, PictureInf
         yield opened
 
 
+@contextmanager
+def opened_bytes(data: bytes, path: Path) -> Generator[tuple[ImageFile.ImageFile, PictureInfo], None, None]:
+    """``opened_header`` for bytes that are in memory; of ``path`` only the name is used, for messages."""
+    _check_length(path, len(data))
+    with _refusing(path, "cannot be read"), _opened(path, io.BytesIO(data)) as opened:
+        yield opened
+
+
 def open_picture(path: Path, background: str = "#ffffff") -> DecodedPicture:
     """Decode the first frame to upright 8-bit sRGB; transparency is laid on ``background`` (any CSS colour).
 

@@ -20,7 +20,7 @@ from typing import cast
 from PIL import Image, PngImagePlugin
 
 from enogu.errors import WrongUse
-from enogu.imaging.decoding import opened_header
+from enogu.imaging.decoding import PictureInfo, opened_bytes, opened_header
 from enogu.whole_file import write_whole
 
 SettingValue = str | int | float | None
@@ -109,18 +109,19 @@ def save_png(image: Image.Image, path: Path, parameters: str | None = None) -> N
 def read_png_parameters(path: Path) -> str | None:
     """``parameters`` of a PNG (tEXt, zTXt or iTXt, before or behind the pixels), else None. Raises PictureRefused."""
     with opened_header(path) as (image, _):
-        if not isinstance(image, PngImagePlugin.PngImageFile):
-            return None
-        found = image.info.get("parameters") or image.text.get("parameters")
-        return str(found) if found else None
+        return _of_png(image)
 
 
 def read_parameters(path: Path) -> str | None:
     """The infotext of any picture: PNG ``parameters``, else EXIF UserComment. Raises PictureRefused."""
     with opened_header(path) as (image, info):
-        if info.format != "PNG":
-            return decode_user_comment(image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT))
-    return read_png_parameters(path)
+        return _of_any(image, info)
+
+
+def find_parameters(data: bytes, name: str) -> str | None:
+    """``read_parameters`` of bytes that are in memory; ``name`` is for messages."""
+    with opened_bytes(data, Path(name)) as (image, info):
+        return _of_any(image, info)
 
 
 def decode_user_comment(value: object) -> str | None:
@@ -183,6 +184,19 @@ _ORDER = (
     "User",
 )
 _RANKS: dict[str, float] = {key: rank for rank, key in enumerate(_ORDER)}
+
+
+def _of_any(image: Image.Image, info: PictureInfo) -> str | None:
+    if info.format == "PNG":
+        return _of_png(image)
+    return decode_user_comment(image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT))
+
+
+def _of_png(image: Image.Image) -> str | None:
+    if not isinstance(image, PngImagePlugin.PngImageFile):
+        return None
+    found = image.info.get("parameters") or image.text.get("parameters")
+    return str(found) if found else None
 
 
 def _as_text(value: str | int | float) -> str:

@@ -17,6 +17,7 @@ from PIL import Image
 from enogu.errors import EnoguError, PictureRefused, WrongUse
 from enogu.imaging.decoder import Decoder, DecoderLimits, DirectDecoder, SafeDecoder
 from enogu.imaging.examining import THUMBNAIL_SIDE
+from enogu.imaging.infotext import save_png
 from tests import hostile_pictures as hostile
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
@@ -307,3 +308,14 @@ def test_the_child_knows_nothing_of_our_environment(monkeypatch: pytest.MonkeyPa
     script = f"told = '1' if 'ENOGU_DATABASE_URL' in os.environ else '0'\nhear(); {TELLING}"
     with playing(script) as decoder:
         assert decoder.decode(b"x", "a.png").sha256 == "0" * 64
+
+
+def test_a_pictures_own_text_is_read_by_either_decoder(decoder: Decoder, tmp_path: Path) -> None:
+    """I4: also Japanese, and also when it is long."""
+    text = "まめ、笑顔\nNegative prompt: 暗い\nSteps: 20, Sampler: DDIM, Seed: 1, Size: 64x64" + " " * 90_000 + "."
+    save_png(Image.new("RGB", (64, 64)), tmp_path / "drawn.png", text)
+    assert decoder.find_parameters((tmp_path / "drawn.png").read_bytes(), "drawn.png") == text
+    Image.new("RGB", (64, 64)).save(tmp_path / "plain.jpg")
+    assert decoder.find_parameters((tmp_path / "plain.jpg").read_bytes(), "plain.jpg") is None
+    with pytest.raises(PictureRefused, match=r"text\.png"):
+        decoder.find_parameters(b"no picture at all", "text.png")
