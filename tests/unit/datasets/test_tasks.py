@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from enogu.datasets import service, store, tasks
 from enogu.datasets.entities import CropSettings, DatasetRefused, TaggerRefused, TagSettings
 from enogu.datasets.service import ordering
+from enogu.errors import NotFound
 from enogu.imaging.crops import Box
 from enogu.queue import service as queue
 from enogu.queue.entities import Job, LostJob
@@ -20,6 +21,9 @@ from enogu.storage.database import transaction
 from enogu.tagging.checking import check_tagger
 from enogu.tagging.entities import Tag, Tagger
 from enogu.tagging.fake import FakeTagger
+from enogu.uploads import service as uploads
+from enogu.uploads.entities import UploadUnfinished
+from enogu.uploads.parts import Parts
 from enogu.worker import dataset_handlers
 from tests.unit.datasets.incoming.zips import packed
 from tests.unit.datasets.studio import METERING, NOW, Place, open_place, png
@@ -345,3 +349,61 @@ def test_what_is_no_tagger_is_refused_with_the_reason(place: Place, files: dict[
 def test_a_tagger_whose_csv_is_of_another_release_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="tags"):
         check_tagger(write_tagger(tmp_path / "tagger", outputs=5))
+
+
+# ---- from real uploads -----------------------------------------------------------------------------------------------
+
+
+def uploaded(place: Place, name: str, kind: str, data: bytes, *, is_whole: bool = True) -> str:
+    """Its id."""
+    parts = Parts(place.home / "parts")
+    with transaction(place.engine) as session:
+        upload = uploads.create(session, place.owner_id, name, kind, len(data), NOW)
+    parts.create(upload.id)
+    with parts.writing(upload.id, 0) as part:
+        part.write(data if is_whole else data[:-1])
+    if is_whole:
+        uploads.finish(place.engine, place.files, parts, place.owner_id, upload.id)
+    return upload.id
+
+
+def test_finished_uploads_become_pictures_and_are_used_up(place: Place) -> None:
+    """D1."""
+    dataset = place.dataset()
+    ids = [
+        uploaded(place, "a.png", "picture", png(1)),
+        uploaded(place, "a.txt", "caption", b"smile"),
+        uploaded(place, "more.zip", "zip", packed({"b.png": png(2)})),
+    ]
+    with transaction(place.engine) as session:
+        job = service.order_import(session, METERING, place.account, dataset.id, ids, NOW)
+    with place.work() as context:
+        dataset_handlers.import_pictures(context)
+    assert place.captions(dataset.id) == {"b.png": "", "a.png": "smile"}
+    assert place.job(job.id).state == "done"
+    with pytest.raises(NotFound), transaction(place.engine) as session:
+        service.order_import(session, METERING, place.account, dataset.id, ids[:1], NOW)
+
+
+def test_an_upload_that_has_not_arrived_cannot_be_imported(place: Place) -> None:
+    dataset = place.dataset()
+    whole = uploaded(place, "a.png", "picture", png(1))
+    half = uploaded(place, "b.png", "picture", png(2), is_whole=False)
+    with pytest.raises(UploadUnfinished), transaction(place.engine) as session:
+        service.order_import(session, METERING, place.account, dataset.id, [whole, half], NOW)
+    with transaction(place.engine) as session:  # nothing was used up
+        service.order_import(session, METERING, place.account, dataset.id, [whole], NOW)
+
+
+def test_a_tagger_is_ordered_from_uploads_and_checked_by_a_worker(place: Place, tmp_path: Path) -> None:
+    """D6."""
+    folder = write_tagger(tmp_path / "tagger")
+    ids = [uploaded(place, one.name, "tagger", one.read_bytes()) for one in folder.iterdir()]
+    with transaction(place.engine) as session:
+        tagger = service.order_tagger_check(session, METERING, place.account, "mine", ids, NOW)
+    assert tagger.state == "checking"
+    with place.work() as context:
+        dataset_handlers.check_tagger(context)
+    with transaction(place.engine) as session:
+        assert service.usable_tagger(session, place.settings, place.owner_id, "mine").num_tags == 7
+        service.delete_tagger(session, place.owner_id, tagger.id)

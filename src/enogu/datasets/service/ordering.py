@@ -19,6 +19,7 @@ from enogu.settings import Settings
 from enogu.stamina import service as stamina
 from enogu.stamina.entities import Metering
 from enogu.storage.database import Session
+from enogu.uploads import service as uploads
 
 IMPORT = "import_pictures"
 CROP_AND_TAG = "crop_and_tag"
@@ -146,7 +147,5 @@ def _enqueue(
 
 
 def _take_uploads(session: Session, owner_id: str, job_id: str, upload_ids: Sequence[str]) -> None:
-    from enogu.uploads import service as uploads
-
     taken = [uploads.take(session, owner_id, one) for one in dict.fromkeys(upload_ids)]
     store.add_uploads(session, owner_id, job_id, [(one.name[-300:], one.sha256, one.size_bytes) for one in taken])
