@@ -134,6 +134,7 @@ def remove_pictures(session: Session, owner_id: str, dataset_id: str, ids: Seque
     count = store.remove_pictures(session, dataset_id, ids, now)
     if count == 0:
         raise no_picture()
+    row.captions_revision += 1
     _recount(session, row, now)
     return count
 
@@ -155,6 +156,7 @@ def restore_pictures(session: Session, owner_id: str, dataset_id: str, ids: Sequ
         taken.add(_same(free))
         if free != name:
             store.change_picture(session, dataset_id, picture_id, name=free)
+    row.captions_revision += 1
     _recount(session, row, now)
     return len(back)
 
