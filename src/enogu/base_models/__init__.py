@@ -6,6 +6,6 @@ files here, not elsewhere.
 """
 
 from enogu.base_models.entities import BaseModelFolder, BaseModelList
-from enogu.base_models.service import STARTER, find_base_model, list_base_models
+from enogu.base_models.rules.finding import STARTER, find_base_model, list_base_models
 
 __all__ = ["STARTER", "BaseModelFolder", "BaseModelList", "find_base_model", "list_base_models"]

@@ -10,31 +10,30 @@ from typing import Literal
 from enogu.errors import EnoguError, WrongUse
 from enogu.weights.families import Family, PredictionType
 
-Origin = Literal["starter", "home", "path", "upload", "hugging_face"]
+Origin = Literal["starter", "home", "path", "upload"]
 Layout = Literal["folder", "single_file"]
 BaseModelState = Literal["ready", "importing", "failed"]
 
 IMPORT_KIND = "import_base_model"
-"""The kind of the job that unpacks an uploaded zip, or downloads from Hugging Face."""
+"""The kind of the job that unpacks an uploaded zip."""
 HASH_KIND = "hash_base_model"
 """The kind of the job that reads a large file on this machine once, for its hash."""
 
 
 @dataclass(frozen=True)
 class BaseModelFolder:
-    """A diffusers folder, or a single file, whose layout was looked at and found to be of a family that we can train."""
+    """A diffusers folder that was looked at and found to be of a family that we can train."""
 
     name: str
-    """How a person calls it: ``starter``, the folder's own name, or the file's without its ending."""
+    """How a person calls it: ``starter`` or the folder's own name."""
     folder: Path
-    """Absolute path of the folder that holds ``model_index.json``, or of the single ``.safetensors`` file."""
+    """Absolute path of the folder that holds ``model_index.json``."""
     family: Family
     prediction_type: PredictionType
-    """What the U-Net predicts, as the folder's scheduler or the file's keys say."""
+    """What the U-Net predicts, as the folder's scheduler says."""
     origin: Origin
     size_bytes: int
     """Of the weights' files together."""
-    layout: Layout = "folder"
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,8 @@ class BaseModel:
     picture_sha256: str | None
     style: str
     """``2d``, ``3d`` or empty, when the file's metadata says so."""
+    native_side: int | None
+    """Side in pixels of the pictures that it was made for; None when its files do not say."""
     created_at: datetime | None
     """None for the starter and what lies in the home folder."""
     path: Path | None = None

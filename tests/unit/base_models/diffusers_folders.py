@@ -28,12 +28,13 @@ def write_base_model(
     weights: str = "model.safetensors",
 ) -> Path:
     """A folder that looks like SD1.5 but for what is given here. Each part's weights file holds 10 bytes."""
-    for part in ("unet", "text_encoder", "vae", "scheduler"):
+    parts = ["unet", "text_encoder", "vae"] + (["text_encoder_2"] if "text_encoder_2" in (index or {}) else [])
+    for part in (*parts, "scheduler"):
         (folder / part).mkdir(parents=True)
     _write(folder / "model_index.json", index if index is not None else INDEX)
     _write(folder / "unet" / "config.json", {**UNET, **(unet or {})})
     _write(folder / "scheduler" / "scheduler_config.json", scheduler if scheduler is not None else SCHEDULER)
-    for part in ("unet", "text_encoder", "vae"):
+    for part in parts:
         (folder / part / weights).write_bytes(b"0123456789")
     return folder
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enogu.base_models.store import find_folders, find_path, read_base_model
+from enogu.base_models.rules.folders import find_folders, find_path, read_base_model
 from enogu.errors import BaseModelRefused
 from tests.unit.base_models.diffusers_folders import INDEX, write_base_model
 

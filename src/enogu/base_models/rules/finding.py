@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 
 from enogu import starter_data
-from enogu.base_models import store
 from enogu.base_models.entities import BaseModelFolder, BaseModelList
+from enogu.base_models.rules import folders
 from enogu.errors import BaseModelRefused, EnoguError
 from enogu.settings import Settings
 
@@ -26,12 +26,12 @@ def find_base_model(reference: str, settings: Settings) -> BaseModelFolder:
     """
     if reference == STARTER:
         return _starter()
-    named = {folder.name: folder for folder in store.find_folders(settings.base_models_folder)}
+    named = {folder.name: folder for folder in folders.find_folders(settings.base_models_folder)}
     if reference in named:
-        return store.read_base_model(named[reference], reference, "home")
-    path = store.find_path(reference)
+        return folders.read_base_model(named[reference], reference, "home")
+    path = folders.find_path(reference)
     if path is not None and path.is_dir():
-        return store.read_base_model(path, path.resolve().name, "path")
+        return folders.read_base_model(path, path.resolve().name, "path")
     if path is not None:
         raise _single_file(path)
     raise _unknown(reference, [STARTER, *named], settings)
@@ -45,20 +45,20 @@ def list_base_models(settings: Settings) -> BaseModelList:
         found.append(_starter())
     except EnoguError as error:
         refused.append(error)
-    for folder in store.find_folders(settings.base_models_folder):
+    for folder in folders.find_folders(settings.base_models_folder):
         try:
-            found.append(store.read_base_model(folder, folder.name, "home"))
+            found.append(folders.read_base_model(folder, folder.name, "home"))
         except BaseModelRefused as error:
             refused.append(error)
     return BaseModelList(tuple(found), tuple(refused))
 
 
 def _starter() -> BaseModelFolder:
-    return store.read_base_model(starter_data.path("base_model"), STARTER, "starter")
+    return folders.read_base_model(starter_data.path("base_model"), STARTER, "starter")
 
 
 def _single_file(path: Path) -> BaseModelRefused:
-    if path.suffix.lower() in store.PICKLE_SUFFIXES:
+    if path.suffix.lower() in folders.PICKLE_SUFFIXES:
         return BaseModelRefused(
             f"{path.name} is a pickle, which can run any program when it is opened.",
             "Choose a base model with .safetensors files, as a diffusers folder.",
