@@ -121,14 +121,14 @@ def _base_model(folder: Path, settings: Any) -> dict[str, Any]:
 
 
 def _adapter(file: Path) -> dict[str, Any]:
-    from enogu.cli.lora_facts import describe_lora
-    from enogu.engine.lora_header import read_header, tensor_bytes_sha256
+    from enogu.weights.header import read_header, read_scalars, reader_of, tensor_bytes_sha256
+    from enogu.weights.lora_facts import describe_lora
 
     header = read_header(file)
-    alphas = _alphas(file, [name for name in header.tensors if name.endswith(".alpha")])
+    alphas = read_scalars(header, reader_of(file), [name for name in header.tensors if name.endswith(".alpha")])
     return {
         "file": str(file),
-        **describe_lora(header.metadata, {name: shape for name, (_, shape) in header.tensors.items()}, alphas),
+        **describe_lora(header.metadata, header.shapes, alphas),
         "precision": sorted({dtype for dtype, _ in header.tensors.values()}),
         "size_bytes": header.num_bytes,
         "sha256": _sha256(file),
@@ -141,16 +141,3 @@ def _sha256(file: Path) -> str:
 
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _alphas(file: Path, names: list[str]) -> list[float]:
-    """The alpha of each layer: files without metadata hold it nowhere else."""
-    from safetensors import SafetensorError, safe_open
-
-    from enogu.errors import AdapterRefused
-
-    try:
-        with safe_open(file, framework="pt") as opened:
-            return [float(opened.get_tensor(name)) for name in names]
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        raise AdapterRefused(f"{file.name} is damaged or cut off: {error}.", "Copy or download it again.") from error

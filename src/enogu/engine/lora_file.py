@@ -9,8 +9,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from enogu.engine.lora_header import read_header, tensor_bytes_sha256
 from enogu.errors import AdapterRefused
+from enogu.weights.header import read_header, tensor_bytes_sha256
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from enogu.cli.lora_facts import Shape, describe_lora, guess_family, top_tags
+from enogu.weights.lora_facts import describe_lora, guess_family, top_tags
+from enogu.weights.lora_layouts import Shape
 
 ATTENTION = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
 
