@@ -7,6 +7,7 @@ at the same time.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from enogu.accounts import service as accounts
@@ -21,18 +22,28 @@ from enogu.runs import service as runs
 from enogu.settings import Settings
 from enogu.stamina import service as stamina
 from enogu.stamina.entities import Metering
-from enogu.storage.database import Engine, open_engine, reading, transaction, utc_now
+from enogu.storage.database import Engine, Session, open_engine, reading, transaction, utc_now
 from enogu.storage.files import Files, open_files
 from enogu.storage.migrations import migrate
+from enogu.uploads import service as uploads
 
 OWNED_DATA: tuple[OwnedData, ...] = (
     runs.RunData(),
     datasets.DatasetsData(),
+    uploads.UploadData(),
     stamina.StaminaData(),
     queue.JobData(),
     accounts.AccountData(),
 )
 """What every slice keeps for an owner: the slice that depends on most first, accounts last."""
+
+
+FILE_NAMERS: tuple[Callable[[Session], Iterable[str]], ...] = (
+    runs.list_named_files,
+    datasets.list_named_files,
+    uploads.list_named_files,
+)
+"""Who names files of the store: what none of them names is swept."""
 
 
 @dataclass(frozen=True)

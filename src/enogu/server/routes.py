@@ -5,15 +5,18 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from enogu.accounts import api as accounts_api
-from enogu.accounts import openid_api
+from enogu.accounts import export_api, openid_api
 from enogu.datasets import api as datasets_api
 from enogu.runs import api as runs_api
 from enogu.stamina import api as stamina_api
+from enogu.uploads import api as uploads_api
 
 ROUTERS: tuple[APIRouter, ...] = (
     accounts_api.router,
     openid_api.router,
+    export_api.router,
     stamina_api.router,
+    uploads_api.router,
     datasets_api.router,
     datasets_api.taggers_router,
     runs_api.router,

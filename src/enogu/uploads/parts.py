@@ -1,7 +1,7 @@
 """Bytes on their way: one file for each upload on this machine's disk, whose length is the offset to go on from.
 
 No other place says how much has arrived, so that nothing can disagree after a crash: what the file holds is there, what
-it does not hold is sent again. A file is named by the upload's id, which the program made, and by nothing a sender says.
+it does not hold is sent again. A file is named by the upload's id, which the program made, and never by its sender.
 One sender at a time writes to it, across processes; a second one is told to wait.
 """
 
@@ -50,14 +50,13 @@ class Parts:
 
         What was written stays, however the block ends, and is on the disk then.
         """
-        lock = FileLock(self._folder / f"{upload_id}.lock")
-        try:
-            with disk_said_in_words(self._folder):
+        lock = FileLock(self._folder / f"{upload_id}.lock", thread_local=False)  # let go by whichever thread ends
+        with disk_said_in_words(self._folder):
+            try:
                 lock.acquire(timeout=0)
-        except Timeout as error:
-            raise UploadConflict(
-                "Somebody sends to this upload at this moment.", "Wait, then ask how far it is."
-            ) from error
+            except Timeout as error:
+                cure = "Wait, then ask how far it is."
+                raise UploadConflict("Somebody sends to this upload at this moment.", cure) from error
         try:
             there = self.offset(upload_id)
             if offset != there:

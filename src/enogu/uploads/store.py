@@ -28,7 +28,14 @@ class UploadRow(Base):
 
 
 def add_upload(
-    session: Session, *, owner_id: str, name: str, kind: UploadKind, size_bytes: int, now: datetime, expires_at: datetime
+    session: Session,
+    *,
+    owner_id: str,
+    name: str,
+    kind: UploadKind,
+    size_bytes: int,
+    now: datetime,
+    expires_at: datetime,
 ) -> Upload:
     """A new one without bytes."""
     row = UploadRow(
@@ -73,9 +80,7 @@ def set_finished(session: Session, owner_id: str, upload_id: str, sha256: str) -
 def prolong(session: Session, owner_id: str, upload_id: str, expires_at: datetime) -> None:
     """Somebody goes on with it."""
     session.execute(
-        update(UploadRow)
-        .where(UploadRow.id == upload_id, UploadRow.owner_id == owner_id)
-        .values(expires_at=expires_at)
+        update(UploadRow).where(UploadRow.id == upload_id, UploadRow.owner_id == owner_id).values(expires_at=expires_at)
     )
 
 
