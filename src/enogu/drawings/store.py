@@ -217,6 +217,28 @@ def change_request(
     return _request(row)
 
 
+def restart_request(session: Session, request_id: str, job_id: str) -> DrawingRequest | None:
+    """As it was when it was new, with another job; what is drawn stays."""
+    row = _locked(session, request_id)
+    if row is None:
+        return None
+    row.state, row.job_id, row.is_cancel_asked = "waiting", job_id, False
+    row.failure, row.started_at, row.ended_at, row.step = None, None, None, 0
+    row.revision += 1
+    session.flush()
+    return _request(row)
+
+
+def find_pace(session: Session, base_model_id: str) -> float | None:
+    """Seconds for one step of one pixel, by the last request that was drawn whole on this base model; or None."""
+    query = select(RequestRow).where(RequestRow.base_model_id == base_model_id, RequestRow.state == "done")
+    row = session.scalars(query.order_by(RequestRow.id.desc()).limit(1)).first()
+    if row is None or row.started_at is None or row.ended_at is None or not row.num_done:
+        return None
+    work = len(row.cells) * row.num_steps * row.shared["width"] * row.shared["height"]
+    return max(0.0, (row.ended_at - row.started_at).total_seconds()) / work
+
+
 def _locked(session: Session, request_id: str) -> RequestRow | None:
     query = select(RequestRow).where(RequestRow.id == request_id).with_for_update()
     return session.scalars(query, execution_options={"populate_existing": True}).one_or_none()
@@ -272,6 +294,12 @@ def find_drawing(session: Session, owner_id: str, drawing_id: str) -> Drawing | 
     """By id, those that were put away too."""
     row = session.get(DrawingRow, drawing_id)
     return None if row is None or row.owner_id != owner_id else _drawing(row)
+
+
+def find_ids(session: Session, owner_id: str, drawing_ids: Sequence[str]) -> frozenset[str]:
+    """Those among the ids that are drawings of this owner's, put away or not."""
+    query = select(DrawingRow.id).where(DrawingRow.owner_id == owner_id, DrawingRow.id.in_(drawing_ids))
+    return frozenset(session.scalars(query))
 
 
 def list_of_request(session: Session, request_id: str, after_revision: int = 0) -> tuple[Drawing, ...]:
@@ -340,7 +368,9 @@ def delete_all(session: Session, owner_id: str) -> None:
 
 
 def list_named_files(session: Session) -> Iterable[str]:
-    """The sha256 of every file that a row of any owner's names."""
+    """The sha256 of every file that a row of any owner's names; LoRAs that requests still wait for, too."""
+    for cells in session.scalars(select(RequestRow.cells).where(RequestRow.state.in_(LIVE_STATES))):
+        yield from {lora["sha256"] for cell in cells for lora in cell["loras"]}
     for column in (DrawingRow.sha256, DrawingRow.thumbnail_sha256, RequestRow.sheet_sha256):
         for sha256 in session.scalars(select(column).distinct()):
             if sha256 is not None:
