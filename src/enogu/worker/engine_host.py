@@ -48,7 +48,10 @@ _log = logging.getLogger("enogu.engine")
 
 
 class EngineDied(EnoguError):
-    """The engine's process ended in the middle of a job. ``return_code`` is negative for a signal (-9: SIGKILL)."""
+    """The engine's process ended in the middle of a job. ``return_code`` is negative for a signal (-9: SIGKILL).
+
+    None when it never started, or when we ended it ourselves.
+    """
 
     def __init__(self, message: str, cure: str, return_code: int | None, last_words: tuple[str, ...]) -> None:
         super().__init__(message, cure)
