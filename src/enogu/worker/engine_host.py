@@ -387,7 +387,7 @@ class _Child:
 def _death(code: int, is_ours: bool, last_lines: tuple[str, ...]) -> EngineDied:
     """How the process ended, and why, as far as that can be told."""
     if is_ours:
-        return EngineDied("The engine was ended by its worker.", "Retry it.", code, last_lines)
+        return EngineDied("The engine was ended by its worker.", "Retry it.", None, last_lines)
     if code == -9:
         return EngineDied(
             "The engine was killed by the operating system, most likely since this machine ran out of memory.",
