@@ -8,6 +8,7 @@ everybody else. A password is compared in the form NFKC, so that it can be typed
 
 from __future__ import annotations
 
+import secrets
 import threading
 import unicodedata
 from collections.abc import Iterator
@@ -45,6 +46,13 @@ def hash_password(password: str, name: str) -> str:
             "The password is the name itself, or one or two characters over and over.", "Take one that is not guessed."
         )
     return hash_again(typed)
+
+
+def new_password() -> str:
+    """A password of chance, for somebody to sign in with once and then to change: 16 letters and digits in fours."""
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look alike
+    fours = ("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
+    return "-".join(fours)
 
 
 def hash_again(password: str) -> str:

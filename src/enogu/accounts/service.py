@@ -157,6 +157,14 @@ def close_sessions(session: Session, account_id: str, except_id: str | None = No
     return store.delete_sessions(session, account_id, except_id)
 
 
+def revoke_keys(session: Session, account_id: str) -> int:
+    """Sign somebody out everywhere and take all their API tokens back; how many there were."""
+    tokens = store.list_api_tokens(session, account_id)
+    for one in tokens:
+        store.delete_api_token(session, account_id, one.id)
+    return len(tokens) + store.delete_sessions(session, account_id, None)
+
+
 def sweep_expired(session: Session, now: datetime) -> int:
     """Delete what has run out; how many rows. For a task that runs now and then."""
     return store.delete_expired(session, now)
@@ -245,9 +253,17 @@ def get_account(session: Session, account_id: str) -> Account:
     return account
 
 
-def list_accounts(session: Session, after: str | None = None, limit: int = 50) -> tuple[Account, ...]:
-    """A page, oldest first; the next one begins ``after`` the last id of this one."""
-    return store.list_accounts(session, after, max(1, min(limit, MOST_LISTED)))
+def get_account_named(session: Session, name: str) -> Account:
+    """By name, whatever its case and width. Raises NotFound."""
+    found = find_credentials(session, name)
+    if found is None:
+        raise NotFound(f"Nobody here is called '{name}'.", "`enogu admin list` shows all accounts.")
+    return found.account
+
+
+def list_accounts(session: Session, after: str | None = None, limit: int = 50, search: str = "") -> tuple[Account, ...]:
+    """A page, oldest first; the next one begins ``after`` the last id of this one. ``search``: a part of the name."""
+    return store.list_accounts(session, after, max(1, min(limit, MOST_LISTED)), name_key(search))
 
 
 def set_password(session: Session, account_id: str, password_hash: str, keep_session_id: str | None = None) -> None:

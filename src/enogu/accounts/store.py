@@ -141,9 +141,11 @@ def count_admins(session: Session, *, with_password: bool = False) -> int:
     return session.scalars(query).one()
 
 
-def list_accounts(session: Session, after: str | None, limit: int) -> tuple[Account, ...]:
-    """Oldest first, those behind the id ``after``."""
+def list_accounts(session: Session, after: str | None, limit: int, search_key: str = "") -> tuple[Account, ...]:
+    """Oldest first, those behind the id ``after``, whose name's key holds ``search_key``."""
     query = select(AccountRow).order_by(AccountRow.id).limit(limit)
+    if search_key:
+        query = query.where(AccountRow.name_key.contains(search_key, autoescape=True))
     if after is not None:
         query = query.where(AccountRow.id > after)
     return tuple(_account(row) for row in session.scalars(query))

@@ -155,6 +155,11 @@ def list_jobs(
     )
 
 
+def list_going_on(session: Session, limit: int = MOST_LISTED) -> tuple[Job, ...]:
+    """Everybody's that wait and run, for an administrator: running ones first, then in the order in which they come."""
+    return store.list_going_on(session, min(limit, MOST_LISTED))
+
+
 def find_position(session: Session, job_id: str) -> Position | None:
     """Where it stands; None when it does not wait."""
     job = store.find_job(session, job_id)

@@ -153,6 +153,13 @@ def list_jobs(
     return tuple(shown(row) for row in session.scalars(query))
 
 
+def list_going_on(session: Session, limit: int) -> tuple[Job, ...]:
+    """Everybody's that wait and run, running ones first, then in the order in which they come."""
+    query = select(JobRow).where(JobRow.state.in_(["running", "waiting"]))
+    order = (JobRow.state, JobRow.lane, JobRow.priority, JobRow.turn, JobRow.id)
+    return tuple(shown(row) for row in session.scalars(query.order_by(*order).limit(limit)))
+
+
 def list_untold(session: Session) -> tuple[Job, ...]:
     """Parked jobs whose slice was not told."""
     query = select(JobRow).where(JobRow.state == "parked", JobRow.untold).order_by(JobRow.id)
@@ -275,7 +282,7 @@ def count_jobs(session: Session) -> dict[tuple[Lane, JobState], int]:
         .where(JobRow.state.in_(("waiting", "running")))
         .group_by(JobRow.lane, JobRow.state)
     )
-    return {(lane, state): count for lane, state, count in session.execute(query).tuples()}  # pyright: ignore[reportReturnType]  # the row's texts are those words
+    return {(lane, state): count for lane, state, count in session.execute(query).all()}  # pyright: ignore[reportReturnType]  # the row's texts are those words
 
 
 def delete_workers(session: Session, seen_before: datetime) -> None:

@@ -8,6 +8,7 @@ from enogu.accounts import api as accounts_api
 from enogu.accounts import export_api, openid_api
 from enogu.datasets import api as datasets_api
 from enogu.runs import api as runs_api
+from enogu.server import admin_api
 from enogu.stamina import api as stamina_api
 from enogu.uploads import api as uploads_api
 
@@ -20,4 +21,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     datasets_api.router,
     datasets_api.taggers_router,
     runs_api.router,
+    admin_api.router,
 )

@@ -17,7 +17,7 @@ from typing import Any
 
 from enogu.accounts.entities import Account
 from enogu.accounts.owned_data import ExportedFile, ExportedRecord
-from enogu.errors import NotFound, Problem
+from enogu.errors import NotFound, Problem, WrongUse
 from enogu.recipe import PictureSize, TrainRecipe
 from enogu.settings import Settings
 from enogu.stamina import store
@@ -86,6 +86,12 @@ def quote_run(
     limits = over_limits(balance.standing.plan, quote.work, len(wish.pictures)) if metering.metered else ()
     proposals = proposals_within(wish, balance.stamina) if with_proposals and not is_affordable else ()
     return QuotedRun(quote, balance, is_affordable, limits, proposals)
+
+
+def require_plan(metering: Metering, plan_name: str) -> None:
+    """Raises WrongUse for a plan that this studio does not have."""
+    if plan_name not in metering.plans:
+        raise WrongUse(f"There is no stamina plan '{plan_name}'.", f"Take one of: {', '.join(metering.plans)}.")
 
 
 def get_balance(session: Session, metering: Metering, account: Account, now: datetime) -> Balance:
