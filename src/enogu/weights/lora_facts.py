@@ -36,8 +36,7 @@ def describe_lora(
     return {
         "kind": "LoRA",
         "family": family_of(layers, family_said(metadata)),
-        "derivative": derivative_in(base_model, metadata.get("modelspec.title"), metadata.get("ss_output_name"))
-        or None,
+        "derivative": derivative_in(*titles) or None,
         "layout": layout_of(layers),
         "algorithm": _algorithm(shapes),
         "name": _text(metadata, "ss_output_name", "modelspec.title"),
@@ -93,7 +92,7 @@ def top_tags(metadata: Mapping[str, str]) -> dict[str, int]:
     for folder in _json_object(metadata.get("ss_tag_frequency")).values():
         if isinstance(folder, dict):
             counts.update({str(tag): times for tag, times in folder.items() if isinstance(times, int)})
-    return {tag[:LONGEST_TEXT]: times for tag, times in counts.most_common(NUM_TOP_TAGS)}
+    return {_shown(tag): times for tag, times in counts.most_common(NUM_TOP_TAGS)}
 
 
 def _algorithm(shapes: Mapping[str, Shape]) -> str:
@@ -135,8 +134,13 @@ def _text(metadata: Mapping[str, str], *keys: str) -> str | None:
     for key in keys:
         value = metadata.get(key, "").strip()
         if value and value != "None":
-            return value[:LONGEST_TEXT]
+            return _shown(value)
     return None
+
+
+def _shown(text: str) -> str:
+    """Without signs that no database and no page wants (NUL, half surrogates), and not endless."""
+    return "".join(letter for letter in text[:LONGEST_TEXT] if letter.isprintable())
 
 
 def _json_object(text: str | None) -> dict[str, Any]:

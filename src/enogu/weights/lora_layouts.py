@@ -74,7 +74,7 @@ def adapted_layers(shapes: Mapping[str, Shape]) -> list[AdaptedLayer]:
 
 def layout_of(layers: Iterable[AdaptedLayer]) -> Layout:
     """The layout that most layers have."""
-    counts = Counter(layer.layout for layer in layers)
+    counts: Counter[Layout] = Counter(layer.layout for layer in layers)
     return counts.most_common(1)[0][0] if counts else "unknown"
 
 
