@@ -17,6 +17,7 @@ from enogu.accounts.owned_data import OwnedData
 from enogu.datasets import service as datasets
 from enogu.errors import WrongUse
 from enogu.imaging.decoder import Decoder, SafeDecoder
+from enogu.loras import service as loras
 from enogu.queue import service as queue
 from enogu.runs import service as runs
 from enogu.settings import Settings
@@ -28,6 +29,7 @@ from enogu.storage.migrations import migrate
 from enogu.uploads import service as uploads
 
 OWNED_DATA: tuple[OwnedData, ...] = (
+    loras.LoraData(),
     runs.RunData(),
     datasets.DatasetsData(),
     uploads.UploadData(),
@@ -39,6 +41,7 @@ OWNED_DATA: tuple[OwnedData, ...] = (
 
 
 FILE_NAMERS: tuple[Callable[[Session], Iterable[str]], ...] = (
+    loras.list_named_files,
     runs.list_named_files,
     datasets.list_named_files,
     uploads.list_named_files,

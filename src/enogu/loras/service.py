@@ -14,10 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from enogu.accounts.owned_data import ExportedFile, ExportedRecord
+from enogu.base_models import service as base_models
 from enogu.errors import AdapterRefused, NotFound, WrongUse
 from enogu.loras import store
-from enogu.loras.entities import Lora, LoraNameRefused, LoraPage
+from enogu.loras.entities import FittingBaseModel, Lora, LoraNameRefused, LoraPage
 from enogu.runs import service as runs
+from enogu.settings import Settings
 from enogu.storage.database import Session, new_id
 from enogu.storage.files import Files
 from enogu.uploads import service as uploads
@@ -71,6 +73,26 @@ def list_loras(
     )
     end = offset + len(found)
     return LoraPage(found, total, end if found and end < total else None)
+
+
+def family_of_base_model(session: Session, settings: Settings, owner_id: str, reference: str) -> str:
+    """The family whose LoRAs fit this base model (C5). Raises BaseModelRefused, NotFound."""
+    return base_models.get_base_model(session, settings, owner_id, reference).family
+
+
+def list_fitting_base_models(
+    session: Session, settings: Settings, owner_id: str, lora_id: str
+) -> tuple[FittingBaseModel, ...]:
+    """The base models of its family that are ready, those of its own branch first, then by name. Raises NotFound."""
+    lora = get_lora(session, owner_id, lora_id)
+    derivative = lora.facts.get("derivative") or ""
+    page = base_models.list_base_models(session, settings, owner_id, family=lora.family, limit=MOST_LISTED)
+    found = [
+        FittingBaseModel(one.id, one.name, one.family, one.derivative == derivative)
+        for one in page.base_models
+        if one.state == "ready"
+    ]
+    return tuple(sorted(found, key=lambda one: (not one.is_same_derivative, one.name.casefold())))
 
 
 # ---- what comes in ---------------------------------------------------------------------------------------------------
