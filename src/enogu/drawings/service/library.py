@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from enogu.base_models.entities import BaseModel
 from enogu.drawings.entities import DrawingRefused, LoraUnknown, LoraUse, LoraWish, WrongFamily
@@ -14,9 +14,7 @@ from enogu.storage.database import ID_LENGTH, Session
 from enogu.weights.families import title, why_not_together
 
 _SIDES = {"sd15": 512, "sd2": 768, "sdxl": 1024, "flux": 1024}
-_STARTER_SIDE = 128
-"""The shipped base model is small on purpose."""
-_MOST_NAMES = 200
+"""Of base models whose files do not say."""
 
 
 def get_lora(session: Session, owner_id: str, reference: str) -> Lora:
@@ -29,7 +27,7 @@ def get_lora(session: Session, owner_id: str, reference: str) -> Lora:
     found = loras.find_by_name(session, owner_id, reference)
     if found is not None:
         return found
-    names = [one.name for one in loras.list_loras(session, owner_id, limit=_MOST_NAMES).loras]
+    names = [one.name for one in list_all(session, owner_id)]
     near = difflib.get_close_matches(reference, names, n=3, cutoff=0.5) or [
         name for name in names if reference.casefold() in name.casefold()
     ]
@@ -38,6 +36,15 @@ def get_lora(session: Session, owner_id: str, reference: str) -> Lora:
     else:
         cure = f"There are: {', '.join(names[:10])}." if names else "Save an epoch of a run to it, or upload a file."
     raise LoraUnknown(f"There is no LoRA '{reference}' in your library.", cure)
+
+
+def list_all(session: Session, owner_id: str) -> Iterator[Lora]:
+    """The whole library, newest first."""
+    offset: int | None = 0
+    while offset is not None:
+        page = loras.list_loras(session, owner_id, offset=offset, limit=200)
+        yield from page.loras
+        offset = page.next_offset
 
 
 def use_loras(
@@ -67,7 +74,7 @@ def check_family(lora: Lora, base: BaseModel) -> None:
 
 def own_side(base: BaseModel) -> int:
     """The side in pixels of a square picture that the base model draws best."""
-    return _STARTER_SIDE if base.origin == "starter" else _SIDES.get(base.family, 512)
+    return base.native_side or _SIDES.get(base.family, 512)
 
 
 def clip_skip_of(used: Sequence[Lora], base: BaseModel) -> int:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from enogu.base_models import service as base_models
 from enogu.drawings.entities import BaseModelRead, LoraRead, ReadForm
 from enogu.drawings.rules.form_of_text import FormOfText, read_form
+from enogu.drawings.service import library
 from enogu.errors import BaseModelRefused, NotFound
 from enogu.loras import service as loras
 from enogu.loras.entities import Lora
 from enogu.settings import Settings
 from enogu.storage.database import Session
-
-_MOST_LORAS = 10_000
 
 
 def read_parameters(session: Session, settings: Settings, owner_id: str, text: str) -> ReadForm:
@@ -34,17 +33,17 @@ def read_parameters(session: Session, settings: Settings, owner_id: str, text: s
 def _lora(session: Session, owner_id: str, form: FormOfText, name: str, weight: float) -> LoraRead:
     """By its hash first, which tells even when it was renamed; else by its name."""
     digest = form.lora_hashes.get(name, "")
-    known = _by_hash(loras.list_loras(session, owner_id, limit=_MOST_LORAS).loras, digest) if digest else None
+    known = _by_hash(library.list_all(session, owner_id), digest) if digest else None
     known = known or loras.find_by_name(session, owner_id, name)
     return LoraRead(name, weight, digest, known.id if known else None, known.name if known else None)
 
 
-def _by_hash(library: Sequence[Lora], digest: str) -> Lora | None:
+def _by_hash(known_loras: Iterable[Lora], digest: str) -> Lora | None:
     """A1111 writes the beginning of ``sshs_model_hash`` (of the tensors), others that of the file's sha256."""
     wanted = digest.casefold()
     if len(wanted) < 8:
         return None
-    for lora in library:
+    for lora in known_loras:
         known = (str(lora.facts.get("model_hash") or ""), lora.sha256, str(lora.facts.get("legacy_hash") or ""))
         if any(one and (one.startswith(wanted) or wanted.startswith(one)) for one in known):
             return lora
