@@ -49,9 +49,11 @@ def _usage_text(error: Exception) -> str:
 
 
 def _log_text(error: Exception, arguments: Sequence[str]) -> str:
+    shown = ["***" if i and arguments[i - 1] == "--token" else word for i, word in enumerate(arguments)]
+    shown = ["--token=***" if word.startswith("--token=") else word for word in shown]
     where = f"Python {platform.python_version()} on {platform.platform()}"
     trace = "".join(traceback.format_exception(error))
-    return f"enogu {' '.join(map(repr, arguments))}\n{where}\n\n{trace}"
+    return f"enogu {' '.join(map(repr, shown))}\n{where}\n\n{trace}"
 
 
 def _write_log(text: str, arguments: Sequence[str]) -> Path:

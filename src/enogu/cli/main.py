@@ -13,13 +13,13 @@ from typing import Annotated
 
 import typer
 
-from enogu.cli import base, draw, inspect, plan, recipe, run_demo, serve, studio, tag, train
+from enogu.cli import admin, base, draw, inspect, plan, recipe, run_demo, serve, studio, tag, train
 from enogu.cli.failures import say_failure
-from enogu.cli.output import Call, Output, flowing
+from enogu.cli.output import SERVER_VARIABLE, TOKEN_VARIABLE, Call, Output, flowing
 from enogu.settings import HOME_VARIABLE, read_settings
 
 GLOBAL_FLAGS = ("--json",)
-GLOBAL_OPTIONS = ("--home",)
+GLOBAL_OPTIONS = ("--home", "--server", "--token")
 
 app = typer.Typer(
     name="enogu",
@@ -34,6 +34,7 @@ STUDIO = (studio.studio, serve.serve, serve.worker)
 ALONE = (run_demo.run_demo, train.train, plan.plan, tag.tag, draw.draw, inspect.inspect)
 for command in (*STUDIO, *ALONE):
     app.command(help=flowing(command.__doc__ or ""))(command)
+app.add_typer(admin.app, name="admin")
 app.add_typer(base.app, name="base")
 app.add_typer(recipe.app, name="recipe")
 
@@ -97,9 +98,19 @@ def _global_options(
     home: Annotated[
         str, typer.Option(metavar="DIR", help=f"Where Enogu keeps its own data, instead of {HOME_VARIABLE}.")
     ] = "",
+    server: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help=f"The studio to work with, instead of {SERVER_VARIABLE}. Unset: this machine's."
+        ),
+    ] = "",
+    token: Annotated[
+        str, typer.Option(metavar="TOKEN", help=f"API token for --server, better given as {TOKEN_VARIABLE}.")
+    ] = "",
     version: Annotated[
         bool, typer.Option("--version", help="Say the version.", is_eager=True, callback=_say_version)
     ] = False,
 ) -> None:
     environment = {**os.environ, HOME_VARIABLE: home} if home else os.environ
-    context.obj = Call(read_settings(environment), Output(as_json))
+    given = (server or os.environ.get(SERVER_VARIABLE, "").strip(), token or os.environ.get(TOKEN_VARIABLE, "").strip())
+    context.obj = Call(read_settings(environment), Output(as_json), *given)

@@ -9,13 +9,16 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from enogu.settings import Settings
+
+SERVER_VARIABLE = "ENOGU_SERVER"
+TOKEN_VARIABLE = "ENOGU_TOKEN"  # noqa: S105 (a name)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,7 +48,7 @@ class Output:
         if not self.as_json:
             self.console.print(table)
 
-    def tell(self, value: dict[str, Any]) -> None:
+    def tell(self, value: Any) -> None:
         """The one JSON document of a command, for a machine."""
         if self.as_json:
             print(as_json(value, indent=2), flush=True)
@@ -62,6 +65,9 @@ class Call:
 
     settings: Settings
     output: Output
+    server: str = ""
+    """The address of the studio that is worked with; empty: the one of this machine, in this process."""
+    token: str = field(default="", repr=False)
 
 
 def call_of(context: typer.Context) -> Call:
