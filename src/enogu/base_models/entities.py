@@ -107,6 +107,8 @@ class BaseModelPage:
     base_models: tuple[BaseModel, ...]
     total: int
     next_offset: int | None
+    refused: tuple[EnoguError, ...] = ()
+    """What lies in the home folder and cannot be used, with the reason; on every page."""
 
 
 class BaseModelNameTaken(WrongUse):

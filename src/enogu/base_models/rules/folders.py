@@ -3,14 +3,17 @@
 No weight is loaded and no torch imported, so that listing costs milliseconds. What a folder *is* (family,
 prediction) is taken from its files and never from its name (C4). Only ``.safetensors`` weights count: a folder with
 nothing but pickles is refused, since unpickling a file can run any program that its maker put inside (C3).
+
+A folder may be on this disk or packed in a zip: both are read as ``FolderParts``.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from enogu.base_models.entities import BaseModelFolder, Origin
 from enogu.errors import BaseModelRefused
@@ -19,7 +22,24 @@ from enogu.weights.families import Family, PredictionType, title
 PICKLE_SUFFIXES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl"})
 INDEX = "model_index.json"
 PARTS = ("unet", "text_encoder", "vae")
-_JSON_LIMIT_BYTES = 10_000_000
+JSON_LIMIT_BYTES = 10_000_000
+
+
+class FolderParts(Protocol):
+    """The files of a diffusers folder, wherever they are."""
+
+    @property
+    def name(self) -> str:
+        """Of the folder, for messages."""
+        ...
+
+    def list_sizes(self, part: str) -> Mapping[str, int]:
+        """Name and size in bytes of the files directly inside ``part``; of the folder itself for an empty one."""
+        ...
+
+    def read(self, path: str, limit_bytes: int) -> bytes | None:
+        """A small file, None when it is not there. Raises BaseModelRefused when it is larger or cannot be read."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -30,13 +50,15 @@ class FolderFacts:
     prediction_type: PredictionType
     size_bytes: int
     """Of the weights' files together."""
+    native_side: int | None
+    """Side in pixels of the pictures that it was made for, as its U-Net's config says; None when it does not."""
     why_not: str = ""
     """What stands against training on it, to be read after its name and "is"; empty when nothing does."""
 
 
 def read_base_model(folder: Path, name: str, origin: Origin) -> BaseModelFolder:
     """The base model in ``folder`` to train on, or BaseModelRefused with the reason and the cure."""
-    facts = describe_folder(folder)
+    facts = describe_folder(FolderOnDisk(folder))
     if facts.why_not:
         raise BaseModelRefused(f"{folder.name} is {facts.why_not}.", "Choose a base model of the family SD1.5.")
     return BaseModelFolder(
@@ -49,41 +71,57 @@ def read_base_model(folder: Path, name: str, origin: Origin) -> BaseModelFolder:
     )
 
 
-def describe_folder(folder: Path) -> FolderFacts:
+def describe_folder(folder: FolderParts) -> FolderFacts:
     """What is in ``folder``. Raises BaseModelRefused when it is no diffusers folder of a family that is known here, is
     incomplete, or has nothing but pickles.
     """
-    if not (folder / INDEX).is_file():
+    if INDEX not in folder.list_sizes(""):
         raise _no_index(folder)
-    index = read_json(folder / INDEX)
+    index = _read_json(folder, INDEX)
     family, why_not = _family(folder, index)
     parts = ("transformer", *PARTS[1:]) if family == "flux" else PARTS
     if family in ("sdxl", "flux"):
         parts = (*parts, "text_encoder_2")
     size_bytes = sum(_weights_bytes(folder, part) for part in parts)
-    return FolderFacts(family, _prediction_type(folder, family), size_bytes, why_not)
+    return FolderFacts(family, _prediction_type(folder, family), size_bytes, _native_side(folder, family), why_not)
 
 
-def native_side(folder: Path) -> int | None:
-    """Side in pixels that a folder's base model was made for, as its U-Net's config says; None when it does not."""
-    try:
-        sample = read_json(folder / "unet" / "config.json").get("sample_size")
-    except BaseModelRefused:
-        return None
-    return sample * 8 if isinstance(sample, int) and not isinstance(sample, bool) else None
+class FolderOnDisk:
+    """A folder on this machine."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def name(self) -> str:
+        """See FolderParts."""
+        return self._path.name
+
+    def list_sizes(self, part: str) -> Mapping[str, int]:
+        """See FolderParts."""
+        return {child.name: child.stat().st_size for child in (self._path / part).glob("*") if child.is_file()}
+
+    def read(self, path: str, limit_bytes: int) -> bytes | None:
+        """See FolderParts."""
+        file = self._path / path
+        try:
+            if file.stat().st_size > limit_bytes:
+                raise BaseModelRefused(f"{path} is too large to be what it should be.", "Copy the folder again.")
+            return file.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise BaseModelRefused(f"{file} cannot be read: {error.strerror or error}.") from error
 
 
 def find_folders(parent: Path) -> tuple[Path, ...]:
     """The folders directly inside ``parent`` that are not hidden, by name; none when there is no such folder."""
-    try:
-        children = sorted(parent.iterdir())
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise BaseModelRefused(
-            f"{parent} cannot be read: {error.strerror or error}.", "Change its permissions or set ENOGU_HOME."
-        ) from error
-    return tuple(child for child in children if child.is_dir() and not child.name.startswith("."))
+    return tuple(child for child in _children(parent) if child.is_dir())
+
+
+def find_files(parent: Path) -> tuple[Path, ...]:
+    """The ``.safetensors`` files directly inside ``parent`` that are not hidden, by name."""
+    return tuple(child for child in _children(parent) if child.suffix.lower() == ".safetensors" and child.is_file())
 
 
 def find_path(reference: str) -> Path | None:
@@ -95,30 +133,41 @@ def find_path(reference: str) -> Path | None:
         return None
 
 
-def _no_index(folder: Path) -> BaseModelRefused:
-    if any(child.suffix.lower() == ".safetensors" for child in folder.glob("*")):
+def _children(parent: Path) -> list[Path]:
+    try:
+        return [child for child in sorted(parent.iterdir()) if not child.name.startswith(".")]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BaseModelRefused(
+            f"{parent} cannot be read: {error.strerror or error}.", "Change its permissions or set ENOGU_HOME."
+        ) from error
+
+
+def _no_index(folder: FolderParts) -> BaseModelRefused:
+    if any(name.lower().endswith(".safetensors") for name in folder.list_sizes("")):
         return BaseModelRefused(
-            f"{folder} holds single-file checkpoints and no {INDEX}.", "Give a diffusers folder; it has one."
+            f"{folder.name} holds single-file checkpoints and no {INDEX}.", "Give a diffusers folder; it has one."
         )
     return BaseModelRefused(
-        f"{folder} is no diffusers folder: it has no {INDEX}.",
+        f"{folder.name} is no diffusers folder: it has no {INDEX}.",
         "Give the folder that holds model_index.json, unet, text_encoder and vae.",
     )
 
 
-def _family(folder: Path, index: dict[str, Any]) -> tuple[Family, str]:
+def _family(folder: FolderParts, index: dict[str, Any]) -> tuple[Family, str]:
     """By shape, and what stands against training. A class name alone does not tell: SD2 and inpainting models share
     SD1.5's, and every fine-tune of a family its family's.
     """
     pipeline = index.get("_class_name")
     if "transformer" in index:
-        _refuse_missing(folder, index, ("transformer", "text_encoder", "text_encoder_2", "vae"))
-        transformer = read_json(folder / "transformer" / "config.json").get("_class_name")
+        transformer = _read_json(folder, "transformer/config.json").get("_class_name")
         if transformer != "FluxTransformer2DModel":
             raise _unknown_family(folder, f"{pipeline} with {transformer}")
+        _refuse_missing(folder, index, ("text_encoder", "text_encoder_2", "vae"))
         return "flux", f"of another family ({pipeline}, {title('flux')})"
     _refuse_missing(folder, index, PARTS)
-    unet = read_json(folder / "unet" / "config.json")
+    unet = _read_json(folder, "unet/config.json")
     if unet.get("_class_name") != "UNet2DConditionModel":
         raise _unknown_family(folder, f"{pipeline} with {unet.get('_class_name')}")
     is_sdxl = "text_encoder_2" in index
@@ -130,38 +179,45 @@ def _family(folder: Path, index: dict[str, Any]) -> tuple[Family, str]:
     return family, "Stable Diffusion 2" if family == "sd2" else ""
 
 
-def _refuse_missing(folder: Path, index: dict[str, Any], parts: tuple[str, ...]) -> None:
+def _refuse_missing(folder: FolderParts, index: dict[str, Any], parts: tuple[str, ...]) -> None:
     if missing := ", ".join(part for part in parts if part not in index):
         raise BaseModelRefused(
             f"{folder.name} is incomplete: {INDEX} names no {missing}.", "Copy or download the folder again."
         )
 
 
-def _unknown_family(folder: Path, what: str) -> BaseModelRefused:
+def _unknown_family(folder: FolderParts, what: str) -> BaseModelRefused:
     return BaseModelRefused(
         f"{folder.name} is of another family ({what}).", "Choose a base model of the families SD1.5, SD2, SDXL or Flux."
     )
 
 
-def _prediction_type(folder: Path, family: Family) -> PredictionType:
+def _prediction_type(folder: FolderParts, family: Family) -> PredictionType:
     if family == "flux":
         return "flow"
-    value = read_json(folder / "scheduler" / "scheduler_config.json").get("prediction_type", "epsilon")
+    value = _read_json(folder, "scheduler/scheduler_config.json").get("prediction_type", "epsilon")
     if value not in ("epsilon", "v_prediction"):
         raise BaseModelRefused(
-            f"{folder.name} predicts '{value}', which is not known here.",
+            f"{folder.name} predicts {str(value)[:60]!r}, which is not known here.",
             "Choose a base model that predicts epsilon.",
         )
     return cast(PredictionType, value)
 
 
-def _weights_bytes(folder: Path, part: str) -> int:
+def _native_side(folder: FolderParts, family: Family) -> int | None:
+    if family == "flux":
+        return 1024
+    sample = _read_json(folder, "unet/config.json").get("sample_size")
+    return sample * 8 if type(sample) is int and 0 < sample < 10_000 else None
+
+
+def _weights_bytes(folder: FolderParts, part: str) -> int:
     """Size of one part's safetensors files; BaseModelRefused when there are none."""
-    files = [child for child in (folder / part).glob("*") if child.is_file()]
-    weights = [child for child in files if child.suffix == ".safetensors"]
+    sizes = folder.list_sizes(part)
+    weights = [size for name, size in sizes.items() if name.endswith(".safetensors")]
     if weights:
-        return sum(child.stat().st_size for child in weights)
-    if any(child.suffix in PICKLE_SUFFIXES for child in files):
+        return sum(weights)
+    if any(Path(name).suffix in PICKLE_SUFFIXES for name in sizes):
         raise BaseModelRefused(
             f"{folder.name} has its {part} as a pickle, which can run any program when it is opened.",
             "Choose a copy with .safetensors files.",
@@ -169,19 +225,15 @@ def _weights_bytes(folder: Path, part: str) -> int:
     raise BaseModelRefused(f"{folder.name} has no weights in {part}.", "Copy or download the folder again.")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object of a folder, bounded. Raises BaseModelRefused with the path."""
-    shown = f"{path.parent.name}/{path.name}"
+def _read_json(folder: FolderParts, path: str) -> dict[str, Any]:
+    shown = f"{folder.name}/{path}"
+    data = folder.read(path, JSON_LIMIT_BYTES)
+    if data is None:
+        raise BaseModelRefused(f"{shown} is missing.", "Copy or download the base model again.")
     try:
-        if path.stat().st_size > _JSON_LIMIT_BYTES:
-            raise BaseModelRefused(f"{shown} is too large to be what it should be.", "Copy the folder again.")
-        value: object = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise BaseModelRefused(f"{path} is missing.", "Copy or download the base model again.") from error
-    except OSError as error:
-        raise BaseModelRefused(f"{path} cannot be read: {error.strerror or error}.") from error
+        value: object = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise BaseModelRefused(f"{path} is not JSON.", "Copy or download the base model again.") from error
+        raise BaseModelRefused(f"{shown} is not JSON.", "Copy or download the base model again.") from error
     if not isinstance(value, dict):
-        raise BaseModelRefused(f"{path} does not hold a JSON object.", "Copy or download the base model again.")
+        raise BaseModelRefused(f"{shown} does not hold a JSON object.", "Copy or download the base model again.")
     return cast(dict[str, Any], value)

@@ -22,18 +22,19 @@ _SMALL_BYTES = 64 * 2**20
 _BLOCK_BYTES = 4 * 2**20
 
 
-def find_folder_hash(cache: Path, folder: Path) -> str:
-    """The hash if it is known and nothing has changed since, or quickly found; empty otherwise."""
-    files = list_parts(folder)
-    if known := _remembered(cache, folder, files):
+def find_hash(cache: Path, path: Path) -> str:
+    """Of a folder or single file: the hash if it is known and nothing has changed since, or quickly found; else empty.
+
+    Raises BaseModelRefused when it cannot be read.
+    """
+    files = list_parts(path) if path.is_dir() else [path]
+    if known := _remembered(cache, path, files):
         return known
-    is_small = sum(file.stat().st_size for file in files) <= _SMALL_BYTES
-    return hash_base_model(cache, folder) if is_small else ""
-
-
-def find_file_hash(cache: Path, file: Path) -> str:
-    """As find_folder_hash, of a single file."""
-    return _remembered(cache, file, [file])
+    try:
+        is_small = sum(file.stat().st_size for file in files) <= _SMALL_BYTES
+    except OSError as error:
+        raise BaseModelRefused(f"{path} cannot be read: {error.strerror or error}.") from error
+    return hash_base_model(cache, path) if is_small else ""
 
 
 def hash_base_model(cache: Path, path: Path, go_on: Callable[[int], None] = lambda _size_bytes: None) -> str:

@@ -7,7 +7,7 @@ of gigabytes is a worker's task (``base_models.tasks``).
 
 from __future__ import annotations
 
-from enogu.base_models.service.choosing import get_base_model
+from enogu.base_models.service.choosing import MOST_LISTED, get_base_model, list_base_models
 from enogu.base_models.service.placing import place
 
-__all__ = ["get_base_model", "place"]
+__all__ = ["MOST_LISTED", "get_base_model", "list_base_models", "place"]

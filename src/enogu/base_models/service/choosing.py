@@ -8,36 +8,62 @@ from pathlib import Path
 
 from enogu import starter_data
 from enogu.base_models import store
-from enogu.base_models.entities import BaseModel, Origin
-from enogu.base_models.rules import folders, hashes
+from enogu.base_models.entities import BaseModel, BaseModelPage, Origin
+from enogu.base_models.rules import describing, folders, hashes
 from enogu.base_models.rules.finding import STARTER
 from enogu.errors import BaseModelRefused, EnoguError, NotFound
 from enogu.settings import Settings
 from enogu.storage.database import Session
 
 HOME_PREFIX = "home:"
+MOST_LISTED = 200
 
 
 def get_base_model(session: Session, settings: Settings, owner_id: str, reference: str) -> BaseModel:
-    """The base model with this id or name: ``starter``, a folder of ENOGU_HOME/base_models, or one that ``owner_id``
+    """The base model with this id or name: ``starter``, what lies in ENOGU_HOME/base_models, or one that ``owner_id``
     registered. Names are compared without case and width. One that is still imported or failed is given too, with
     ``why_not``.
 
-    Raises BaseModelRefused with the names there are, or with what is wrong with the folder that is meant.
+    Raises BaseModelRefused with the names there are, or with what is wrong with the folder or file that is meant.
     """
     if reference == STARTER:
         return _starter(settings)
     if reference.startswith(HOME_PREFIX):
         return _of_home(settings, reference.removeprefix(HOME_PREFIX))
-    own = store.find_base_model(session, owner_id, reference) or store.find_by_name(
-        session, owner_id, name_key(reference)
-    )
+    key = name_key(reference)
+    own = store.find_base_model(session, owner_id, reference) or store.find_by_name(session, owner_id, key)
     if own is not None:
         return own
-    for folder in folders.find_folders(settings.base_models_folder):
-        if name_key(folder.name) == name_key(reference):
-            return _of_home(settings, folder.name)
+    for path in _home_paths(settings):
+        if name_key(_name_of(path)) == key:
+            return _of_home(settings, path.name)
     raise _unknown(session, settings, owner_id, reference)
+
+
+def list_base_models(
+    session: Session,
+    settings: Settings,
+    owner_id: str,
+    *,
+    search: str = "",
+    family: str = "",
+    limit: int = 50,
+    offset: int = 0,
+) -> BaseModelPage:
+    """The starter first, then by name: what ``owner_id`` may use, of ``family`` and with ``search`` in its name, notes
+    or branch.
+    """
+    shared, refused = find_shared(settings)
+    own = store.list_base_models(session, owner_id)
+    words = name_key(search).split()
+    found = [
+        base
+        for base in [*shared[:1], *sorted([*shared[1:], *own], key=lambda base: (name_key(base.name), base.id))]
+        if (not family or base.family == family) and all(word in _searched(base) for word in words)
+    ]
+    limit, offset = max(1, min(limit, MOST_LISTED)), max(0, offset)
+    end = offset + limit
+    return BaseModelPage(tuple(found[offset:end]), len(found), end if end < len(found) else None, tuple(refused))
 
 
 def find_shared(settings: Settings) -> tuple[list[BaseModel], list[EnoguError]]:
@@ -48,9 +74,9 @@ def find_shared(settings: Settings) -> tuple[list[BaseModel], list[EnoguError]]:
         found.append(_starter(settings))
     except EnoguError as error:
         refused.append(error)
-    for folder in folders.find_folders(settings.base_models_folder):
+    for path in _home_paths(settings):
         try:
-            found.append(_of_home(settings, folder.name))
+            found.append(_of_home(settings, path.name))
         except EnoguError as error:
             refused.append(error)
     return found, refused
@@ -70,44 +96,60 @@ def _starter(settings: Settings) -> BaseModel:
     return _shared(settings, starter_data.path("base_model"), STARTER, STARTER, "starter")
 
 
-def _of_home(settings: Settings, name: str) -> BaseModel:
+def _of_home(settings: Settings, file_name: str) -> BaseModel:
     """Only a name that the folder's listing has: a reference is no path."""
-    for folder in folders.find_folders(settings.base_models_folder):
-        if folder.name == name:
-            return _shared(settings, folder, f"{HOME_PREFIX}{name}", name, "home")
-    raise no_base_model(name)
+    for path in _home_paths(settings):
+        if path.name == file_name:
+            return _shared(settings, path, f"{HOME_PREFIX}{file_name}", _name_of(path), "home")
+    raise BaseModelRefused(
+        f"There is no base model '{file_name[:120]}' in the studio's folder.", "It may have been removed; see the list."
+    )
 
 
-def _shared(settings: Settings, folder: Path, base_model_id: str, name: str, origin: Origin) -> BaseModel:
-    facts = folders.describe_folder(folder)
+def _home_paths(settings: Settings) -> tuple[Path, ...]:
+    """Folders and single files; a folder goes before a file of the same name."""
+    parent = settings.base_models_folder
+    return (*folders.find_folders(parent), *folders.find_files(parent))
+
+
+def _name_of(path: Path) -> str:
+    return path.stem if path.suffix.lower() == ".safetensors" and path.is_file() else path.name
+
+
+def _shared(settings: Settings, path: Path, base_model_id: str, name: str, origin: Origin) -> BaseModel:
+    facts = describing.describe_path(path)
     return BaseModel(
         id=base_model_id,
         owner_id=None,
         name=name,
         family=facts.family,
-        derivative="",
+        derivative=facts.derivative,
         prediction_type=facts.prediction_type,
         origin=origin,
-        layout="folder",
+        layout=facts.layout,
         state="ready",
         reason="",
-        hash=hashes.find_folder_hash(settings.cache_folder, folder),
+        hash=hashes.find_hash(settings.cache_folder, path),
         size_bytes=facts.size_bytes,
-        licence="",
+        licence=facts.licence,
         notes="",
         picture_sha256=None,
-        style="",
-        native_side=folders.native_side(folder),
+        style=facts.style,
+        native_side=facts.native_side,
         created_at=None,
-        path=folder.resolve(),
+        path=path.resolve(),
         can_train=not facts.why_not,
-        why_not=f"'{name}' is {facts.why_not}; the engine trains SD1.5." if facts.why_not else "",
+        why_not=facts.why_not,
     )
+
+
+def _searched(base: BaseModel) -> str:
+    return name_key(f"{base.name} {base.derivative} {base.notes[:400]}")
 
 
 def _unknown(session: Session, settings: Settings, owner_id: str, reference: str) -> BaseModelRefused:
     own = [base.name for base in store.list_base_models(session, owner_id)]
-    names = [STARTER, *(folder.name for folder in folders.find_folders(settings.base_models_folder)), *own]
+    names = [STARTER, *(_name_of(path) for path in _home_paths(settings)), *own]
     close = difflib.get_close_matches(reference, names, n=1)
     guess = f"Did you mean '{close[0]}'? " if close else ""
     return BaseModelRefused(
