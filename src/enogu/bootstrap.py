@@ -9,12 +9,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from enogu.accounts import service as accounts
 from enogu.accounts.asking import Door, SignInMode
 from enogu.accounts.openid import OpenIdProvider, OpenIdSettings
 from enogu.accounts.owned_data import OwnedData
 from enogu.datasets import service as datasets
+from enogu.drawings import service as drawings
 from enogu.errors import WrongUse
 from enogu.imaging.decoder import Decoder, SafeDecoder
 from enogu.loras import service as loras
@@ -29,6 +31,7 @@ from enogu.storage.migrations import migrate
 from enogu.uploads import service as uploads
 
 OWNED_DATA: tuple[OwnedData, ...] = (
+    drawings.DrawingData(),
     loras.LoraData(),
     runs.RunData(),
     datasets.DatasetsData(),
@@ -41,12 +44,15 @@ OWNED_DATA: tuple[OwnedData, ...] = (
 
 
 FILE_NAMERS: tuple[Callable[[Session], Iterable[str]], ...] = (
+    drawings.list_named_files,
     loras.list_named_files,
     runs.list_named_files,
     datasets.list_named_files,
     uploads.list_named_files,
 )
 """Who names files of the store: what none of them names is swept."""
+SWEEPS: tuple[Callable[[Session, datetime], int], ...] = (datasets.sweep,)
+"""What slices take away for good that their owners deleted long ago; each tells how many rows."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from enogu.accounts import api as accounts_api
 from enogu.accounts import export_api, openid_api
 from enogu.datasets import api as datasets_api
+from enogu.drawings import api as drawings_api
 from enogu.loras import api as loras_api
 from enogu.runs import api as runs_api
 from enogu.server import admin_api
@@ -23,5 +24,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     datasets_api.taggers_router,
     runs_api.router,
     loras_api.router,
+    drawings_api.router,
     admin_api.router,
 )
