@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 
@@ -86,9 +87,9 @@ class Parts:
                 with disk_said_in_words(self._folder):
                     (self._folder / name).unlink(missing_ok=True)
 
-    def list_ids(self) -> tuple[str, ...]:
-        """Of all files that are there."""
-        return tuple(path.stem for path in self._folder.glob("*.part"))
+    def list_ids(self, before: datetime | None = None) -> tuple[str, ...]:
+        """Of all files that are there; of those only that were last written to ``before`` then."""
+        return tuple(path.stem for path in self._folder.glob("*.part") if before is None or _written_at(path) < before)
 
     def _path(self, upload_id: str) -> Path:
         if not (upload_id.isascii() and upload_id.isalnum()):
@@ -121,6 +122,13 @@ class PartWriter:
                 os.fsync(self._file.fileno())
             finally:
                 self._file.close()
+
+
+def _written_at(path: Path) -> datetime:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def parts_of(settings: Settings) -> Parts:

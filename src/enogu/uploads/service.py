@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from enogu.accounts.owned_data import ExportedFile, ExportedRecord
@@ -30,6 +30,9 @@ from enogu.uploads.entities import (
     UploadUnfinished,
 )
 from enogu.uploads.parts import Parts
+
+YOUNG = timedelta(hours=1)
+"""A part without a row that was written to within this time is left alone."""
 
 
 def create(session: Session, owner_id: str, name: str, kind: str, size_bytes: int, now: datetime) -> Upload:
@@ -119,7 +122,8 @@ def sweep(engine: Engine, parts: Parts, now: datetime) -> int:
     with transaction(engine) as session:
         gone = store.delete_expired(session, now)
         known = store.list_known(session)
-    parts.delete([*gone, *(one for one in parts.list_ids() if one not in known)])
+    nobodys = (one for one in parts.list_ids(now - YOUNG) if one not in known)  # a young one's row is on its way
+    parts.delete([*gone, *nobodys])
     return len(gone)
 
 
