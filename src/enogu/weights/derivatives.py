@@ -13,7 +13,7 @@ from enogu.weights.families import Derivative
 _WORDS: tuple[tuple[re.Pattern[str], Derivative], ...] = (
     (re.compile(r"noob[ _-]?ai|noob(?![a-z])", re.IGNORECASE), "noobai"),  # before Illustrious: it was made from it
     (re.compile(r"illustrious|(?<![a-z])ilxl|(?<![a-z])wai[_-]?nsfw", re.IGNORECASE), "illustrious"),
-    (re.compile(r"(?<![a-z])pony|(?<![a-z])pdxl", re.IGNORECASE), "pony"),
+    (re.compile(r"(?<![a-zA-Z])pony|Pony|PONY|(?<![a-zA-Z])(?:pdxl|PDXL)"), "pony"),  # not the end of another word
 )
 
 
