@@ -9,23 +9,28 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from types import FrameType
 
+import structlog
 import uvicorn
 
 from enogu.accounts.asking import SignInMode
-from enogu.bootstrap import open_studio
+from enogu.bootstrap import Studio, open_studio
 from enogu.delivery import end_streams
 from enogu.errors import WrongUse
 from enogu.server.app import create_app
 from enogu.server.frame import LOOPBACK_HOSTS
 from enogu.settings import Settings
+from enogu.storage.database import utc_now
+from enogu.sweeping import sweep
 
 DEFAULT_PORT = 8765
 STOP_SECONDS = 5
 _MOST_WAITING = 512
+_log = structlog.get_logger("enogu.server")
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,9 @@ def serve(settings: Settings, serving: Serving, on_ready: Callable[[Ready], None
     listening = _bound(serving)
     try:
         studio = open_studio(settings, serving.sign_in)
+        sweeps = DailySweeps(studio)
         try:
+            sweeps.start()
             app = create_app(studio, _allowed_hosts(serving))
             config = uvicorn.Config(
                 app,
@@ -76,6 +83,7 @@ def serve(settings: Settings, serving: Serving, on_ready: Callable[[Ready], None
             server = _Server(config, lambda: on_ready(Ready(url_of(serving, listening), studio.door.setup_code)))
             server.run(sockets=[listening])
         finally:
+            sweeps.stop()
             studio.close()
     finally:
         listening.close()
@@ -97,6 +105,35 @@ def url_of(serving: Serving, listening: socket.socket) -> str:
     host = serving.host if serving.host not in ("0.0.0.0", "::") else "localhost"  # noqa: S104 (compared, not bound)
     shown = f"[{host}]" if ":" in host else host
     return f"{'https' if serving.certificate else 'http'}://{shown}:{listening.getsockname()[1]}/"
+
+
+class DailySweeps:
+    """A thread that sweeps the studio some minutes after its start and then once a day."""
+
+    def __init__(self, studio: Studio, first_seconds: float = 600, seconds: float = 24 * 3600) -> None:
+        self._studio = studio
+        self._pauses = (first_seconds, seconds)
+        self._has_stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="daily-sweep", daemon=True)
+
+    def start(self) -> None:
+        """Begin to wait for the first one."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """No more; one that goes on has a few seconds to end."""
+        self._has_stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        pause_seconds, next_seconds = self._pauses
+        while not self._has_stopped.wait(pause_seconds):
+            pause_seconds = next_seconds
+            try:
+                sweep(self._studio, utc_now())
+            except Exception:  # a database or a bucket that is away today may be there tomorrow
+                _log.exception("sweep_failed")
 
 
 class _Server(uvicorn.Server):

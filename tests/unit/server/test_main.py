@@ -11,13 +11,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
-from enogu.errors import WrongUse
+from enogu.errors import StorageFailed, WrongUse
 from enogu.server.main import Serving, refuse_open_doors
+from enogu.settings import Settings
 
 
 @contextmanager
@@ -105,3 +107,27 @@ def test_the_first_administrators_code_is_printed_where_the_server_was_started(t
         _, log = process.communicate(timeout=30)
     assert ready["setup_code"] not in log
     assert "面相筆" not in log
+
+
+def test_a_server_sweeps_by_itself_and_goes_on_when_a_sweep_fails(tmp_path: Path) -> None:
+    from enogu.bootstrap import open_studio
+    from enogu.server.main import DailySweeps
+    from enogu.storage.files_in_memory import FilesInMemory
+
+    class Broken(FilesInMemory):
+        num_asked = 0
+
+        def list_files(self):  # type: ignore[no-untyped-def]
+            self.num_asked += 1
+            raise StorageFailed("The bucket is away.")
+
+    files = Broken()
+    studio = replace(open_studio(Settings(tmp_path)), files=files)
+    sweeps = DailySweeps(studio, first_seconds=0.01, seconds=0.01)
+    sweeps.start()
+    until = time.monotonic() + 20
+    while files.num_asked < 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    sweeps.stop()
+    studio.close()
+    assert files.num_asked >= 2
