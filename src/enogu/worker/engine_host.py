@@ -264,11 +264,14 @@ class _Child:
 
         def events(look: Callable[[], bool] | None) -> Iterator[dict[str, Any]]:
             nonlocal is_over
+            looked_at = time.monotonic()
             while not is_over:
+                if look is not None and time.monotonic() - looked_at >= _LOOK_SECONDS:
+                    looked_at = time.monotonic()
+                    look = None if look() else look
                 try:
                     said = inbox.get(timeout=None if look is None else _LOOK_SECONDS)
                 except queue.Empty:
-                    look = None if look is None or look() else look
                     continue
                 if isinstance(said, EngineDied):
                     is_over = True
