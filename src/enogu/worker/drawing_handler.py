@@ -89,7 +89,7 @@ class _Drawing:
         for event in self._context.engine_host.draw(self._job(batch, base, out), cancelled=self._has_to_end):
             last = event
             if event["event"] == "DrawStepped":
-                self._note_step(int(event["done"]))
+                self._note_step(int(event["done"]) * self._request.num_steps // max(1, int(event["total"])))
             elif event["event"] == "Drew":
                 self._keep_picture(by_seed[int(event["seed"])].number, Path(event["path"]), str(event["parameters"]))
         if last.get("event") == "DrawFinished":

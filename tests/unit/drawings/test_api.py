@@ -185,7 +185,7 @@ def test_the_gallery_has_pages_search_and_undo(client: TestClient, place: Place)
     assert client.get(f"/api/drawings/{ids[0]}").status_code == 404
 
 
-def test_cancelling_and_continuing(client: TestClient, place: Place) -> None:
+def test_what_was_cancelled_can_be_continued(client: TestClient, place: Place) -> None:
     request_id = client.post("/api/drawings", json=body()).json()["id"]
     assert client.post(f"/api/drawings/requests/{request_id}/cancel").json()["state"] == "cancelled"
     assert client.post(f"/api/drawings/requests/{request_id}/cancel").status_code == 409
