@@ -15,6 +15,7 @@ from enogu.accounts import service as accounts
 from enogu.accounts.asking import Door, SignInMode
 from enogu.accounts.openid import OpenIdProvider, OpenIdSettings
 from enogu.accounts.owned_data import OwnedData
+from enogu.base_models import service as base_models
 from enogu.datasets import service as datasets
 from enogu.drawings import service as drawings
 from enogu.errors import WrongUse
@@ -35,6 +36,7 @@ OWNED_DATA: tuple[OwnedData, ...] = (
     loras.LoraData(),
     runs.RunData(),
     datasets.DatasetsData(),
+    base_models.BaseModelData(),
     uploads.UploadData(),
     stamina.StaminaData(),
     queue.JobData(),
@@ -48,6 +50,7 @@ FILE_NAMERS: tuple[Callable[[Session], Iterable[str]], ...] = (
     loras.list_named_files,
     runs.list_named_files,
     datasets.list_named_files,
+    base_models.list_named_files,
     uploads.list_named_files,
 )
 """Who names files of the store: what none of them names is swept."""

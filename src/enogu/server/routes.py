@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from enogu.accounts import api as accounts_api
 from enogu.accounts import export_api, openid_api
+from enogu.base_models import api as base_models_api
 from enogu.datasets import api as datasets_api
 from enogu.drawings import api as drawings_api
 from enogu.loras import api as loras_api
@@ -20,6 +21,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     export_api.router,
     stamina_api.router,
     uploads_api.router,
+    base_models_api.router,
     datasets_api.router,
     datasets_api.taggers_router,
     runs_api.router,

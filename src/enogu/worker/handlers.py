@@ -276,5 +276,7 @@ HANDLERS: dict[str, tuple[str, str]] = {
     "crop_and_tag": ("enogu.worker.dataset_handlers", "crop_and_tag"),
     "import_pictures": ("enogu.worker.dataset_handlers", "import_pictures"),
     "check_tagger": ("enogu.worker.dataset_handlers", "check_tagger"),
+    "import_base_model": ("enogu.worker.base_model_handlers", "import_base_model"),
+    "hash_base_model": ("enogu.worker.base_model_handlers", "hash_base_model"),
 }
 """Module and function of each kind. The module's ``parked(engine, job)`` tells the slice of a job that was parked."""

@@ -8,6 +8,32 @@ of gigabytes is a worker's task (``base_models.tasks``).
 from __future__ import annotations
 
 from enogu.base_models.service.choosing import MOST_LISTED, get_base_model, list_base_models
+from enogu.base_models.service.owned import BaseModelData, list_named_files
 from enogu.base_models.service.placing import place
+from enogu.base_models.service.registering import (
+    change_base_model,
+    delete_base_model,
+    keep_picture,
+    order_hash,
+    refuse_unfit,
+    register_path,
+    register_upload,
+    set_picture,
+)
 
-__all__ = ["MOST_LISTED", "get_base_model", "list_base_models", "place"]
+__all__ = [
+    "MOST_LISTED",
+    "BaseModelData",
+    "change_base_model",
+    "delete_base_model",
+    "get_base_model",
+    "keep_picture",
+    "list_base_models",
+    "list_named_files",
+    "order_hash",
+    "place",
+    "refuse_unfit",
+    "register_path",
+    "register_upload",
+    "set_picture",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 from enogu import starter_data
@@ -33,7 +34,7 @@ def get_base_model(session: Session, settings: Settings, owner_id: str, referenc
     key = name_key(reference)
     own = store.find_base_model(session, owner_id, reference) or store.find_by_name(session, owner_id, key)
     if own is not None:
-        return own
+        return _as_it_is_now(settings, own)
     for path in _home_paths(settings):
         if name_key(_name_of(path)) == key:
             return _of_home(settings, path.name)
@@ -90,6 +91,13 @@ def name_key(name: str) -> str:
 def no_base_model(base_model_id: str) -> NotFound:
     """The error for one that is not there, or not the asking person's."""
     return NotFound(f"There is no base model {base_model_id[:60]}.", "It may have been deleted; see the list.")
+
+
+def _as_it_is_now(settings: Settings, base: BaseModel) -> BaseModel:
+    """A file at a path may have changed since it was registered; its hash then is another one, as far as is known."""
+    if base.path is None or not base.path.exists():
+        return base
+    return replace(base, hash=hashes.find_hash(settings.cache_folder, base.path) or base.hash)
 
 
 def _starter(settings: Settings) -> BaseModel:
