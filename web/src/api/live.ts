@@ -23,7 +23,7 @@ export function follow(url: string, kinds: readonly string[], after: number, lis
     });
   };
   for (const kind of kinds) source.addEventListener(kind, take);
-  source.addEventListener("end", () => {
+  source.addEventListener("over", () => {
     source.close();
     listening.onEnd?.();
   });

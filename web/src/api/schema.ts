@@ -4,6 +4,516 @@
  */
 
 export interface paths {
+  "/api/datasets": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List Datasets
+     * @description One's datasets, newest first; those that can be brought back with ``deleted``. The next page is ``before`` this
+     *     one's last id.
+     */
+    get: operations["list_datasets_api_datasets_get"];
+    put?: never;
+    /**
+     * Create Dataset
+     * @description A new dataset without pictures (B2).
+     */
+    post: operations["create_dataset_api_datasets_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/samples": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List Samples
+     * @description Sets that ship with Enogu (C7).
+     */
+    get: operations["list_samples_api_datasets_samples_get"];
+    put?: never;
+    /**
+     * Add Sample
+     * @description A dataset of one's own from a sample.
+     */
+    post: operations["add_sample_api_datasets_samples_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Dataset
+     * @description One dataset.
+     */
+    get: operations["get_dataset_api_datasets__dataset_id__get"];
+    put?: never;
+    post?: never;
+    /**
+     * Delete Dataset
+     * @description Out of sight; it can be restored for thirty days.
+     */
+    delete: operations["delete_dataset_api_datasets__dataset_id__delete"];
+    options?: never;
+    head?: never;
+    /**
+     * Change Dataset
+     * @description Name, trigger, how it is cropped and tagged (D5 to D10). All of it, or nothing when something is refused.
+     */
+    patch: operations["change_dataset_api_datasets__dataset_id__patch"];
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/copy": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Copy Dataset
+     * @description The same pictures and captions once more.
+     */
+    post: operations["copy_dataset_api_datasets__dataset_id__copy_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/cover": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Cover
+     * @description The first picture's thumbnail.
+     */
+    get: operations["get_cover_api_datasets__dataset_id__cover_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/crop-and-tag": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Crop And Tag
+     * @description Crop and tag (D9), or one of the two, by the dataset's settings; one undo takes its captions back.
+     */
+    post: operations["crop_and_tag_api_datasets__dataset_id__crop_and_tag_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/findings": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Find Findings
+     * @description Duplicates, and pictures that are too small, blurred, dark, washed out or blank (D4).
+     */
+    get: operations["find_findings_api_datasets__dataset_id__findings_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/imports": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Import Uploads
+     * @description Take pictures from finished uploads, as a task (D1).
+     */
+    post: operations["import_uploads_api_datasets__dataset_id__imports_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/pictures": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List Pictures
+     * @description A page of pictures in their order, with all that is shown of them.
+     */
+    get: operations["list_pictures_api_datasets__dataset_id__pictures_get"];
+    put?: never;
+    /**
+     * Add Pictures
+     * @description Pictures, captions of the same names, or zips, as multipart form data (D1, D2). Each file that is refused is
+     *     named with its reason and cure; the others come in.
+     */
+    post: operations["add_pictures_api_datasets__dataset_id__pictures_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/pictures/order": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /**
+     * Reorder Pictures
+     * @description These first, in this order; the others behind them as they were.
+     */
+    put: operations["reorder_pictures_api_datasets__dataset_id__pictures_order_put"];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/pictures/remove": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Remove Pictures
+     * @description Several at once; ``restore`` brings them back.
+     */
+    post: operations["remove_pictures_api_datasets__dataset_id__pictures_remove_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/pictures/repeats": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /**
+     * Set Repeats
+     * @description How often an epoch shows these pictures, or all (B6).
+     */
+    put: operations["set_repeats_api_datasets__dataset_id__pictures_repeats_put"];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/pictures/restore": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Restore Pictures
+     * @description Undo a removal.
+     */
+    post: operations["restore_pictures_api_datasets__dataset_id__pictures_restore_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/pictures/{picture_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Picture
+     * @description One picture.
+     */
+    get: operations["get_picture_api_datasets__dataset_id__pictures__picture_id__get"];
+    put?: never;
+    post?: never;
+    /**
+     * Remove Picture
+     * @description Out of the dataset; ``restore`` brings it back.
+     */
+    delete: operations["remove_picture_api_datasets__dataset_id__pictures__picture_id__delete"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/pictures/{picture_id}/crop": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /**
+     * Crop By Hand
+     * @description Cut this part out, now (D5). It stays when the dataset is cropped again, until it is reset.
+     */
+    put: operations["crop_by_hand_api_datasets__dataset_id__pictures__picture_id__crop_put"];
+    post?: never;
+    /**
+     * Reset Crop
+     * @description Back to the whole original.
+     */
+    delete: operations["reset_crop_api_datasets__dataset_id__pictures__picture_id__crop_delete"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/pictures/{picture_id}/cropped": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Cropped
+     * @description The crop, as it is trained. 404 when the original is.
+     */
+    get: operations["get_cropped_api_datasets__dataset_id__pictures__picture_id__cropped_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/pictures/{picture_id}/file": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get File
+     * @description The original, byte for byte (D3).
+     */
+    get: operations["get_file_api_datasets__dataset_id__pictures__picture_id__file_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/pictures/{picture_id}/thumb": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Thumbnail
+     * @description A small WebP of what is trained.
+     */
+    get: operations["get_thumbnail_api_datasets__dataset_id__pictures__picture_id__thumb_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/restore": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Restore Dataset
+     * @description Undo a deletion.
+     */
+    post: operations["restore_dataset_api_datasets__dataset_id__restore_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/tasks": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List Tasks
+     * @description A dataset's tasks, newest first.
+     */
+    get: operations["list_tasks_api_datasets__dataset_id__tasks_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/tasks/{job_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Task
+     * @description How far a task is.
+     */
+    get: operations["get_task_api_datasets__dataset_id__tasks__job_id__get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/tasks/{job_id}/cancel": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Cancel Task
+     * @description Stop after the picture it is at; what was done stays.
+     */
+    post: operations["cancel_task_api_datasets__dataset_id__tasks__job_id__cancel_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/tasks/{job_id}/events": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Follow Task
+     * @description Its progress as server-sent events named ``Progress``, each a whole task as ``GET`` of it gives.
+     */
+    get: operations["follow_task_api_datasets__dataset_id__tasks__job_id__events_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/datasets/{dataset_id}/zip": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Download Dataset
+     * @description Originals with their captions beside them, as other trainers take them.
+     */
+    get: operations["download_dataset_api_datasets__dataset_id__zip_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/first-admin": {
     parameters: {
       query?: never;
@@ -43,6 +553,46 @@ export interface paths {
      * @description Delete the account and everything that is its own (J3). There is no way back.
      */
     delete: operations["delete_me_api_me_delete"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/me/export.zip": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Export Me
+     * @description Everything one owns, as a zip that is made while it is sent (J3).
+     */
+    get: operations["export_me_api_me_export_zip_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/me/openid": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Add Openid Identity
+     * @description Let one sign in at the OpenID provider too; open the address that is answered in the same browser.
+     */
+    post: operations["add_openid_identity_api_me_openid_post"];
+    delete?: never;
     options?: never;
     head?: never;
     patch?: never;
@@ -152,6 +702,511 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/presets": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List Presets
+     * @description One's own by name, then those that ship (F32).
+     */
+    get: operations["list_presets_api_presets_get"];
+    put?: never;
+    /**
+     * Add Preset
+     * @description Save a recipe under a name, to be recalled (B8).
+     */
+    post: operations["add_preset_api_presets_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/presets/{preset_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Preset
+     * @description One's own by its id, a shipped one by its name.
+     */
+    get: operations["get_preset_api_presets__preset_id__get"];
+    /**
+     * Change Preset
+     * @description Name, purpose and recipe at once.
+     */
+    put: operations["change_preset_api_presets__preset_id__put"];
+    post?: never;
+    /**
+     * Delete Preset
+     * @description For good.
+     */
+    delete: operations["delete_preset_api_presets__preset_id__delete"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/recipe/check": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Check Recipe
+     * @description What stands against a recipe, with the change that mends it where there is one (F29).
+     */
+    post: operations["check_recipe_api_recipe_check_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/recipe/diff": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Diff Recipes
+     * @description What changed between two recipes, runs or presets, field by field (F32).
+     */
+    post: operations["diff_recipes_api_recipe_diff_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/recipe/schema": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Schema
+     * @description Every field with its range, sentence, default and Kohya name (F31).
+     */
+    get: operations["get_schema_api_recipe_schema_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List Runs
+     * @description The history, newest first (H1). The next page is ``before`` the id of this one's last.
+     */
+    get: operations["list_runs_api_runs_get"];
+    put?: never;
+    /**
+     * Start Run
+     * @description Freeze it, reserve its stamina, queue it (B8). The same Idempotency-Key again gives the same run.
+     */
+    post: operations["start_run_api_runs_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/plan": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Plan Run
+     * @description What a run would do, cost and take (F2, A4, A5). Nothing is kept, and it may be asked at every key.
+     */
+    post: operations["plan_run_api_runs_plan_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Run
+     * @description One run with everything (G1, G4, G8).
+     */
+    get: operations["get_run_api_runs__run_id__get"];
+    put?: never;
+    post?: never;
+    /**
+     * Delete Run
+     * @description An ended one, with its files. What was saved to the library stays.
+     */
+    delete: operations["delete_run_api_runs__run_id__delete"];
+    options?: never;
+    head?: never;
+    /**
+     * Rename Run
+     * @description Another name in the history.
+     */
+    patch: operations["rename_run_api_runs__run_id__patch"];
+    trace?: never;
+  };
+  "/api/runs/{run_id}/cancel": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Cancel Run
+     * @description Stop for good; a training run ends when its worker has seen it (G5).
+     */
+    post: operations["cancel_run_api_runs__run_id__cancel_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/epochs": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List Epochs
+     * @description Files with their previews, by step (H2, H3).
+     */
+    get: operations["list_epochs_api_runs__run_id__epochs_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/epochs/{epoch}/file": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Epoch File
+     * @description The LoRA file of an epoch, under sd-scripts' name for it (H3).
+     */
+    get: operations["get_epoch_file_api_runs__run_id__epochs__epoch__file_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/events": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Follow Run
+     * @description Everything that happens, as it happens (G4): the engine's events, changes of state, and while it waits
+     *     ``PositionChanged``. Behind the last id that came it goes on; ends when the run is over.
+     */
+    get: operations["follow_run_api_runs__run_id__events_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/files.zip": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Files Zip
+     * @description Every LoRA file with its card and preview, to be put into A1111's folder (H5).
+     */
+    get: operations["get_files_zip_api_runs__run_id__files_zip_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/files/{filename}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get File
+     * @description Any LoRA file of the run by its name; for those that were saved in the middle.
+     */
+    get: operations["get_file_api_runs__run_id__files__filename__get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/losses": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List Losses
+     * @description The loss of each step, raw and smoothed; with ``points`` thinned out, peaks kept (G4).
+     */
+    get: operations["list_losses_api_runs__run_id__losses_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/pause": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Pause Run
+     * @description Stop for now; state and stamina are kept.
+     */
+    post: operations["pause_run_api_runs__run_id__pause_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/pictures": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List Pictures
+     * @description The pictures with their captions as they were when it was started.
+     */
+    get: operations["list_pictures_api_runs__run_id__pictures_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/recipe": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Recipe
+     * @description What was asked for, to be changed and started again (F32); the rest are defaults.
+     */
+    get: operations["get_recipe_api_runs__run_id__recipe_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/resume": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Resume Run
+     * @description Go on from where it was paused.
+     */
+    post: operations["resume_run_api_runs__run_id__resume_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/retry": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Retry Run
+     * @description Go on with an ended run, or start it changed as another one; the answer says which.
+     */
+    post: operations["retry_run_api_runs__run_id__retry_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/sample-now": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Sample Now
+     * @description Previews of the weights as they are.
+     */
+    post: operations["sample_now_api_runs__run_id__sample_now_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/samples": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List Samples
+     * @description All previews, by step, prompt and seed.
+     */
+    get: operations["list_samples_api_runs__run_id__samples_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/samples/{sample_id}/picture": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Sample Picture
+     * @description The preview itself, as PNG with its A1111 text.
+     */
+    get: operations["get_sample_picture_api_runs__run_id__samples__sample_id__picture_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/runs/{run_id}/save-now": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Save Now
+     * @description A LoRA file of the weights as they are.
+     */
+    post: operations["save_now_api_runs__run_id__save_now_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/sign-in": {
     parameters: {
       query?: never;
@@ -166,6 +1221,46 @@ export interface paths {
      * @description Sign this browser in with name and password (A1).
      */
     post: operations["sign_in_api_sign_in_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/sign-in/openid": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Begin Openid Sign In
+     * @description Send this browser to the OpenID provider to sign in there.
+     */
+    get: operations["begin_openid_sign_in_api_sign_in_openid_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/sign-in/openid/callback": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Finish Openid Sign In
+     * @description Where the OpenID provider sends the browser back to.
+     */
+    get: operations["finish_openid_sign_in_api_sign_in_openid_callback_get"];
+    put?: never;
+    post?: never;
     delete?: never;
     options?: never;
     head?: never;
@@ -332,6 +1427,110 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/taggers": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List Taggers
+     * @description The starter, the studio's folders, and one's own (D6), each with the threshold it recommends (D7).
+     */
+    get: operations["list_taggers_api_taggers_get"];
+    put?: never;
+    /**
+     * Add Tagger
+     * @description One's own, from finished uploads. A task tries it out; until then its state is ``checking``.
+     */
+    post: operations["add_tagger_api_taggers_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/taggers/{tagger_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /**
+     * Delete Tagger
+     * @description One's own only.
+     */
+    delete: operations["delete_tagger_api_taggers__tagger_id__delete"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/uploads": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * List Uploads
+     * @description One's uploads that are under way or wait to be used, oldest first.
+     */
+    get: operations["list_uploads_api_uploads_get"];
+    put?: never;
+    /**
+     * Create Upload
+     * @description Announce a file: its size in Upload-Length, ``filename`` and ``kind`` in Upload-Metadata (base64).
+     */
+    post: operations["create_upload_api_uploads_post"];
+    delete?: never;
+    /**
+     * Describe Uploads
+     * @description What this server can do of the tus protocol.
+     */
+    options: operations["describe_uploads_api_uploads_options"];
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/uploads/{upload_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Upload
+     * @description How far one upload is.
+     */
+    get: operations["get_upload_api_uploads__upload_id__get"];
+    put?: never;
+    post?: never;
+    /**
+     * Cancel Upload
+     * @description Forget an upload and what was sent of it.
+     */
+    delete: operations["cancel_upload_api_uploads__upload_id__delete"];
+    options?: never;
+    /**
+     * Find Offset
+     * @description How many bytes are there, in Upload-Offset: where to go on.
+     */
+    head: operations["find_offset_api_uploads__upload_id__head"];
+    /**
+     * Append To Upload
+     * @description Bytes behind Upload-Offset. What arrived stays, also when the line is cut; then ask with HEAD and go on.
+     */
+    patch: operations["append_to_upload_api_uploads__upload_id__patch"];
+    trace?: never;
+  };
   "/health": {
     parameters: {
       query?: never;
@@ -344,6 +1543,26 @@ export interface paths {
      * @description 200 when the database answers, 503 with the reason when it does not. For whoever watches the process.
      */
     get: operations["health_health_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/metrics": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Get Metrics
+     * @description Figures in Prometheus' text format; for administrators and programs with the metrics token.
+     */
+    get: operations["get_metrics_metrics_get"];
     put?: never;
     post?: never;
     delete?: never;
@@ -376,6 +1595,17 @@ export interface components {
       name: string;
       /** Plan Name */
       plan_name: string;
+    };
+    /**
+     * AddedShown
+     * @description What became of a picture.
+     */
+    AddedShown: {
+      /** Is New */
+      is_new: boolean;
+      /** Note */
+      note: string;
+      picture: components["schemas"]["enogu__datasets__shown__PictureShown"];
     };
     /**
      * ApiTokenMade
@@ -430,6 +1660,22 @@ export interface components {
       trial_ends_on: string | null;
     };
     /**
+     * BucketShown
+     * @description How full a bucket is.
+     */
+    BucketShown: {
+      /** Batches Per Epoch */
+      batches_per_epoch: number;
+      /** Height */
+      height: number;
+      /** Num Pictures */
+      num_pictures: number;
+      /** Uses Per Epoch */
+      uses_per_epoch: number;
+      /** Width */
+      width: number;
+    };
+    /**
      * ChangeShown
      * @description One recipe value to change.
      */
@@ -456,6 +1702,185 @@ export interface components {
       refunded: number | null;
       /** Run Id */
       run_id: string;
+    };
+    /**
+     * CheckShown
+     * @description Problems, or the recipe with every default.
+     */
+    CheckShown: {
+      /** Is Fine */
+      is_fine: boolean;
+      /** Problems */
+      problems: components["schemas"]["enogu__runs__api__ProblemShown"][];
+      /** Recipe */
+      recipe: {
+        [key: string]: unknown;
+      } | null;
+    };
+    /**
+     * CopyName
+     * @description How the copy is called; unless given, as the original with "copy" behind it.
+     */
+    CopyName: {
+      /** Name */
+      name?: string | null;
+    };
+    /**
+     * CountShown
+     * @description How many pictures it was.
+     */
+    CountShown: {
+      /** Num Pictures */
+      num_pictures: number;
+    };
+    /**
+     * CropChange
+     * @description What is left out stays.
+     */
+    CropChange: {
+      /** Background */
+      background?: string | null;
+      /** Height */
+      height?: number | null;
+      /** Method */
+      method?: ("none" | "centre" | "smart" | "face" | "hand") | null;
+      /** Width */
+      width?: number | null;
+    };
+    /**
+     * CropSettingsShown
+     * @description How pictures are cropped.
+     */
+    CropSettingsShown: {
+      /** Background */
+      background: string;
+      /** Height */
+      height: number;
+      /**
+       * Method
+       * @enum {string}
+       */
+      method: "none" | "centre" | "smart" | "face" | "hand";
+      /** Width */
+      width: number;
+    };
+    /**
+     * CropShown
+     * @description Which part is trained, at which size, and how that was found.
+     */
+    CropShown: {
+      /** Height */
+      height: number;
+      /** Left */
+      left: number;
+      /**
+       * Method
+       * @enum {string}
+       */
+      method: "none" | "centre" | "smart" | "face" | "hand";
+      /** Note */
+      note: string;
+      /** Result Height */
+      result_height: number;
+      /** Result Width */
+      result_width: number;
+      /** Top */
+      top: number;
+      /** Width */
+      width: number;
+    };
+    /**
+     * DatasetChange
+     * @description What is left out stays.
+     */
+    DatasetChange: {
+      crop?: components["schemas"]["CropChange"] | null;
+      /** Name */
+      name?: string | null;
+      tag?: components["schemas"]["TagChange"] | null;
+      /** Trigger */
+      trigger?: string | null;
+    };
+    /**
+     * DatasetShown
+     * @description One dataset.
+     */
+    DatasetShown: {
+      /** Captions Revision */
+      captions_revision: number;
+      /**
+       * Changed At
+       * Format: date-time
+       */
+      changed_at: string;
+      /** Cover */
+      cover: string | null;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      crop: components["schemas"]["CropSettingsShown"];
+      /** Deleted At */
+      deleted_at: string | null;
+      /** Id */
+      id: string;
+      /** Name */
+      name: string;
+      /** Num Pictures */
+      num_pictures: number;
+      tag: components["schemas"]["TagSettingsShown"];
+      /** Trigger */
+      trigger: string;
+    };
+    /**
+     * DatasetsShown
+     * @description A page of them.
+     */
+    DatasetsShown: {
+      /** Datasets */
+      datasets: components["schemas"]["DatasetShown"][];
+      /** Total */
+      total: number;
+    };
+    /**
+     * DifferenceShown
+     * @description One field that differs.
+     */
+    DifferenceShown: {
+      /** After */
+      after: unknown;
+      /** Before */
+      before: unknown;
+      /** Path */
+      path: string;
+      /** Sentence */
+      sentence: string;
+    };
+    /**
+     * DuplicateShown
+     * @description One picture that another stands for.
+     */
+    DuplicateShown: {
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: "exact" | "near" | "mirrored";
+      /** Picture Id */
+      picture_id: string;
+    };
+    /**
+     * DuplicatesShown
+     * @description Pictures that are the same to the eye.
+     */
+    DuplicatesShown: {
+      /** Kept Id */
+      kept_id: string;
+      /** Others */
+      others: components["schemas"]["DuplicateShown"][];
+      /** Words */
+      words: string;
     };
     /**
      * EntryShown
@@ -486,6 +1911,114 @@ export interface components {
       run_id: string | null;
     };
     /**
+     * EpochShown
+     * @description A LoRA file with its previews.
+     */
+    EpochShown: {
+      /** Epoch */
+      epoch: number;
+      /** File Url */
+      file_url: string;
+      /** Filename */
+      filename: string;
+      /** Is Extra */
+      is_extra: boolean;
+      /** Samples */
+      samples: components["schemas"]["enogu__runs__api__SampleShown"][];
+      /**
+       * Saved At
+       * Format: date-time
+       */
+      saved_at: string;
+      /** Sha256 */
+      sha256: string;
+      /** Size Bytes */
+      size_bytes: number;
+      /** Step */
+      step: number;
+    };
+    /**
+     * FailureShown
+     * @description Why a run failed, and what to change.
+     */
+    FailureShown: {
+      /** Cure */
+      cure: string;
+      /** Kind */
+      kind: string;
+      /** Message */
+      message: string;
+      /** Path */
+      path: string;
+      /** Value */
+      value: unknown;
+    };
+    /**
+     * FieldShown
+     * @description One field of the recipe, everything that a form needs.
+     */
+    FieldShown: {
+      /** Advanced */
+      advanced: boolean;
+      /** Choices */
+      choices: (string | number)[];
+      /** Default */
+      default: unknown;
+      /** Default Words */
+      default_words: string;
+      /** High */
+      high: number | null;
+      /** High Is Open */
+      high_is_open: boolean;
+      /** Kind */
+      kind: string;
+      /** Kohya */
+      kohya: string;
+      /** Low */
+      low: number | null;
+      /** Low Is Open */
+      low_is_open: boolean;
+      /** May Be Unset */
+      may_be_unset: boolean;
+      /** Path */
+      path: string;
+      /** Product */
+      product: string;
+      /** Range */
+      range: string;
+      /** Sentence */
+      sentence: string;
+      /** Step */
+      step: number | null;
+      /**
+       * Type
+       * @enum {string}
+       */
+      type: "bool" | "int" | "float" | "str" | "list";
+    };
+    /**
+     * FileShown
+     * @description A LoRA file that the run will leave.
+     */
+    FileShown: {
+      /** Epoch */
+      epoch: number;
+      /** Filename */
+      filename: string;
+      /** Step */
+      step: number;
+    };
+    /**
+     * FindingsShown
+     * @description What is pointed out about a dataset.
+     */
+    FindingsShown: {
+      /** Duplicates */
+      duplicates: components["schemas"]["DuplicatesShown"][];
+      /** Problems */
+      problems: components["schemas"]["ProblemsShown"][];
+    };
+    /**
      * FirstAdmin
      * @description What makes the first administrator.
      */
@@ -506,6 +2039,20 @@ export interface components {
       detail?: components["schemas"]["ValidationError"][];
     };
     /**
+     * HandCrop
+     * @description A rectangle in the upright original, in its pixels.
+     */
+    HandCrop: {
+      /** Height */
+      height: number;
+      /** Left */
+      left: number;
+      /** Top */
+      top: number;
+      /** Width */
+      width: number;
+    };
+    /**
      * Health
      * @description The answer of a studio that works.
      */
@@ -515,6 +2062,20 @@ export interface components {
        * @default ok
        */
       status: string;
+    };
+    /**
+     * ImportShown
+     * @description What came in and what did not.
+     */
+    ImportShown: {
+      /** Added */
+      added: components["schemas"]["AddedShown"][];
+      /** Notes */
+      notes: string[];
+      /** Num Captions */
+      num_captions: number;
+      /** Refused */
+      refused: components["schemas"]["RefusedShown"][];
     };
     /**
      * LimitsShown
@@ -529,6 +2090,36 @@ export interface components {
       most_steps: number | null;
       /** Most Waiting Runs */
       most_waiting_runs: number | null;
+    };
+    /**
+     * LiveShown
+     * @description How it is going.
+     */
+    LiveShown: {
+      /** Average Loss */
+      average_loss: number | null;
+      /** Learning Rates */
+      learning_rates: {
+        [key: string]: number;
+      };
+      /** Memory Mib */
+      memory_mib: number | null;
+      /** Seconds Left */
+      seconds_left: number | null;
+      /** Steps Per Second */
+      steps_per_second: number | null;
+    };
+    /**
+     * LossesShown
+     * @description The curve as three lists of one length.
+     */
+    LossesShown: {
+      /** Losses */
+      losses: number[];
+      /** Smoothed */
+      smoothed: number[];
+      /** Steps */
+      steps: number[];
     };
     /**
      * Me
@@ -568,6 +2159,22 @@ export interface components {
       name: string;
     };
     /**
+     * NewDataset
+     * @description A dataset to make.
+     */
+    NewDataset: {
+      /** Name */
+      name: string;
+    };
+    /**
+     * NewName
+     * @description A run's.
+     */
+    NewName: {
+      /** Name */
+      name: string;
+    };
+    /**
      * NewPassword
      * @description What changes a password.
      */
@@ -585,19 +2192,47 @@ export interface components {
       old: string;
     };
     /**
-     * PartShown
-     * @description One line of a quote, before rounding.
+     * NewTagger
+     * @description A tagger from finished uploads.
      */
-    PartShown: {
-      /** Count */
-      count: number;
+    NewTagger: {
+      /** Name */
+      name: string;
+      /** Upload Ids */
+      upload_ids: string[];
+    };
+    /**
+     * NoteShown
+     * @description A sentence to read before starting.
+     */
+    NoteShown: {
+      /** Cure */
+      cure: string;
       /**
-       * Name
+       * Kind
        * @enum {string}
        */
-      name: "pictures" | "steps" | "previews" | "start";
-      /** Stamina */
-      stamina: number;
+      kind: "no_captions" | "some_captions" | "no_trigger" | "one_picture" | "far_from_native_size" | "long_run";
+      /** Message */
+      message: string;
+      /** Path */
+      path: string;
+    };
+    /**
+     * OpenIdBegun
+     * @description Where to send the browser.
+     */
+    OpenIdBegun: {
+      /** Url */
+      url: string;
+    };
+    /**
+     * PictureIds
+     * @description Some pictures of a dataset.
+     */
+    PictureIds: {
+      /** Ids */
+      ids: string[];
     };
     /**
      * PictureToQuote
@@ -617,21 +2252,16 @@ export interface components {
       width: number;
     };
     /**
-     * PlanShown
-     * @description One stamina plan of this studio.
+     * PicturesShown
+     * @description A page of them.
      */
-    PlanShown: {
-      limits: components["schemas"]["LimitsShown"];
-      /** Name */
-      name: string;
-      /** Queue Priority */
-      queue_priority: number;
-      /** Stamina Per Day */
-      stamina_per_day: number;
-      /** Trial Days */
-      trial_days: number;
-      /** Trial Stamina */
-      trial_stamina: number;
+    PicturesShown: {
+      /** Captions Revision */
+      captions_revision: number;
+      /** Pictures */
+      pictures: components["schemas"]["enogu__datasets__shown__PictureShown"][];
+      /** Total */
+      total: number;
     };
     /**
      * PlanToTry
@@ -642,46 +2272,100 @@ export interface components {
       plan: string;
     };
     /**
-     * ProblemShown
-     * @description What stands against a run: field, reason, cure.
+     * PlannedRunShown
+     * @description Everything about a run before it is one.
      */
-    ProblemShown: {
-      /** Cure */
-      cure: string;
-      /** Message */
-      message: string;
-      /** Path */
-      path: string;
+    PlannedRunShown: {
+      /** Balance */
+      balance: number;
+      /** Base Model Id */
+      base_model_id: string;
+      /** Base Model Name */
+      base_model_name: string;
+      /** Can Train */
+      can_train: boolean;
+      /** Ends In Seconds */
+      ends_in_seconds: number | null;
+      /** Expected Seconds */
+      expected_seconds: number | null;
+      /** Family */
+      family: string;
+      /** Is Affordable */
+      is_affordable: boolean;
+      /** Is Metered */
+      is_metered: boolean;
+      /** Name */
+      name: string;
+      /** Notes */
+      notes: components["schemas"]["NoteShown"][];
+      /** Over Limits */
+      over_limits: components["schemas"]["enogu__runs__api__ProblemShown"][];
+      plan: components["schemas"]["enogu__runs__api__PlanShown"];
+      /** Proposals */
+      proposals: components["schemas"]["enogu__runs__api__ProposalShown"][];
+      quote: components["schemas"]["enogu__runs__api__QuoteShown"];
+      /** Recipe */
+      recipe: {
+        [key: string]: unknown;
+      };
+      /** Runs Ahead */
+      runs_ahead: number;
+      /** Starts In Seconds */
+      starts_in_seconds: number | null;
+      /** Why Not */
+      why_not: string;
     };
     /**
-     * ProposalShown
-     * @description One way to make a run fit.
+     * PresetShown
+     * @description A recipe to start from.
      */
-    ProposalShown: {
-      /** Changes */
-      changes: components["schemas"]["ChangeShown"][];
-      /** Left Out */
-      left_out: string[];
+    PresetShown: {
+      /** Changed At */
+      changed_at: string | null;
+      /** Id */
+      id: string;
+      /** Is Shipped */
+      is_shipped: boolean;
+      /** Name */
+      name: string;
+      /** Purpose */
+      purpose: string;
+      /** Recipe */
+      recipe: {
+        [key: string]: unknown;
+      };
+    };
+    /**
+     * PresetToSave
+     * @description A recipe under a name.
+     */
+    PresetToSave: {
+      /** Name */
+      name: string;
       /**
-       * Lever
+       * Purpose
+       * @default
+       */
+      purpose: string;
+      /** Recipe */
+      recipe: {
+        [key: string]: unknown;
+      };
+    };
+    /**
+     * ProblemsShown
+     * @description One kind of problem and who has it.
+     */
+    ProblemsShown: {
+      /**
+       * Kind
        * @enum {string}
        */
-      lever: "previews" | "repeats" | "epochs" | "pictures" | "several";
-      quote: components["schemas"]["QuoteShown"];
-      /** Training Kept */
-      training_kept: number;
-    };
-    /**
-     * QuoteShown
-     * @description What a run costs.
-     */
-    QuoteShown: {
-      /** Parts */
-      parts: components["schemas"]["PartShown"][];
-      /** Stamina */
-      stamina: number;
-      /** Steps */
-      steps: number;
+      kind: "too_small" | "blurred" | "dark" | "washed_out" | "blank";
+      /** Picture Ids */
+      picture_ids: string[];
+      /** Words */
+      words: string;
     };
     /**
      * QuotedRunShown
@@ -692,10 +2376,38 @@ export interface components {
       /** Is Affordable */
       is_affordable: boolean;
       /** Over Limits */
-      over_limits: components["schemas"]["ProblemShown"][];
+      over_limits: components["schemas"]["enogu__stamina__api__ProblemShown"][];
       /** Proposals */
-      proposals: components["schemas"]["ProposalShown"][];
-      quote: components["schemas"]["QuoteShown"];
+      proposals: components["schemas"]["enogu__stamina__api__ProposalShown"][];
+      quote: components["schemas"]["enogu__stamina__api__QuoteShown"];
+    };
+    /**
+     * RecipeToCheck
+     * @description A recipe as it stands in a form.
+     */
+    RecipeToCheck: {
+      /** Recipe */
+      recipe: {
+        [key: string]: unknown;
+      };
+    };
+    /**
+     * RecipesToCompare
+     * @description Each side is a recipe, or the id of a run or a preset.
+     */
+    RecipesToCompare: {
+      /** After */
+      after:
+        | {
+            [key: string]: unknown;
+          }
+        | string;
+      /** Before */
+      before:
+        | {
+            [key: string]: unknown;
+          }
+        | string;
     };
     /**
      * Refund
@@ -713,6 +2425,172 @@ export interface components {
       stamina: number;
     };
     /**
+     * RefusedShown
+     * @description A file that did not come in, why, and what to do.
+     */
+    RefusedShown: {
+      /** Cure */
+      cure: string;
+      /** Message */
+      message: string;
+      /** Name */
+      name: string;
+    };
+    /**
+     * Repeats
+     * @description How often an epoch shows them; without ``ids`` all.
+     */
+    Repeats: {
+      /** Ids */
+      ids?: string[] | null;
+      /** Repeats */
+      repeats: number;
+    };
+    /**
+     * RunInList
+     * @description One line of the history.
+     */
+    RunInList: {
+      /** Attempt */
+      attempt: number;
+      /** Base Model Id */
+      base_model_id: string;
+      /** Base Model Name */
+      base_model_name: string;
+      /** Charged */
+      charged: number;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /** Dataset Id */
+      dataset_id: string;
+      /** Dataset Name */
+      dataset_name: string;
+      /** Ended At */
+      ended_at: string | null;
+      /** Epoch */
+      epoch: number;
+      failure: components["schemas"]["FailureShown"] | null;
+      /** Family */
+      family: string;
+      /** Id */
+      id: string;
+      /** Made Of Run Id */
+      made_of_run_id: string | null;
+      /** Name */
+      name: string;
+      /** Num Epochs */
+      num_epochs: number;
+      /** Num Pictures */
+      num_pictures: number;
+      /** Num Steps */
+      num_steps: number;
+      /** Quoted */
+      quoted: number;
+      /** Started At */
+      started_at: string | null;
+      /**
+       * State
+       * @enum {string}
+       */
+      state: "queued" | "starting" | "training" | "paused" | "finished" | "failed" | "cancelled" | "parked";
+      /** Step */
+      step: number;
+    };
+    /**
+     * RunShown
+     * @description A run with everything.
+     */
+    RunShown: {
+      /** Asked */
+      asked: string[];
+      /** Attempt */
+      attempt: number;
+      /** Base Model Id */
+      base_model_id: string;
+      /** Base Model Name */
+      base_model_name: string;
+      /** Charged */
+      charged: number;
+      /** Checkpoint Step */
+      checkpoint_step: number;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /** Dataset Id */
+      dataset_id: string;
+      /** Dataset Name */
+      dataset_name: string;
+      /** Device */
+      device: string;
+      /** Ended At */
+      ended_at: string | null;
+      /** Epoch */
+      epoch: number;
+      /** Expected End At */
+      expected_end_at: string | null;
+      /** Expected Seconds */
+      expected_seconds: number | null;
+      /** Expected Start At */
+      expected_start_at: string | null;
+      failure: components["schemas"]["FailureShown"] | null;
+      /** Family */
+      family: string;
+      /** Id */
+      id: string;
+      live: components["schemas"]["LiveShown"];
+      /** Made Of Run Id */
+      made_of_run_id: string | null;
+      /** Name */
+      name: string;
+      /** Num Epochs */
+      num_epochs: number;
+      /** Num Events */
+      num_events: number;
+      /** Num Pictures */
+      num_pictures: number;
+      /** Num Steps */
+      num_steps: number;
+      plan: components["schemas"]["enogu__runs__api__PlanShown"];
+      /** Quoted */
+      quoted: number;
+      /** Recipe */
+      recipe: {
+        [key: string]: unknown;
+      };
+      /** Runs Ahead */
+      runs_ahead: number | null;
+      /** Runs Waiting */
+      runs_waiting: number | null;
+      /** Started At */
+      started_at: string | null;
+      /**
+       * State
+       * @enum {string}
+       */
+      state: "queued" | "starting" | "training" | "paused" | "finished" | "failed" | "cancelled" | "parked";
+      /** Step */
+      step: number;
+      /** Steps Per Epoch */
+      steps_per_epoch: number;
+    };
+    /**
+     * RunToPlan
+     * @description A dataset, and what is asked for.
+     */
+    RunToPlan: {
+      /** Dataset Id */
+      dataset_id: string;
+      /** Recipe */
+      recipe?: {
+        [key: string]: unknown;
+      };
+    };
+    /**
      * RunToQuote
      * @description A run that somebody thinks about.
      */
@@ -728,6 +2606,53 @@ export interface components {
       pictures: components["schemas"]["PictureToQuote"][];
       /** Recipe */
       recipe: {
+        [key: string]: unknown;
+      };
+    };
+    /**
+     * RunToRetry
+     * @description Changes by dotted path; None lets a field follow its default. With any, it is a new run on the same pictures.
+     */
+    RunToRetry: {
+      /** Changes */
+      changes?: {
+        [key: string]: unknown;
+      };
+    };
+    /**
+     * RunToStart
+     * @description The same, with the name it gets in the history; unless given, that of the LoRA file.
+     */
+    RunToStart: {
+      /** Dataset Id */
+      dataset_id: string;
+      /**
+       * Name
+       * @default
+       */
+      name: string;
+      /** Recipe */
+      recipe?: {
+        [key: string]: unknown;
+      };
+    };
+    /**
+     * SampleName
+     * @description Which sample.
+     */
+    SampleName: {
+      /** Name */
+      name: string;
+    };
+    /**
+     * SchemaShown
+     * @description The recipe as JSON schema, and its fields as a flat table.
+     */
+    SchemaShown: {
+      /** Fields */
+      fields: components["schemas"]["FieldShown"][];
+      /** Json Schema */
+      json_schema: {
         [key: string]: unknown;
       };
     };
@@ -765,11 +2690,174 @@ export interface components {
     StudioShown: {
       /** Needs First Admin */
       needs_first_admin: boolean;
+      /** Openid Title */
+      openid_title: string | null;
       /**
        * Sign In
        * @enum {string}
        */
       sign_in: "loopback" | "password";
+    };
+    /**
+     * TagChange
+     * @description What is left out stays; ``threshold`` and ``most_tags`` may be set to null.
+     */
+    TagChange: {
+      /** Existing */
+      existing?: ("keep" | "append" | "overwrite") | null;
+      /** Most Tags */
+      most_tags?: number | null;
+      /** Tagger */
+      tagger?: string | null;
+      /** Threshold */
+      threshold?: number | null;
+      /** Undesired Tags */
+      undesired_tags?: string[] | null;
+      /** With Underscores */
+      with_underscores?: boolean | null;
+    };
+    /**
+     * TagSettingsShown
+     * @description How pictures are tagged. ``threshold`` null: what the tagger recommends.
+     */
+    TagSettingsShown: {
+      /**
+       * Existing
+       * @enum {string}
+       */
+      existing: "keep" | "append" | "overwrite";
+      /** Most Tags */
+      most_tags: number | null;
+      /** Tagger */
+      tagger: string;
+      /** Threshold */
+      threshold: number | null;
+      /** Undesired Tags */
+      undesired_tags: string[];
+      /** With Underscores */
+      with_underscores: boolean;
+    };
+    /**
+     * TaggerShown
+     * @description One tagger.
+     */
+    TaggerShown: {
+      /** Id */
+      id: string;
+      /** Name */
+      name: string;
+      /** Num Tags */
+      num_tags: number;
+      /**
+       * Origin
+       * @enum {string}
+       */
+      origin: "starter" | "folder" | "upload";
+      /** Reason */
+      reason: string;
+      /** Recommended Threshold */
+      recommended_threshold: number;
+      /**
+       * State
+       * @enum {string}
+       */
+      state: "checking" | "ready" | "refused";
+    };
+    /**
+     * TaskShown
+     * @description A task and how far it is.
+     */
+    TaskShown: {
+      /** Ahead */
+      ahead: number | null;
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /** Done */
+      done: number;
+      /** Ended At */
+      ended_at: string | null;
+      /** Id */
+      id: string;
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: "import_pictures" | "crop_and_tag";
+      /** Name */
+      name: string;
+      /** Num New */
+      num_new: number;
+      /** Num Refused */
+      num_refused: number;
+      /** Reason */
+      reason: string;
+      /** Refused */
+      refused: {
+        [key: string]: string;
+      }[];
+      /**
+       * State
+       * @enum {string}
+       */
+      state: "waiting" | "running" | "done" | "failed" | "cancelled" | "parked";
+      /** Total */
+      total: number;
+    };
+    /**
+     * TaskToDo
+     * @description Which half of "crop and tag", and for which pictures (unless given, all).
+     */
+    TaskToDo: {
+      /**
+       * Parts
+       * @default both
+       * @enum {string}
+       */
+      parts: "both" | "crop" | "tag";
+      /** Picture Ids */
+      picture_ids?: string[] | null;
+    };
+    /**
+     * UploadIds
+     * @description Finished uploads.
+     */
+    UploadIds: {
+      /** Upload Ids */
+      upload_ids: string[];
+    };
+    /**
+     * UploadShown
+     * @description An upload that is under way or waits to be used.
+     */
+    UploadShown: {
+      /**
+       * Created At
+       * Format: date-time
+       */
+      created_at: string;
+      /**
+       * Expires At
+       * Format: date-time
+       */
+      expires_at: string;
+      /** Id */
+      id: string;
+      /** Is Finished */
+      is_finished: boolean;
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: "picture" | "caption" | "zip" | "base_model" | "tagger" | "lora" | "vocabulary";
+      /** Name */
+      name: string;
+      /** Offset */
+      offset: number;
+      /** Size Bytes */
+      size_bytes: number;
     };
     /** ValidationError */
     ValidationError: {
@@ -784,6 +2872,278 @@ export interface components {
       /** Error Type */
       type: string;
     };
+    /**
+     * PictureShown
+     * @description One picture with everything that a page shows of it.
+     */
+    enogu__datasets__shown__PictureShown: {
+      /**
+       * Added At
+       * Format: date-time
+       */
+      added_at: string;
+      /** Caption */
+      caption: string;
+      /** Class Tokens */
+      class_tokens: string;
+      crop: components["schemas"]["CropShown"] | null;
+      /** Cropped Url */
+      cropped_url: string | null;
+      /** File Url */
+      file_url: string;
+      /** Format */
+      format: string;
+      /** Has Caption */
+      has_caption: boolean;
+      /** Height */
+      height: number;
+      /** Id */
+      id: string;
+      /** Name */
+      name: string;
+      /** Notes */
+      notes: string[];
+      /** Position */
+      position: number;
+      /** Problems */
+      problems: components["schemas"]["enogu__datasets__shown__ProblemShown"][];
+      /** Repeats */
+      repeats: number;
+      /** Size Bytes */
+      size_bytes: number;
+      /** Thumb Url */
+      thumb_url: string;
+      /** Trained Height */
+      trained_height: number;
+      /** Trained Width */
+      trained_width: number;
+      /** Width */
+      width: number;
+    };
+    /**
+     * ProblemShown
+     * @description One remark on a picture.
+     */
+    enogu__datasets__shown__ProblemShown: {
+      /**
+       * Kind
+       * @enum {string}
+       */
+      kind: "too_small" | "blurred" | "dark" | "washed_out" | "blank";
+      /** Message */
+      message: string;
+    };
+    /**
+     * SampleShown
+     * @description A set to try things with.
+     */
+    enogu__datasets__shown__SampleShown: {
+      /** Name */
+      name: string;
+      /** Num Pictures */
+      num_pictures: number;
+    };
+    /**
+     * PartShown
+     * @description One line of a quote, before rounding.
+     */
+    enogu__runs__api__PartShown: {
+      /** Count */
+      count: number;
+      /** Name */
+      name: string;
+      /** Stamina */
+      stamina: number;
+    };
+    /**
+     * PictureShown
+     * @description A picture as it is trained.
+     */
+    enogu__runs__api__PictureShown: {
+      /** Caption */
+      caption: string;
+      /** Height */
+      height: number;
+      /** Name */
+      name: string;
+      /** Picture Id */
+      picture_id: string;
+      /** Repeats */
+      repeats: number;
+      /** Width */
+      width: number;
+    };
+    /**
+     * PlanShown
+     * @description What will happen, counted.
+     */
+    enogu__runs__api__PlanShown: {
+      /** Buckets */
+      buckets: components["schemas"]["BucketShown"][];
+      /** Files */
+      files: components["schemas"]["FileShown"][];
+      /** Num Epochs */
+      num_epochs: number;
+      /** Num Pictures */
+      num_pictures: number;
+      /** Num Steps */
+      num_steps: number;
+      /** Seen Fewest */
+      seen_fewest: number;
+      /** Seen Most */
+      seen_most: number;
+      /** Sentences */
+      sentences: string[];
+      /** Steps Per Epoch */
+      steps_per_epoch: number;
+      /** Warmup Steps */
+      warmup_steps: number;
+    };
+    /**
+     * ProblemShown
+     * @description What is wrong, and the change that mends it: {path: value}, None to leave a field out; empty: decide yourself.
+     */
+    enogu__runs__api__ProblemShown: {
+      /** Cure */
+      cure: string;
+      /** Fix */
+      fix?: {
+        [key: string]: unknown;
+      };
+      /** Message */
+      message: string;
+      /** Path */
+      path: string;
+    };
+    /**
+     * ProposalShown
+     * @description One way to make it fit. ``left_out`` are ids of pictures.
+     */
+    enogu__runs__api__ProposalShown: {
+      /** Changes */
+      changes: {
+        [key: string]: unknown;
+      };
+      /** Left Out */
+      left_out: string[];
+      /** Lever */
+      lever: string;
+      /** Stamina */
+      stamina: number;
+      /** Training Kept */
+      training_kept: number;
+    };
+    /**
+     * QuoteShown
+     * @description The price, which is the bill.
+     */
+    enogu__runs__api__QuoteShown: {
+      /** Parts */
+      parts: components["schemas"]["enogu__runs__api__PartShown"][];
+      /** Stamina */
+      stamina: number;
+    };
+    /**
+     * SampleShown
+     * @description A preview.
+     */
+    enogu__runs__api__SampleShown: {
+      /** Epoch */
+      epoch: number;
+      /** Id */
+      id: string;
+      /** Is Extra */
+      is_extra: boolean;
+      /** Picture Url */
+      picture_url: string;
+      /** Prompt */
+      prompt: string;
+      /** Prompt Index */
+      prompt_index: number;
+      /**
+       * Sampled At
+       * Format: date-time
+       */
+      sampled_at: string;
+      /** Seed */
+      seed: number;
+      /** Step */
+      step: number;
+    };
+    /**
+     * PartShown
+     * @description One line of a quote, before rounding.
+     */
+    enogu__stamina__api__PartShown: {
+      /** Count */
+      count: number;
+      /**
+       * Name
+       * @enum {string}
+       */
+      name: "pictures" | "steps" | "previews" | "start";
+      /** Stamina */
+      stamina: number;
+    };
+    /**
+     * PlanShown
+     * @description One stamina plan of this studio.
+     */
+    enogu__stamina__api__PlanShown: {
+      limits: components["schemas"]["LimitsShown"];
+      /** Name */
+      name: string;
+      /** Queue Priority */
+      queue_priority: number;
+      /** Stamina Per Day */
+      stamina_per_day: number;
+      /** Trial Days */
+      trial_days: number;
+      /** Trial Stamina */
+      trial_stamina: number;
+    };
+    /**
+     * ProblemShown
+     * @description What stands against a run: field, reason, cure.
+     */
+    enogu__stamina__api__ProblemShown: {
+      /** Cure */
+      cure: string;
+      /** Message */
+      message: string;
+      /** Path */
+      path: string;
+    };
+    /**
+     * ProposalShown
+     * @description One way to make a run fit.
+     */
+    enogu__stamina__api__ProposalShown: {
+      /** Changes */
+      changes: components["schemas"]["ChangeShown"][];
+      /** Left Out */
+      left_out: string[];
+      /**
+       * Lever
+       * @enum {string}
+       */
+      lever: "previews" | "repeats" | "epochs" | "pictures" | "several";
+      quote: components["schemas"]["enogu__stamina__api__QuoteShown"];
+      /** Training Kept */
+      training_kept: number;
+    };
+    /**
+     * QuoteShown
+     * @description What a run costs.
+     */
+    enogu__stamina__api__QuoteShown: {
+      /** Parts */
+      parts: components["schemas"]["enogu__stamina__api__PartShown"][];
+      /** Stamina */
+      stamina: number;
+      /** Steps */
+      steps: number;
+    };
   };
   responses: never;
   parameters: never;
@@ -793,6 +3153,1004 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+  list_datasets_api_datasets_get: {
+    parameters: {
+      query?: {
+        search?: string;
+        deleted?: boolean;
+        before?: string | null;
+        limit?: number;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["DatasetsShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  create_dataset_api_datasets_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["NewDataset"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["DatasetShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  list_samples_api_datasets_samples_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["enogu__datasets__shown__SampleShown"][];
+        };
+      };
+    };
+  };
+  add_sample_api_datasets_samples_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["SampleName"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["DatasetShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_dataset_api_datasets__dataset_id__get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["DatasetShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  delete_dataset_api_datasets__dataset_id__delete: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["DatasetShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  change_dataset_api_datasets__dataset_id__patch: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["DatasetChange"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["DatasetShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  copy_dataset_api_datasets__dataset_id__copy_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["CopyName"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["DatasetShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_cover_api_datasets__dataset_id__cover_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  crop_and_tag_api_datasets__dataset_id__crop_and_tag_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["TaskToDo"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["TaskShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  find_findings_api_datasets__dataset_id__findings_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["FindingsShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  import_uploads_api_datasets__dataset_id__imports_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["UploadIds"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["TaskShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  list_pictures_api_datasets__dataset_id__pictures_get: {
+    parameters: {
+      query?: {
+        start?: number;
+        limit?: number;
+      };
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["PicturesShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  add_pictures_api_datasets__dataset_id__pictures_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "multipart/form-data": {
+          files: string[];
+        };
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ImportShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  reorder_pictures_api_datasets__dataset_id__pictures_order_put: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["PictureIds"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  remove_pictures_api_datasets__dataset_id__pictures_remove_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["PictureIds"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["CountShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  set_repeats_api_datasets__dataset_id__pictures_repeats_put: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["Repeats"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["CountShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  restore_pictures_api_datasets__dataset_id__pictures_restore_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["PictureIds"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["CountShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_picture_api_datasets__dataset_id__pictures__picture_id__get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+        picture_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["enogu__datasets__shown__PictureShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  remove_picture_api_datasets__dataset_id__pictures__picture_id__delete: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+        picture_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  crop_by_hand_api_datasets__dataset_id__pictures__picture_id__crop_put: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+        picture_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["HandCrop"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["enogu__datasets__shown__PictureShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  reset_crop_api_datasets__dataset_id__pictures__picture_id__crop_delete: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+        picture_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["enogu__datasets__shown__PictureShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_cropped_api_datasets__dataset_id__pictures__picture_id__cropped_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+        picture_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_file_api_datasets__dataset_id__pictures__picture_id__file_get: {
+    parameters: {
+      query?: {
+        download?: boolean;
+      };
+      header?: never;
+      path: {
+        dataset_id: string;
+        picture_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_thumbnail_api_datasets__dataset_id__pictures__picture_id__thumb_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+        picture_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  restore_dataset_api_datasets__dataset_id__restore_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["DatasetShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  list_tasks_api_datasets__dataset_id__tasks_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["TaskShown"][];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_task_api_datasets__dataset_id__tasks__job_id__get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+        job_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["TaskShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  cancel_task_api_datasets__dataset_id__tasks__job_id__cancel_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+        job_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["TaskShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  follow_task_api_datasets__dataset_id__tasks__job_id__events_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+        job_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  download_dataset_api_datasets__dataset_id__zip_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        dataset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
   create_first_admin_api_first_admin_post: {
     parameters: {
       query?: never;
@@ -861,6 +4219,44 @@ export interface operations {
           [name: string]: unknown;
         };
         content?: never;
+      };
+    };
+  };
+  export_me_api_me_export_zip_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  add_openid_identity_api_me_openid_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["OpenIdBegun"];
+        };
       };
     };
   };
@@ -1026,6 +4422,937 @@ export interface operations {
       };
     };
   };
+  list_presets_api_presets_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["PresetShown"][];
+        };
+      };
+    };
+  };
+  add_preset_api_presets_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["PresetToSave"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["PresetShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_preset_api_presets__preset_id__get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        preset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["PresetShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  change_preset_api_presets__preset_id__put: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        preset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["PresetToSave"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["PresetShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  delete_preset_api_presets__preset_id__delete: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        preset_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  check_recipe_api_recipe_check_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["RecipeToCheck"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["CheckShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  diff_recipes_api_recipe_diff_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["RecipesToCompare"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["DifferenceShown"][];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_schema_api_recipe_schema_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["SchemaShown"];
+        };
+      };
+    };
+  };
+  list_runs_api_runs_get: {
+    parameters: {
+      query?: {
+        state?:
+          ("queued" | "starting" | "training" | "paused" | "finished" | "failed" | "cancelled" | "parked")[] | null;
+        dataset_id?: string | null;
+        text?: string;
+        before?: string | null;
+        limit?: number;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["RunInList"][];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  start_run_api_runs_post: {
+    parameters: {
+      query?: never;
+      header?: {
+        "idempotency-key"?: string | null;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["RunToStart"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["RunShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  plan_run_api_runs_plan_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["RunToPlan"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["PlannedRunShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_run_api_runs__run_id__get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["RunShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  delete_run_api_runs__run_id__delete: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  rename_run_api_runs__run_id__patch: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["NewName"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["RunShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  cancel_run_api_runs__run_id__cancel_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["RunShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  list_epochs_api_runs__run_id__epochs_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EpochShown"][];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_epoch_file_api_runs__run_id__epochs__epoch__file_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+        epoch: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  follow_run_api_runs__run_id__events_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_files_zip_api_runs__run_id__files_zip_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_file_api_runs__run_id__files__filename__get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+        filename: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  list_losses_api_runs__run_id__losses_get: {
+    parameters: {
+      query?: {
+        smoothing?: number;
+        points?: number | null;
+      };
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["LossesShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  pause_run_api_runs__run_id__pause_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["RunShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  list_pictures_api_runs__run_id__pictures_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["enogu__runs__api__PictureShown"][];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_recipe_api_runs__run_id__recipe_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": {
+            [key: string]: unknown;
+          };
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  resume_run_api_runs__run_id__resume_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["RunShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  retry_run_api_runs__run_id__retry_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["RunToRetry"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["RunShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  sample_now_api_runs__run_id__sample_now_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["RunShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  list_samples_api_runs__run_id__samples_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["enogu__runs__api__SampleShown"][];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  get_sample_picture_api_runs__run_id__samples__sample_id__picture_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+        sample_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  save_now_api_runs__run_id__save_now_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["RunShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
   sign_in_api_sign_in_post: {
     parameters: {
       query?: never;
@@ -1047,6 +5374,55 @@ export interface operations {
         content: {
           "application/json": components["schemas"]["Me"];
         };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  begin_openid_sign_in_api_sign_in_openid_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      303: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  finish_openid_sign_in_api_sign_in_openid_callback_get: {
+    parameters: {
+      query?: {
+        state?: string;
+        code?: string;
+        error?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      303: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
       };
       /** @description Validation Error */
       422: {
@@ -1144,7 +5520,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          "application/json": components["schemas"]["PlanShown"][];
+          "application/json": components["schemas"]["enogu__stamina__api__PlanShown"][];
         };
       };
     };
@@ -1270,6 +5646,287 @@ export interface operations {
       };
     };
   };
+  list_taggers_api_taggers_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["TaggerShown"][];
+        };
+      };
+    };
+  };
+  add_tagger_api_taggers_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["NewTagger"];
+      };
+    };
+    responses: {
+      /** @description Successful Response */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["TaggerShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  delete_tagger_api_taggers__tagger_id__delete: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        tagger_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  list_uploads_api_uploads_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["UploadShown"][];
+        };
+      };
+    };
+  };
+  create_upload_api_uploads_post: {
+    parameters: {
+      query?: never;
+      header: {
+        "upload-length": number;
+        "upload-metadata"?: string;
+        "Tus-Resumable"?: string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": unknown;
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  describe_uploads_api_uploads_options: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  get_upload_api_uploads__upload_id__get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        upload_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["UploadShown"];
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  cancel_upload_api_uploads__upload_id__delete: {
+    parameters: {
+      query?: never;
+      header?: {
+        "Tus-Resumable"?: string;
+      };
+      path: {
+        upload_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  find_offset_api_uploads__upload_id__head: {
+    parameters: {
+      query?: never;
+      header?: {
+        "Tus-Resumable"?: string;
+      };
+      path: {
+        upload_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": unknown;
+        };
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
+  append_to_upload_api_uploads__upload_id__patch: {
+    parameters: {
+      query?: never;
+      header: {
+        "upload-offset": number;
+        "content-type": string;
+        "Tus-Resumable"?: string;
+      };
+      path: {
+        upload_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Validation Error */
+      422: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["HTTPValidationError"];
+        };
+      };
+    };
+  };
   health_health_get: {
     parameters: {
       query?: never;
@@ -1287,6 +5944,24 @@ export interface operations {
         content: {
           "application/json": components["schemas"]["Health"];
         };
+      };
+    };
+  };
+  get_metrics_metrics_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful Response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
       };
     };
   };

@@ -1,11 +1,13 @@
 /** All addresses of the app. A page's code is loaded when it is opened. */
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 
+import { FailedPage } from "./routes/failed";
 import { Shell } from "./shell/shell";
 
 const root = createRootRoute({
   component: Shell,
   notFoundComponent: lazyRouteComponent(() => import("./routes/not-found"), "NotFoundPage"),
+  errorComponent: FailedPage,
 });
 
 export const router = createRouter({
@@ -14,6 +16,16 @@ export const router = createRouter({
       getParentRoute: () => root,
       path: "/",
       component: lazyRouteComponent(() => import("./routes/training"), "TrainingPage"),
+    }),
+    createRoute({
+      getParentRoute: () => root,
+      path: "/datasets/$datasetId",
+      component: lazyRouteComponent(() => import("./routes/dataset"), "DatasetPage"),
+    }),
+    createRoute({
+      getParentRoute: () => root,
+      path: "/runs/$runId",
+      component: lazyRouteComponent(() => import("./routes/run"), "RunPage"),
     }),
     createRoute({
       getParentRoute: () => root,

@@ -1,7 +1,18 @@
 /** The one place where Mantine is given Enogu's looks. */
 import {
-  ActionIcon, Button, Card, createTheme, type CSSVariablesResolver, Input, Modal, NumberInput, Paper, Select, Textarea,
-  TextInput, Tooltip,
+  ActionIcon,
+  Button,
+  Card,
+  createTheme,
+  type CSSVariablesResolver,
+  Input,
+  Modal,
+  NumberInput,
+  Paper,
+  Select,
+  Textarea,
+  TextInput,
+  Tooltip,
 } from "@mantine/core";
 
 import { dark, fuji, gray, gunjo, odo, rokusho, shu } from "./tokens";

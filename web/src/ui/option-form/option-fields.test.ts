@@ -12,7 +12,8 @@ const field = (path: string, more: Partial<OptionField> = {}): OptionField => ({
   low: null,
   high: null,
   step: null,
-  rangeWords: "",
+  lowIsOpen: false,
+  highIsOpen: false,
   isAdvanced: false,
   ...more,
 });

@@ -14,7 +14,8 @@ export interface OptionField {
   readonly low: number | null;
   readonly high: number | null;
   readonly step: number | null;
-  readonly rangeWords: string;
+  readonly lowIsOpen: boolean;
+  readonly highIsOpen: boolean;
   readonly isAdvanced: boolean;
 }
 
@@ -53,21 +54,31 @@ function replaced(values: OptionValues, key: string, value: unknown): OptionValu
   return { ...values, [key]: value };
 }
 
-/** The kind a section has by its values, or by its first field's default. */
-export function kindOf(section: string, values: OptionValues, fields: readonly OptionField[]): string {
+/** The kind a section has by its values, else by the recipe with every default, else by its first field. */
+export function kindOf(
+  section: string,
+  values: OptionValues,
+  fields: readonly OptionField[],
+  defaults: OptionValues = {},
+): string {
   const path = `${section}.kind`;
-  const chosen = valueAt(values, path);
+  const chosen = valueAt(values, path) ?? valueAt(defaults, path);
   if (typeof chosen === "string") return chosen;
   const own = fields.find((field) => field.path === path);
   return typeof own?.default === "string" ? own.default : "";
 }
 
 /** Fields that apply to these values, each path once, in the server's order (F30: what does not apply is not shown). */
-export function fieldsThatApply(fields: readonly OptionField[], values: OptionValues): OptionField[] {
+export function fieldsThatApply(
+  fields: readonly OptionField[],
+  values: OptionValues,
+  defaults: OptionValues = {},
+): OptionField[] {
   const seen = new Set<string>();
   return fields.filter((field) => {
     const section = field.path.split(".")[0] ?? "";
-    const applies = field.kind === "" || field.path.endsWith(".kind") || field.kind === kindOf(section, values, fields);
+    const applies =
+      field.kind === "" || field.path.endsWith(".kind") || field.kind === kindOf(section, values, fields, defaults);
     if (!applies || seen.has(field.path)) return false;
     seen.add(field.path);
     return true;

@@ -16,11 +16,12 @@ const base = {
   low: null,
   high: null,
   step: null,
-  rangeWords: "",
+  lowIsOpen: false,
+  highIsOpen: false,
   isAdvanced: false,
 } as const;
 const fields: OptionField[] = [
-  { ...base, path: "training.epochs", type: "int", default: 10, rangeWords: "1 to 1000" },
+  { ...base, path: "training.epochs", type: "int", default: 10, low: 1, high: 1000 },
   { ...base, path: "pictures.flip", type: "bool", default: false },
   { ...base, path: "schedule.kind", kind: "cosine", type: "text", default: "cosine", choices: ["cosine"] },
   { ...base, path: "schedule.warmup_percent", kind: "cosine", type: "float", default: 0 },

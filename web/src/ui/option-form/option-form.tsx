@@ -25,14 +25,16 @@ export interface OptionTexts {
 export interface OptionFormProps {
   readonly fields: readonly OptionField[];
   readonly values: OptionValues;
+  /** The same with every default, as the server filled it up; empty until it answered. */
+  readonly defaults?: OptionValues;
   readonly problems: readonly OptionProblem[];
   readonly texts: OptionTexts;
   readonly onChange: (values: OptionValues) => void;
 }
 
-export function OptionForm({ fields, values, problems, texts, onChange }: OptionFormProps) {
+export function OptionForm({ fields, values, defaults = {}, problems, texts, onChange }: OptionFormProps) {
   const { t } = useTranslation("ui");
-  const shown = mergedKinds(fieldsThatApply(fields, values), fields);
+  const shown = mergedKinds(fieldsThatApply(fields, values, defaults), fields);
   const sections = [...new Set(shown.filter((field) => field.isAdvanced).map(sectionOf))];
   const troubled = sections.filter((section) => problems.some((problem) => problem.path.startsWith(`${section}.`)));
 
@@ -56,6 +58,7 @@ export function OptionForm({ fields, values, problems, texts, onChange }: Option
           help={texts.help(field.path)}
           choiceText={(choice) => texts.choice(field.path, choice)}
           value={valueAt(values, field.path)}
+          byDefault={valueAt(defaults, field.path)}
           problems={problemsAt(problems, field.path)}
           onChange={(value) => handleChange(field, value)}
           onFix={handleFix}

@@ -2,7 +2,10 @@
 import { ActionIcon, Button, Group, Select, Stack, Switch, Text, Textarea, TextInput } from "@mantine/core";
 import { IconArrowBackUp } from "@tabler/icons-react";
 import { useState } from "react";
+import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
+
+import { formatNumber } from "@/lib/format";
 
 import { type OptionField, type OptionProblem, type OptionValue, parsed } from "./option-fields";
 
@@ -12,17 +15,20 @@ export interface OptionInputProps {
   readonly help: string;
   readonly choiceText: (choice: string) => string;
   readonly value: OptionValue | undefined;
+  /** What holds when nothing is set; may follow from other fields. */
+  readonly byDefault: OptionValue | undefined;
   readonly problems: readonly OptionProblem[];
   readonly onChange: (value: OptionValue | undefined) => void;
   readonly onFix: (fix: Readonly<Record<string, OptionValue>>) => void;
 }
 
 export function OptionInput(props: OptionInputProps) {
-  const { field, label, help, choiceText, value, problems, onChange, onFix } = props;
-  const { t } = useTranslation("ui");
-  const current = value === undefined ? field.default : value;
+  const { field, label, help, choiceText, value, byDefault, problems, onChange, onFix } = props;
+  const { t, i18n } = useTranslation("ui");
+  const current = value === undefined ? (byDefault ?? field.default) : value;
+  const range = rangeWords(field, t, i18n.language);
   const [typed, setTyped] = useState<string | null>(null);
-  const isChanged = value !== undefined && JSON.stringify(value) !== JSON.stringify(field.default);
+  const isChanged = value !== undefined && JSON.stringify(value) !== JSON.stringify(byDefault ?? field.default);
   const error =
     problems.length > 0 ? problems.map((problem) => `${problem.message} ${problem.cure}`).join(" ") : undefined;
   const shared = { label, description: help, ...(error === undefined ? {} : { error }) };
@@ -41,9 +47,9 @@ export function OptionInput(props: OptionInputProps) {
     <Stack gap={4} data-option={field.path}>
       {input()}
       <Group gap={8} wrap="nowrap">
-        {field.rangeWords !== "" && (
+        {range !== "" && (
           <Text size="xs" c="dimmed">
-            {t("form.range", { range: field.rangeWords })}
+            {range}
           </Text>
         )}
         {isChanged && (
@@ -107,6 +113,18 @@ export function OptionInput(props: OptionInputProps) {
       />
     );
   }
+}
+
+/** Such as "64 to 4096, in steps of 8"; empty where anything goes. */
+function rangeWords(field: OptionField, t: TFunction<"ui">, language: string): string {
+  const number = (value: number) =>
+    Math.abs(value) > 0 && Math.abs(value) < 0.001 ? value.toExponential() : formatNumber(value, language, 3);
+  if (field.type === "bool" || (field.low === null && field.high === null)) return "";
+  const low = field.low === null ? "" : t(field.lowIsOpen ? "range.over" : "range.from", { low: number(field.low) });
+  const high =
+    field.high === null ? "" : t(field.highIsOpen ? "range.under" : "range.to", { high: number(field.high) });
+  const step = field.step === null ? "" : t("range.step", { step: number(field.step) });
+  return [low, high, step].filter((part) => part !== "").join(" ");
 }
 
 function shown(value: OptionValue | undefined, unset: string): string {

@@ -1,7 +1,7 @@
 /** Thousands of pictures in rows of known height: virtual, with one tab stop, arrows, and selection. */
 import { useElementSize } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type ReactNode, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 
 import classes from "./picture-grid.module.css";
 import type { Click, Selection } from "./selection";
@@ -17,7 +17,8 @@ export interface PictureGridProps {
   readonly pictures: readonly GridPicture[];
   readonly selection: Selection;
   readonly tileWidth?: number;
-  readonly height: number | string;
+  /** In pixels; fewer pictures take less. */
+  readonly maxHeight: number;
   readonly mark?: (id: string) => ReactNode;
   readonly onClick: (id: string, click: Click) => void;
   readonly onOpen: (id: string) => void;
@@ -27,7 +28,7 @@ const GAP = 4;
 
 export function PictureGrid(props: PictureGridProps) {
   "use no memo";
-  const { label, pictures, selection, tileWidth = 132, height, mark, onClick, onOpen } = props;
+  const { label, pictures, selection, tileWidth = 132, maxHeight, mark, onClick, onOpen } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const size = useElementSize();
   const [current, setCurrent] = useState(0);
@@ -40,7 +41,7 @@ export function PictureGrid(props: PictureGridProps) {
     estimateSize: () => side + GAP,
     overscan: 3,
   });
-  if (rows.options.estimateSize(0) !== side + GAP) rows.measure();
+  useEffect(() => rows.measure(), [rows, side]);
 
   const go = (place: number) => {
     const next = Math.min(pictures.length - 1, Math.max(0, place));
@@ -62,7 +63,11 @@ export function PictureGrid(props: PictureGridProps) {
   };
 
   return (
-    <div ref={scroller} className={classes.scroller} style={{ height }}>
+    <div
+      ref={scroller}
+      className={classes.scroller}
+      style={{ height: Math.min(maxHeight, Math.max(side, rows.getTotalSize())) }}
+    >
       <div
         ref={size.ref}
         role="listbox"

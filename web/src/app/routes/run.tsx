@@ -1,0 +1,15 @@
+/** One run and what it left. */
+import { useParams } from "@tanstack/react-router";
+import { useSuspenseQuery } from "@tanstack/react-query";
+
+import { ResultGrid } from "@/features/runs/components/result-grid";
+import { RunView } from "@/features/runs/components/run-view";
+import { runQueries } from "@/features/runs/queries";
+
+import { useTitle } from "../shell/use-title";
+
+export function RunPage() {
+  const { runId } = useParams({ from: "/runs/$runId" });
+  useTitle(useSuspenseQuery(runQueries.detail(runId)).data.name);
+  return <RunView id={runId} results={<ResultGrid runId={runId} tools={() => null} />} />;
+}

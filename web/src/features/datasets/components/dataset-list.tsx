@@ -1,0 +1,105 @@
+/** One's datasets as cards, and where the first one begins. */
+import { Button, Card, Group, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
+import { IconPhotoPlus, IconPlus } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { type SubmitEvent, useState } from "react";
+import { useTranslation } from "react-i18next";
+
+import { formatDateTime } from "@/lib/format";
+import { EmptyState } from "@/ui/feedback/empty-state";
+import { noticeFailure } from "@/ui/feedback/notices";
+import { ProblemNotice } from "@/ui/feedback/problem-notice";
+
+import { datasetQueries, useAddSample, useCreateDataset } from "../queries";
+import classes from "./dataset-list.module.css";
+
+export function DatasetList() {
+  const { t, i18n } = useTranslation("datasets");
+  const list = useQuery(datasetQueries.list());
+  const samples = useQuery(datasetQueries.samples());
+  const addSample = useAddSample();
+  const datasets = list.data?.datasets ?? [];
+  return (
+    <Stack>
+      <CreateDataset />
+      {list.isError && <ProblemNotice error={list.error} onRetry={() => void list.refetch()} />}
+      {list.isSuccess && datasets.length === 0 && (
+        <EmptyState
+          icon={<IconPhotoPlus size={48} stroke={1.2} aria-hidden />}
+          title={t("empty.title")}
+          text={t("empty.text")}
+          action={
+            <Group>
+              {(samples.data ?? []).map((sample) => (
+                <Button
+                  key={sample.name}
+                  variant="default"
+                  loading={addSample.isPending}
+                  onClick={() => addSample.mutate(sample.name, { onError: noticeFailure })}
+                >
+                  {t("empty.sample", { name: sample.name })}
+                </Button>
+              ))}
+            </Group>
+          }
+        />
+      )}
+      <SimpleGrid cols={{ base: 2, sm: 3, md: 4, lg: 5 }}>
+        {datasets.map((dataset) => (
+          <Card
+            key={dataset.id}
+            component={Link}
+            {...{ to: `/datasets/${dataset.id}` }}
+            padding={0}
+            className={classes.card}
+          >
+            <div className={classes.cover}>
+              {dataset.cover != null && <img src={dataset.cover} alt="" loading="lazy" />}
+            </div>
+            <Stack gap={2} p="sm">
+              <Text fw={600} truncate>
+                {dataset.name}
+              </Text>
+              <Text size="sm" c="dimmed">
+                {t("count", { count: dataset.num_pictures })}
+              </Text>
+              <Text size="xs" c="dimmed">
+                {formatDateTime(dataset.changed_at, i18n.language)}
+              </Text>
+            </Stack>
+          </Card>
+        ))}
+      </SimpleGrid>
+    </Stack>
+  );
+}
+
+function CreateDataset() {
+  const { t } = useTranslation("datasets");
+  const [name, setName] = useState("");
+  const create = useCreateDataset();
+  const navigate = useNavigate();
+  const handleSubmit = (event: SubmitEvent) => {
+    event.preventDefault();
+    create.mutate(name.trim() === "" ? t("create.unnamed") : name, {
+      onSuccess: (dataset) => void navigate({ to: `/datasets/${dataset.id}` as never }),
+      onError: noticeFailure,
+    });
+  };
+  return (
+    <form onSubmit={handleSubmit}>
+      <Group align="end">
+        <TextInput
+          aria-label={t("create.name")}
+          placeholder={t("create.name")}
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <Button type="submit" leftSection={<IconPlus size={18} stroke={1.5} aria-hidden />} loading={create.isPending}>
+          {t("create.create")}
+        </Button>
+      </Group>
+    </form>
+  );
+}

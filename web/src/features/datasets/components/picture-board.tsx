@@ -1,0 +1,149 @@
+/** The pictures of a dataset: drop, select, look at, crop by hand, remove with a way back. */
+import { Badge, Button, Group, Stack, Text } from "@mantine/core";
+import { IconAlertTriangle, IconCrop, IconPhotoX } from "@tabler/icons-react";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useState } from "react";
+import { useTranslation } from "react-i18next";
+
+import { CropDialog } from "@/ui/crop/crop-dialog";
+import { DropZone } from "@/ui/drop-zone/drop-zone";
+import { noticeDone, noticeFailure } from "@/ui/feedback/notices";
+import { ProblemNotice } from "@/ui/feedback/problem-notice";
+import { PictureGrid } from "@/ui/picture-grid/picture-grid";
+import { clicked, nothingSelected, type Selection } from "@/ui/picture-grid/selection";
+import { UploadPanel } from "@/ui/upload-queue/upload-panel";
+import { useUploadQueue } from "@/ui/upload-queue/use-upload-queue";
+
+import { datasetQueries, type Picture, sendPicture, useHandCrop, useRemovePictures } from "../queries";
+
+const ACCEPTED = ".png,.jpg,.jpeg,.webp,.avif,.gif,.bmp,.tif,.tiff,.txt,.caption,.zip";
+
+export interface PictureBoardProps {
+  readonly datasetId: string;
+  readonly selection: Selection;
+  readonly onSelect: (selection: Selection) => void;
+  readonly shownIds?: ReadonlySet<string> | null;
+}
+
+export function PictureBoard({ datasetId, selection, onSelect, shownIds = null }: PictureBoardProps) {
+  const { t } = useTranslation("datasets");
+  const client = useQueryClient();
+  const answer = useQuery(datasetQueries.pictures(datasetId));
+  const [cropped, setCropped] = useState<string | null>(null);
+  const { remove, restore } = useRemovePictures(datasetId);
+  const send = useCallback(
+    async (file: File, onSent: (bytes: number) => void) => {
+      const refused = await sendPicture(datasetId, file, onSent);
+      await client.invalidateQueries({ queryKey: ["datasets", datasetId] });
+      return refused;
+    },
+    [client, datasetId],
+  );
+  const queue = useUploadQueue(send);
+  const all = answer.data?.pictures ?? [];
+  const pictures = shownIds === null ? all : all.filter((picture) => shownIds.has(picture.id));
+  const byId = new Map(all.map((picture) => [picture.id, picture]));
+  const order = pictures.map((picture) => picture.id);
+  const selected = [...selection.ids].filter((id) => byId.has(id));
+  const troubled = (id: string) => (byId.get(id)?.problems.length ?? 0) > 0;
+
+  const handleRemove = () =>
+    remove.mutate(selected, {
+      onSuccess: () => {
+        onSelect(nothingSelected);
+        noticeDone(t("removed", { count: selected.length }), () =>
+          restore.mutate(selected, { onError: noticeFailure }),
+        );
+      },
+      onError: noticeFailure,
+    });
+  const picture = cropped === null ? undefined : byId.get(cropped);
+  return (
+    <Stack gap="sm">
+      {answer.isError && <ProblemNotice error={answer.error} onRetry={() => void answer.refetch()} />}
+      <DropZone title={t("drop.title")} text={t("drop.text")} accept={ACCEPTED} onFiles={queue.add} />
+      <UploadPanel uploads={queue.uploads} onAgain={queue.again} onClear={queue.clear} />
+      <Group justify="space-between">
+        <Text size="sm" c="dimmed" role="status">
+          {selected.length === 0 ? t("count", { count: pictures.length }) : t("selected", { count: selected.length })}
+        </Text>
+        <Group gap="xs">
+          <Button
+            size="xs"
+            variant="default"
+            disabled={selected.length !== 1}
+            leftSection={<IconCrop size={16} stroke={1.5} />}
+            onClick={() => setCropped(selected[0] ?? null)}
+          >
+            {t("crop.byHand")}
+          </Button>
+          <Button
+            size="xs"
+            variant="default"
+            disabled={selected.length === 0}
+            leftSection={<IconPhotoX size={16} stroke={1.5} />}
+            loading={remove.isPending}
+            onClick={handleRemove}
+          >
+            {t("remove")}
+          </Button>
+        </Group>
+      </Group>
+      {pictures.length > 0 && (
+        <PictureGrid
+          label={t("pictures")}
+          pictures={pictures.map((one) => ({ id: one.id, thumb: one.thumb_url, alt: altOf(one) }))}
+          selection={selection}
+          maxHeight={560}
+          mark={(id) =>
+            troubled(id) ? (
+              <Badge
+                size="sm"
+                color="odo"
+                circle
+                title={byId
+                  .get(id)
+                  ?.problems.map((one) => one.message)
+                  .join(" ")}
+              >
+                <IconAlertTriangle size={12} aria-hidden />
+              </Badge>
+            ) : null
+          }
+          onClick={(id, click) => onSelect(clicked(selection, id, order, click))}
+          onOpen={setCropped}
+        />
+      )}
+      {picture !== undefined && <HandCrop datasetId={datasetId} picture={picture} onClose={() => setCropped(null)} />}
+    </Stack>
+  );
+}
+
+function HandCrop({
+  datasetId,
+  picture,
+  onClose,
+}: {
+  readonly datasetId: string;
+  readonly picture: Picture;
+  readonly onClose: () => void;
+}) {
+  const { crop, reset } = useHandCrop(datasetId);
+  const done = { onSuccess: onClose, onError: noticeFailure };
+  return (
+    <CropDialog
+      src={picture.file_url}
+      alt={altOf(picture)}
+      width={picture.width}
+      height={picture.height}
+      box={picture.crop?.method === "hand" ? picture.crop : null}
+      onCrop={(box) => crop.mutate({ pictureId: picture.id, box }, done)}
+      onReset={() => reset.mutate(picture.id, done)}
+      onClose={onClose}
+    />
+  );
+}
+
+function altOf(picture: Picture): string {
+  return picture.caption === "" ? picture.name : `${picture.name}: ${picture.caption}`;
+}

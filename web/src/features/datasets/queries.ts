@@ -1,0 +1,179 @@
+/** What the app asks about datasets: lists, pictures, settings, tasks. */
+import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+
+import { api, sendForm, unwrap } from "@/api/client";
+import type { components } from "@/api/schema";
+
+export type Dataset = components["schemas"]["DatasetShown"];
+export type Picture = components["schemas"]["enogu__datasets__shown__PictureShown"];
+export type Task = components["schemas"]["TaskShown"];
+export type Findings = components["schemas"]["FindingsShown"];
+export type ImportReport = components["schemas"]["ImportShown"];
+export type DatasetChange = components["schemas"]["DatasetChange"];
+
+const at = (dataset_id: string) => ({ params: { path: { dataset_id } } });
+
+export const datasetQueries = {
+  list: (search = "") =>
+    queryOptions({
+      queryKey: ["datasets", "list", search],
+      queryFn: () =>
+        unwrap(api.GET("/api/datasets", { params: { query: { limit: 100, ...(search === "" ? {} : { search }) } } })),
+    }),
+  samples: () =>
+    queryOptions({
+      queryKey: ["datasets", "samples"],
+      queryFn: () => unwrap(api.GET("/api/datasets/samples")),
+      staleTime: Infinity,
+    }),
+  detail: (id: string) =>
+    queryOptions({
+      queryKey: ["datasets", id, "detail"],
+      queryFn: () => unwrap(api.GET("/api/datasets/{dataset_id}", at(id))),
+    }),
+  pictures: (id: string) =>
+    queryOptions({
+      queryKey: ["datasets", id, "pictures"],
+      queryFn: async () => {
+        const pictures: Picture[] = [];
+        for (;;) {
+          const page = await unwrap(
+            api.GET("/api/datasets/{dataset_id}/pictures", {
+              params: { path: { dataset_id: id }, query: { start: pictures.length, limit: 1000 } },
+            }),
+          );
+          pictures.push(...page.pictures);
+          if (page.pictures.length === 0 || pictures.length >= page.total) return { ...page, pictures };
+        }
+      },
+    }),
+  findings: (id: string) =>
+    queryOptions({
+      queryKey: ["datasets", id, "findings"],
+      queryFn: () => unwrap(api.GET("/api/datasets/{dataset_id}/findings", at(id))),
+    }),
+  tasks: (id: string) =>
+    queryOptions({
+      queryKey: ["datasets", id, "tasks"],
+      queryFn: () => unwrap(api.GET("/api/datasets/{dataset_id}/tasks", at(id))),
+    }),
+  taggers: () =>
+    queryOptions({
+      queryKey: ["datasets", "taggers"],
+      queryFn: () => unwrap(api.GET("/api/taggers")),
+      staleTime: 60_000,
+    }),
+};
+
+function useOfDataset() {
+  const client = useQueryClient();
+  return (id: string) => client.invalidateQueries({ queryKey: ["datasets", id] });
+}
+
+export function useCreateDataset() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (name: string) => unwrap(api.POST("/api/datasets", { body: { name } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["datasets", "list"] }),
+  });
+}
+
+export function useAddSample() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (name: string) => unwrap(api.POST("/api/datasets/samples", { body: { name } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["datasets", "list"] }),
+  });
+}
+
+export function useChangeDataset(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: DatasetChange) => unwrap(api.PATCH("/api/datasets/{dataset_id}", { ...at(id), body })),
+    onSuccess: (dataset) => {
+      client.setQueryData(datasetQueries.detail(id).queryKey, dataset);
+      void client.invalidateQueries({ queryKey: ["datasets", "list"] });
+      void client.invalidateQueries({ queryKey: ["datasets", id, "pictures"] });
+    },
+  });
+}
+
+export function useDeleteDataset() {
+  const client = useQueryClient();
+  const refresh = () => client.invalidateQueries({ queryKey: ["datasets", "list"] });
+  const restore = useMutation({
+    mutationFn: (id: string) => unwrap(api.POST("/api/datasets/{dataset_id}/restore", at(id))),
+    onSuccess: refresh,
+  });
+  const remove = useMutation({
+    mutationFn: (id: string) => unwrap(api.DELETE("/api/datasets/{dataset_id}", at(id))),
+    onSuccess: refresh,
+  });
+  return { remove, restore };
+}
+
+export function useRemovePictures(id: string) {
+  const refresh = useOfDataset();
+  const remove = useMutation({
+    mutationFn: (ids: string[]) =>
+      unwrap(api.POST("/api/datasets/{dataset_id}/pictures/remove", { ...at(id), body: { ids } })),
+    onSuccess: () => refresh(id),
+  });
+  const restore = useMutation({
+    mutationFn: (ids: string[]) =>
+      unwrap(api.POST("/api/datasets/{dataset_id}/pictures/restore", { ...at(id), body: { ids } })),
+    onSuccess: () => refresh(id),
+  });
+  return { remove, restore };
+}
+
+export function useHandCrop(id: string) {
+  const refresh = useOfDataset();
+  const pictureAt = (picture_id: string) => ({ params: { path: { dataset_id: id, picture_id } } });
+  const crop = useMutation({
+    mutationFn: ({ pictureId, box }: { pictureId: string; box: components["schemas"]["HandCrop"] }) =>
+      unwrap(api.PUT("/api/datasets/{dataset_id}/pictures/{picture_id}/crop", { ...pictureAt(pictureId), body: box })),
+    onSuccess: () => refresh(id),
+  });
+  const reset = useMutation({
+    mutationFn: (pictureId: string) =>
+      unwrap(api.DELETE("/api/datasets/{dataset_id}/pictures/{picture_id}/crop", pictureAt(pictureId))),
+    onSuccess: () => refresh(id),
+  });
+  return { crop, reset };
+}
+
+export function useCropAndTag(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: components["schemas"]["TaskToDo"]) =>
+      unwrap(api.POST("/api/datasets/{dataset_id}/crop-and-tag", { ...at(id), body })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["datasets", id, "tasks"] }),
+  });
+}
+
+export function useCancelTask(id: string) {
+  const refresh = useOfDataset();
+  return useMutation({
+    mutationFn: (job_id: string) =>
+      unwrap(
+        api.POST("/api/datasets/{dataset_id}/tasks/{job_id}/cancel", { params: { path: { dataset_id: id, job_id } } }),
+      ),
+    onSuccess: () => refresh(id),
+  });
+}
+
+/** One file (a picture, a caption, a zip) into a dataset; the reason when it was refused. */
+export async function sendPicture(
+  id: string,
+  file: File,
+  onSent: (bytes: number) => void,
+): Promise<{ refused?: string } | undefined> {
+  const form = new FormData();
+  form.append("files", file, file.name);
+  const report = await sendForm<ImportReport>(`/api/datasets/${id}/pictures`, form, (share) =>
+    onSent(share * file.size),
+  );
+  const refused = report.refused[0];
+  return refused === undefined ? undefined : { refused: `${refused.message} ${refused.cure}` };
+}

@@ -1,0 +1,19 @@
+/** Words of the recipe's options by their path; English sentences are the server's own. */
+import type { components } from "@/api/schema";
+import type { OptionTexts } from "@/ui/option-form/option-form";
+
+import en from "../options/en.json";
+import ja from "../options/ja.json";
+
+const TEXTS: Record<string, Record<string, string>> = { en, ja };
+
+export function optionTexts(language: string, fields: components["schemas"]["FieldShown"][]): OptionTexts {
+  const texts: Record<string, string> = TEXTS[language] ?? en;
+  const sentences = new Map(fields.map((field) => [field.path, field.sentence]));
+  return {
+    label: (path) => texts[`${path}.label`] ?? path,
+    help: (path) => texts[`${path}.help`] ?? sentences.get(path) ?? "",
+    choice: (path, choice) => texts[`${path}.choice.${choice}`] ?? choice,
+    group: (section) => texts[`group.${section === "" ? "basics" : section}`] ?? section,
+  };
+}

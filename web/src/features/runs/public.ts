@@ -1,0 +1,2 @@
+/** All that other features may use of runs. */
+export { type Epoch, type Run, runQueries, type Sample } from "./queries";

@@ -1,0 +1,136 @@
+/** What the app asks about runs: recipes, plans, history, one run with its curve and files. */
+import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+
+import { api, unwrap } from "@/api/client";
+import type { components } from "@/api/schema";
+import type { OptionField, OptionValues } from "@/ui/option-form/option-fields";
+
+export type Run = components["schemas"]["RunShown"];
+export type RunInList = components["schemas"]["RunInList"];
+export type PlannedRun = components["schemas"]["PlannedRunShown"];
+export type Epoch = components["schemas"]["EpochShown"];
+export type Sample = components["schemas"]["enogu__runs__api__SampleShown"];
+
+const at = (run_id: string) => ({ params: { path: { run_id } } });
+const TYPES = { bool: "bool", int: "int", float: "float", str: "text", list: "texts" } as const;
+
+export const runQueries = {
+  fields: () =>
+    queryOptions({
+      queryKey: ["runs", "fields"],
+      queryFn: async () => (await unwrap(api.GET("/api/recipe/schema"))).fields,
+      staleTime: Infinity,
+    }),
+  presets: () => queryOptions({ queryKey: ["runs", "presets"], queryFn: () => unwrap(api.GET("/api/presets")) }),
+  check: (recipe: OptionValues) =>
+    queryOptions({
+      queryKey: ["runs", "check", recipe],
+      queryFn: () => unwrap(api.POST("/api/recipe/check", { body: { recipe: { ...recipe } } })),
+      placeholderData: keepPreviousData,
+    }),
+  plan: (datasetId: string, recipe: OptionValues, revision: number) =>
+    queryOptions({
+      queryKey: ["runs", "plan", datasetId, recipe, revision],
+      queryFn: () => unwrap(api.POST("/api/runs/plan", { body: { dataset_id: datasetId, recipe: { ...recipe } } })),
+      placeholderData: keepPreviousData,
+      retry: false,
+    }),
+  list: (datasetId?: string) =>
+    queryOptions({
+      queryKey: ["runs", "list", datasetId ?? ""],
+      queryFn: () =>
+        unwrap(
+          api.GET("/api/runs", {
+            params: { query: { limit: 50, ...(datasetId === undefined ? {} : { dataset_id: datasetId }) } },
+          }),
+        ),
+    }),
+  detail: (id: string) =>
+    queryOptions({ queryKey: ["runs", id, "detail"], queryFn: () => unwrap(api.GET("/api/runs/{run_id}", at(id))) }),
+  losses: (id: string) =>
+    queryOptions({
+      queryKey: ["runs", id, "losses"],
+      queryFn: () =>
+        unwrap(api.GET("/api/runs/{run_id}/losses", { params: { path: { run_id: id }, query: { points: 2000 } } })),
+    }),
+  epochs: (id: string) =>
+    queryOptions({
+      queryKey: ["runs", id, "epochs"],
+      queryFn: () => unwrap(api.GET("/api/runs/{run_id}/epochs", at(id))),
+    }),
+  samples: (id: string) =>
+    queryOptions({
+      queryKey: ["runs", id, "samples"],
+      queryFn: () => unwrap(api.GET("/api/runs/{run_id}/samples", at(id))),
+    }),
+};
+
+export function optionFields(fields: components["schemas"]["FieldShown"][]): OptionField[] {
+  return fields.map((field) => ({
+    path: field.path,
+    kind: field.kind,
+    type: TYPES[field.type],
+    mayBeUnset: field.may_be_unset,
+    choices: field.choices,
+    default: (field.default ?? null) as OptionField["default"],
+    low: field.low ?? null,
+    high: field.high ?? null,
+    step: field.step ?? null,
+    lowIsOpen: field.low_is_open,
+    highIsOpen: field.high_is_open,
+    isAdvanced: field.advanced,
+  }));
+}
+
+export function useStartRun() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: components["schemas"]["RunToStart"]) =>
+      unwrap(api.POST("/api/runs", { body, params: { header: { "idempotency-key": crypto.randomUUID() } } })),
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: ["runs", "list"] });
+      void client.invalidateQueries({ queryKey: ["stamina"] });
+    },
+  });
+}
+
+type Steering = "cancel" | "pause" | "resume" | "save-now" | "sample-now";
+
+export function useSteerRun(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async (how: Steering) => {
+      switch (how) {
+        case "cancel":
+          return unwrap(api.POST("/api/runs/{run_id}/cancel", at(id)));
+        case "pause":
+          return unwrap(api.POST("/api/runs/{run_id}/pause", at(id)));
+        case "resume":
+          return unwrap(api.POST("/api/runs/{run_id}/resume", at(id)));
+        case "save-now":
+          return unwrap(api.POST("/api/runs/{run_id}/save-now", at(id)));
+        case "sample-now":
+          return unwrap(api.POST("/api/runs/{run_id}/sample-now", at(id)));
+      }
+    },
+    onSuccess: () => client.invalidateQueries({ queryKey: ["runs", id] }),
+  });
+}
+
+export function useRetryRun(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (changes: Record<string, unknown>) =>
+      unwrap(api.POST("/api/runs/{run_id}/retry", { ...at(id), body: { changes } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["runs"] }),
+  });
+}
+
+export function useSavePreset() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: { name: string; recipe: Record<string, unknown> }) =>
+      unwrap(api.POST("/api/presets", { body: { ...body, purpose: "" } })),
+    onSuccess: () => client.invalidateQueries(runQueries.presets()),
+  });
+}
