@@ -36,6 +36,8 @@ class RunState:
     losses: tuple[float, ...]
     saved: tuple[str, ...] = ()
     """Names of the LoRA files saved so far."""
+    previews_due: bool = False
+    """The run was stopped while it drew the previews of this step's file: a resume draws them first."""
 
 
 def state_path(out: Path, output_name: str) -> Path:
@@ -83,6 +85,8 @@ def save_checkpoint(
         "optimizer_values": json.dumps(plain),
         "loss_scaler": json.dumps(scaler.state_dict()),
     }
+    if state.previews_due:
+        metadata["previews_due"] = "True"
     write_whole_bytes(path, tensor_file_bytes(tensors, metadata))
 
 
@@ -121,6 +125,7 @@ def load_checkpoint(
         started_at=float(metadata["started_at"]),
         losses=tuple(tensors["losses"].tolist()),
         saved=tuple(json.loads(metadata["saved"])),
+        previews_due="previews_due" in metadata,
     )
 
 

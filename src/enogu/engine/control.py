@@ -25,10 +25,12 @@ class Between:
 
     step: int
     targets: Sequence[Target]
+    only_stop: bool = False
+    """Pictures are being encoded or previews drawn: a stop is heard now, save and sample wait for the next step."""
 
 
 BetweenSteps = Callable[[Between], Asked]
-"""Called after every step, and while pictures are encoded (a stop is then heard; save and sample wait for steps).
+"""Called after every step, and often while pictures are encoded and previews drawn (then with ``only_stop``).
 
 It may take its time: drawing with the loaded base model is done in here.
 """

@@ -32,7 +32,7 @@ from enogu.engine.memory import peak_memory_mib
 from enogu.engine.noise import loss_weight
 from enogu.engine.optim import clip_gradients, make_optimizer
 from enogu.engine.pace import Pace
-from enogu.engine.previews import draw_previews, draw_previews_now
+from enogu.engine.previews import PreviewsStopped, draw_previews, draw_previews_now
 from enogu.errors import TrainingFailed
 from enogu.recipe import TrainRecipe
 from enogu.recipe.captions import CaptionRules, final_caption
@@ -133,7 +133,9 @@ class _Run:
         )
         self.captions = [picture.caption for picture in pictures]
         self.step = 0
+        self.between_steps: BetweenSteps = ask_nothing
         self.fingerprint = ""
+        self.previews_due = False
         self.losses: list[float] = []
         self.saved: list[str] = []
         self.started_at = _now()
@@ -153,16 +155,20 @@ class _Run:
 
     def go(self, resume: bool, between_steps: BetweenSteps) -> TrainResult:
         make_folder(self.out)
+        self.between_steps = between_steps
         hashes = [picture_sha256(picture.path) for picture in self.pictures]
         self.fingerprint = self._fingerprint(hashes)
         if resume and self.checkpoint.exists():
             self._restore(self.fingerprint)
-        latents = self._latents(hashes, between_steps)
+        latents = self._latents(hashes)
         lora.attach(self.targets, self.parameters)
         self._announce()
         began = time.monotonic()
         report = _Report(self)
         saved_files = {file.step: file for file in self.plan.saved_files}
+        if self.previews_due and self.step in saved_files:
+            file = saved_files[self.step]
+            self._preview(file, self._file_of_now(file.epoch, file.filename))
         for epoch in range(self.step // self.plan.steps_per_epoch + 1, self.plan.num_epochs + 1):
             updates = self.plan.epoch_updates(epoch)
             first = self.step - (epoch - 1) * self.plan.steps_per_epoch
@@ -178,27 +184,24 @@ class _Run:
                     report.flush(epoch)
                     self._keep_state()
                 report.flush_if_due(epoch)
-                self._answer(between_steps, report, epoch)
+                self._answer(report, epoch)
         self._save_last_if_missing()
         paths = [self.out / file.filename for file in self.plan.saved_files]
         files = tuple(path for path in paths if path.exists())
         self.emit(Finished(self.plan.num_steps, time.monotonic() - began, tuple(str(file) for file in files)))
         return TrainResult(files, self.plan.num_steps)
 
-    def _answer(self, between_steps: BetweenSteps, report: _Report, epoch: int) -> None:
+    def _answer(self, report: _Report, epoch: int) -> None:
         """Do what is asked between two steps. After the last one all is done anyway."""
         with report.clock_paused():
-            asked = between_steps(Between(self.step, self.all_targets))
+            asked = self.between_steps(Between(self.step, self.all_targets))
         if self.step == self.plan.num_steps or not (asked.stop or asked.save or asked.sample):
             return
         report.flush(epoch)
         if asked.save:
             self._save_now(epoch)
         if asked.sample:
-            self._check_weights()
-            draw_previews_now(
-                self.recipe, self.base, self.all_targets, self._file_of_now(epoch), epoch, self.step, self.emit
-            )
+            self._sample_now(epoch)
         if asked.save or asked.stop:
             self._keep_state()
         if asked.stop:
@@ -231,14 +234,37 @@ class _Run:
 
     def _save(self, file: SavedFile) -> None:
         """The LoRA of an epoch, loaded back before it is called saved, and its previews, drawn from that file."""
-        recipe = self.recipe
         path = self._write(file)
-        if file.epoch % recipe.previews.every_n_epochs == 0 or file.epoch == self.plan.num_epochs:
-            draw_previews(recipe, self.base, self.all_targets, path, file.epoch, file.step, self.emit)
+        if file.epoch % self.recipe.previews.every_n_epochs == 0 or file.epoch == self.plan.num_epochs:
+            self._preview(file, path)
+
+    def _preview(self, file: SavedFile, drawn_from: Path | LoraFile) -> None:
+        """When it is stopped, the state remembers that these previews are due."""
+        recipe, targets, stop = self.recipe, self.all_targets, self._wants_stop
+        try:
+            draw_previews(recipe, self.base, targets, drawn_from, file.epoch, file.step, self.emit, stop)
+            self.previews_due = False
+        except PreviewsStopped:
+            self.previews_due = True
+            self._keep_state()
+            raise TrainingStopped(self.step) from None
 
     def _save_now(self, epoch: int) -> None:
         """A file of this step beside those of the plan, under the name sd-scripts gives to files of steps."""
         self._write(SavedFile(epoch, self.step, self._step_name()))
+
+    def _sample_now(self, epoch: int) -> None:
+        """Previews of this step from memory. When it is stopped, so is the run."""
+        self._check_weights()
+        file, targets, stop = self._file_of_now(epoch, self._step_name()), self.all_targets, self._wants_stop
+        try:
+            draw_previews_now(self.recipe, self.base, targets, file, epoch, self.step, self.emit, stop)
+        except PreviewsStopped:
+            self._keep_state()
+            raise TrainingStopped(self.step) from None
+
+    def _wants_stop(self) -> bool:
+        return self.between_steps(Between(self.step, self.all_targets, only_stop=True)).stop
 
     def _save_last_if_missing(self) -> None:
         """A run taken over from another machine after its last step may have its state alone."""
@@ -257,11 +283,11 @@ class _Run:
         self.emit(Saved(file.epoch, file.step, str(path), sha256))
         return path
 
-    def _file_of_now(self, epoch: int) -> LoraFile:
-        """The LoRA of this step as it would be read from a file, without one."""
+    def _file_of_now(self, epoch: int, filename: str) -> LoraFile:
+        """The LoRA of this step as it would be read from a file of that name, without one."""
         tensors, metadata = self._tensors(), self._metadata(epoch, self.step)
         digest = kohya_hashes(tensors, metadata)["sshs_model_hash"]
-        return LoraFile(self.out / self._step_name(), tensors, metadata, digest)
+        return LoraFile(self.out / filename, tensors, metadata, digest)
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         return lora.to_file(self.targets, self.parameters, SAVE_DTYPES[self.recipe.saving.precision])
@@ -282,7 +308,7 @@ class _Run:
             finished_at=_now(),
         )
 
-    def _latents(self, hashes: Sequence[str], between_steps: BetweenSteps) -> dict[tuple[int, bool], Latents]:
+    def _latents(self, hashes: Sequence[str]) -> dict[tuple[int, bool], Latents]:
         rules = self.recipe.pictures
         placed = [
             PlacedPicture(p.path, sha256, placement, rules.background)
@@ -291,7 +317,7 @@ class _Run:
 
         def progress(done: int, total: int, reused: int) -> None:
             self.emit(Cached(done, total, reused))
-            if between_steps(Between(self.step, self.all_targets)).stop:
+            if self._wants_stop():
                 raise TrainingStopped(self.step)
 
         return latents_of(
@@ -336,7 +362,7 @@ class _Run:
 
     def _keep_state(self) -> None:
         self._check_weights()
-        state = RunState(self.step, self.started_at, tuple(self.losses), tuple(self.saved))
+        state = RunState(self.step, self.started_at, tuple(self.losses), tuple(self.saved), self.previews_due)
         save_checkpoint(self.checkpoint, state, self.parameters, self.optimizer, self.scaler, self.fingerprint)
         self.emit(Checkpointed(self.step, str(self.checkpoint)))
 
@@ -344,6 +370,7 @@ class _Run:
         state = load_checkpoint(self.checkpoint, self.parameters, self.optimizer, self.scaler, fingerprint)
         self.step, self.started_at = state.step, state.started_at
         self.losses, self.saved = list(state.losses), list(state.saved)
+        self.previews_due = state.previews_due
 
 
 class _Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import sys
 from dataclasses import dataclass
@@ -65,6 +66,19 @@ def peak_memory_mib(device: torch.device) -> float:
         return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def use_threads(count: int) -> None:
+    """How many threads torch computes with on the CPU; 0 leaves it to torch."""
+    if count:
+        torch.set_num_threads(count)
+
+
+def free_unused() -> None:
+    """Give back what nothing refers to any more, on the GPU too."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _best_device() -> str:

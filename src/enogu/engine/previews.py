@@ -49,24 +49,35 @@ def preview_requests(recipe: TrainRecipe, pixel_step: int) -> list[DrawRequest]:
     ]
 
 
+class PreviewsStopped(Exception):
+    """``wants_stop`` said so in the middle of a picture."""
+
+
 def draw_previews(
     recipe: TrainRecipe,
     base: LoadedBase,
     targets: Sequence[Target],
-    lora_path: Path,
+    lora: Path | LoraFile,
     epoch: int,
     step: int,
     emit: Callable[[Event], None],
+    wants_stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Draw every preview prompt with the file ``lora_path``; says Sampled for each, or SampleFailed and goes on."""
+    """Draw every preview prompt with ``lora``; says Sampled for each, or SampleFailed and goes on.
+
+    A LoraFile in place of a path gives the same pictures where the file of its path is not (any more). ``wants_stop``
+    is asked at every step of a picture; raises PreviewsStopped.
+    """
+    path = lora if isinstance(lora, Path) else lora.path
     _draw_all(
         recipe,
         base,
         targets,
-        lambda: load_lora(lora_path),
-        lambda index, seed: preview_path(lora_path, recipe, epoch, index, seed),
+        lambda: load_lora(lora) if isinstance(lora, Path) else lora,
+        lambda index, seed: preview_path(path, recipe, epoch, index, seed),
         (epoch, step),
         emit,
+        wants_stop,
     )
 
 
@@ -78,6 +89,7 @@ def draw_previews_now(
     epoch: int,
     step: int,
     emit: Callable[[Event], None],
+    wants_stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """The same with a LoRA that is not saved, ``file``, whose path names the file it would be; for a look between."""
     if not recipe.previews.prompts:
@@ -90,6 +102,7 @@ def draw_previews_now(
         lambda index, seed: step_preview_path(file.path.parent, recipe, step, index, seed),
         (epoch, step),
         emit,
+        wants_stop,
     )
 
 
@@ -101,18 +114,26 @@ def _draw_all(
     path_of: Callable[[int, int], Path],
     at: tuple[int, int],
     emit: Callable[[Event], None],
+    wants_stop: Callable[[], bool],
 ) -> None:
     """``at`` is (epoch, step); ``path_of(prompt_index, seed)``."""
     if not recipe.previews.prompts:
         return
     epoch, step = at
+
+    def on_step(_done: int, _total: int) -> None:
+        if wants_stop():
+            raise PreviewsStopped
+
     try:
         file = open_file()
         weight = recipe.previews.weight
         for index, request in enumerate(preview_requests(recipe, base.family.pixel_step)):
-            for drawing in draw(base, request, [(file, weight)], targets=targets):
+            for drawing in draw(base, request, [(file, weight)], targets=targets, on_step=on_step):
                 path = path_of(index, drawing.seed)
                 save_png(drawing.image, path, drawing_parameters(base, request, [(file, weight)], drawing.seed))
                 emit(Sampled(epoch, step, index, request.prompt, drawing.seed, str(path)))
+    except PreviewsStopped:
+        raise
     except Exception as error:  # whatever it is: hours of training are worth more than a preview
         emit(SampleFailed(epoch, step, str(error) or type(error).__name__))

@@ -57,8 +57,8 @@ class DrawCancelled(Exception):
 class Steering(Protocol):
     """What an engine calls while it trains."""
 
-    def between_steps(self, *, steps_begun: bool) -> Wishes:
-        """Draw what is waiting, and say what is asked. Save and sample wait until ``steps_begun``."""
+    def between_steps(self, *, only_stop: bool = False) -> Wishes:
+        """Draw what is waiting, and say what is asked. Save and sample wait while ``only_stop``."""
         ...
 
 
@@ -133,7 +133,7 @@ class ChildLoop:
 
     # ---- Steering --------------------------------------------------------------------------------------------------
 
-    def between_steps(self, *, steps_begun: bool) -> Wishes:
+    def between_steps(self, *, only_stop: bool = False) -> Wishes:
         """See Steering."""
         while True:
             try:
@@ -159,7 +159,7 @@ class ChildLoop:
             draws = []
         for job in draws:
             self._draw_beside_training(job)
-        asked = self._wishes if steps_begun else self._wishes & {"stop"}
+        asked = self._wishes & {"stop"} if only_stop else set(self._wishes)
         wishes = Wishes("stop" in asked, "save" in asked, "sample" in asked)
         self._wishes -= asked
         return wishes

@@ -7,7 +7,6 @@ LoRA files do, too. Start: ``python -m enogu.worker.engine_child --device cuda:0
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 import time
 from collections import OrderedDict
@@ -37,12 +36,10 @@ class RealEngine:
     """The engine on one device. Making one imports torch, which takes seconds."""
 
     def __init__(self, device: str, threads: int) -> None:
-        import torch
+        from enogu.engine import loop  # noqa: F401 - imported now, so that Ready means ready
+        from enogu.engine.memory import use_threads
 
-        from enogu.engine import families, loop, sample  # noqa: F401 - imported now, so that Ready means ready
-
-        if threads:
-            torch.set_num_threads(threads)
+        use_threads(threads)
         self._device = None if device == "auto" else device
         self._base: LoadedBase | None = None
         self._key: tuple[str, str, str] | None = None
@@ -53,22 +50,20 @@ class RealEngine:
     def train(self, job: TrainJob, say: Say, steering: Steering) -> None:
         """See child_loop.Engine."""
         from enogu.engine.control import Asked
-        from enogu.engine.events import Started, event_to_dict
+        from enogu.engine.events import event_to_dict
         from enogu.engine.loop import TrainingStopped, TrainPicture, train
+        from enogu.engine.memory import free_unused
 
         recipe = recipe_from_values(job.recipe)
         base = self._load(job.base_model, recipe.training.mixed_precision, say)
         pictures = [TrainPicture(Path(p.path), p.caption, p.repeats, p.width, p.height, p.folder) for p in job.pictures]
-        steps_begun = False
 
         def emit(event: Event) -> None:
-            nonlocal steps_begun
-            steps_begun = steps_begun or isinstance(event, Started)
             say(event_to_dict(event))
 
         def between_steps(between: Between) -> Asked:
             self._between = between
-            return Asked(**asdict(steering.between_steps(steps_begun=steps_begun)))
+            return Asked(**asdict(steering.between_steps(only_stop=between.only_stop)))
 
         self._training_folder = job.base_model.folder
         try:
@@ -86,7 +81,7 @@ class RealEngine:
         finally:
             self._training_folder, self._between = "", None
             base = None  # so that unload frees it
-            self._free_unused()
+            free_unused()
 
     def can_draw_now(self, job: DrawJob) -> bool:
         """See child_loop.Engine."""
@@ -141,21 +136,24 @@ class RealEngine:
         """See child_loop.Engine."""
         from enogu.engine.events import event_to_dict
         from enogu.engine.failures import failed_event, in_words
+        from enogu.engine.memory import free_unused
 
         worded = in_words(error)
-        self._free_unused()
+        free_unused()
         return unforeseen(error) if worded is None else event_to_dict(failed_event(0, worded, None))
 
     def unload(self) -> None:
         """See child_loop.Engine."""
+        from enogu.engine.memory import free_unused
+
         self._base = self._key = None
         self._loras.clear()
-        self._free_unused()
+        free_unused()
 
     def _load(self, base_model: PlacedBaseModel, mixed_precision: str, say: Say) -> LoadedBase:
         """The base model, kept from the last job if that was on the same one in the same number format."""
         from enogu.engine.families import load_base_model
-        from enogu.engine.memory import choose_compute
+        from enogu.engine.memory import choose_compute, free_unused
 
         began = time.monotonic()
         compute = choose_compute(mixed_precision, self._device)
@@ -163,7 +161,7 @@ class RealEngine:
         was_warm = self._base is not None and key == self._key
         if not was_warm:
             self._base = self._key = None
-            self._free_unused()
+            free_unused()
             self._base = load_base_model(Path(base_model.folder), compute)
             self._key = key
         base = self._base
@@ -179,13 +177,6 @@ class RealEngine:
             }
         )
         return base
-
-    def _free_unused(self) -> None:
-        import torch
-
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
 
 
 class LoraCache:

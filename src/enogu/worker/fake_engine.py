@@ -184,7 +184,7 @@ class _FakeRun:
         for done, picture in enumerate(self._job.pictures, 1):
             pictures.append([_picture_sha256(picture), picture.caption, picture.repeats])
             self._say({"event": "Cached", "done": done, "total": len(self._job.pictures), "reused": 0})
-            if self._steering.between_steps(steps_begun=False).stop:
+            if self._steering.between_steps(only_stop=True).stop:
                 raise _Stopped
         self._fingerprint = self._chain = _digest([settings, pictures, self._job.base_model.name])
         if self._job.resume and self._state_path.exists():
@@ -251,7 +251,7 @@ class _FakeRun:
         self._step = step
 
     def _answer(self, epoch: int) -> None:
-        wishes = self._steering.between_steps(steps_begun=True)
+        wishes = self._steering.between_steps()
         if self._step == self._plan.num_steps:
             return
         if wishes.stop or wishes.save or wishes.sample:

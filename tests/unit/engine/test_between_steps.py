@@ -100,6 +100,33 @@ def test_a_stop_while_pictures_are_encoded_ends_before_the_first_step(
     assert run.said(Started) == []
 
 
+@pytest.mark.parametrize("at", [4, 8], ids=["in the middle", "after the last step"])
+def test_a_stop_while_previews_are_drawn_is_heard_and_a_resume_draws_them(
+    tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path, fixed_date: None, at: int
+) -> None:
+    """On a CPU they take minutes. On another machine the file they are drawn from is missing: the state is enough."""
+    recipe = tiny_recipe('previews.prompts=["mame", "a hat"]', "saving.checkpoint_every_n_steps=1000")
+    straight = tiny_train(recipe, tiny_pictures, tiny_base, tmp_path / "straight")
+    run = Run(tmp_path / "stopped")
+
+    def between_steps(between: Between) -> Asked:
+        drawn = [event for event in run.said(Sampled) if event.step == at]
+        return Asked(stop=between.only_stop and len(drawn) == 1)
+
+    with pytest.raises(TrainingStopped):
+        tiny_train(recipe, tiny_pictures, tiny_base, run.out, run=run, between_steps=between_steps)
+    assert run.events[-2:] == [Checkpointed(at, str(run.out / "tiny-state" / "state.safetensors")), Stopped(at)]
+    assert not run.said(SampleFailed)
+    other = tmp_path / "other"
+    (other / "tiny-state").mkdir(parents=True)
+    state = (run.out / "tiny-state" / "state.safetensors").read_bytes()
+    (other / "tiny-state" / "state.safetensors").write_bytes(state)
+    resumed = tiny_train(recipe, tiny_pictures, tiny_base, other, resume=True)
+    assert {event.prompt_index for event in resumed.said(Sampled) if event.step == at} == {0, 1}
+    assert {**run.file_bytes(), **resumed.file_bytes()} == straight.file_bytes()
+    assert resumed.file_bytes().keys() >= {f"sample/tiny_e{at // 4:06d}_0{index}_1.png" for index in (0, 1)}
+
+
 def test_a_state_alone_is_enough_for_another_machine_to_take_over(
     tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path, fixed_date: None
 ) -> None:

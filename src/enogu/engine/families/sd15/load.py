@@ -1,4 +1,4 @@
-"""Load a diffusers folder of the SD1.5 architecture: offline, safetensors only, frozen, in the compute dtype."""
+"""Load SD1.5 from a diffusers folder or a single file: offline, safetensors only, frozen, in the compute dtype."""
 
 from __future__ import annotations
 
@@ -25,15 +25,45 @@ _WEIGHTS = {
 
 def load(path: Path, compute: ComputePlan) -> LoadedBase:
     """Networks frozen on ``compute.device``; the VAE in fp32 (half precision can overflow), the rest in its dtype."""
+    from enogu.engine.families.sd15 import single_file
+    from enogu.engine.families.sd15.family import SD15
+
+    quiet_libraries()
+    if path.is_file():
+        networks, tokenizers, prediction_type = single_file.read_parts(path, compute.dtype)
+        scheduler = single_file.scheduler_config(prediction_type)
+        digest, name = single_file.file_hash(path), path.stem
+    else:
+        check_folder(path)
+        scheduler = _read_json(path / "scheduler" / "scheduler_config.json")
+        networks, tokenizers = _read_folder(path, compute)
+        digest, name = weights_hash(path), path.name
+    for part, network in networks.items():
+        network.requires_grad_(False)
+        network.eval()
+        network.to(compute.device)
+        if part != "text_encoder":
+            network.to(memory_format=compute.memory_format)
+    return LoadedBase(
+        family=SD15,
+        path=path,
+        name=name,
+        hash=digest,
+        networks=networks,
+        tokenizers=tokenizers,
+        schedule=_schedule(scheduler),
+        compute=compute,
+        scaling_factor=float(networks["vae"].config["scaling_factor"]),
+        scheduler_config=scheduler,
+    )
+
+
+def _read_folder(path: Path, compute: ComputePlan) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Networks on the CPU, and tokenizers."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    from enogu.engine.families.sd15.family import SD15
-
-    check_folder(path)
-    quiet_libraries()
-    scheduler = _read_json(path / "scheduler" / "scheduler_config.json")
     variants = {part: "fp16" if not (path / part / names[0]).exists() else None for part, names in _WEIGHTS.items()}
 
     def options(part: str, dtype: torch.dtype) -> dict[str, Any]:
@@ -56,25 +86,7 @@ def load(path: Path, compute: ComputePlan) -> LoadedBase:
             f"The base model {path} could not be read: {str(error).splitlines()[0]}",
             "Copy it again: a file of it is damaged or belongs to another architecture.",
         ) from error
-    networks = {"unet": unet, "text_encoder": text_encoder, "vae": vae}
-    for part, network in networks.items():
-        network.requires_grad_(False)
-        network.eval()
-        network.to(compute.device)
-        if part != "text_encoder":
-            network.to(memory_format=compute.memory_format)
-    return LoadedBase(
-        family=SD15,
-        path=path,
-        name=path.name,
-        hash=weights_hash(path),
-        networks=networks,
-        tokenizers={"text_encoder": tokenizer},
-        schedule=_schedule(scheduler),
-        compute=compute,
-        scaling_factor=float(vae.config["scaling_factor"]),
-        scheduler_config=scheduler,
-    )
+    return {"unet": unet, "text_encoder": text_encoder, "vae": vae}, {"text_encoder": tokenizer}
 
 
 def quiet_libraries() -> None:
@@ -91,10 +103,6 @@ def check_folder(path: Path) -> None:
     """Raise BaseModelRefused unless ``path`` is a whole diffusers folder with safetensors weights."""
     if not path.exists():
         raise BaseModelRefused(f"There is no base model at {path}.", "Check the path, or see `enogu base list`.")
-    if path.is_file():
-        raise BaseModelRefused(
-            f"{path.name} is a single file.", "Give the folder of a base model in the diffusers layout."
-        )
     missing = [part for part in PARTS if not (path / part).is_dir()]
     if missing:
         raise BaseModelRefused(
