@@ -28,7 +28,7 @@ def dataset_id_of(studio: StudioClient, reference: str, *, is_deleted: bool = Fa
     return studio.find_id(
         "dataset",
         reference,
-        lambda: studio.pages("/api/datasets", "datasets", **query),
+        lambda: studio.pages("/api/datasets", "datasets", query),
         "See `enogu dataset list --deleted`." if is_deleted else "See `enogu dataset list`.",
     )
 
@@ -65,7 +65,7 @@ def list_all(
     output = call_of(context).output
     query = {"search": search, **({"deleted": "true"} if deleted else {})}
     with studio_of(context) as studio:
-        found = studio.pages("/api/datasets", "datasets", **query)
+        found = studio.pages("/api/datasets", "datasets", query)
     rows = [(one["id"], one["name"], one["num_pictures"], one["trigger"], when(one["changed_at"])) for one in found]
     none = "No dataset was deleted." if deleted else "There is no dataset yet: make one with `enogu dataset create`."
     show_rows(output, ("id", "name", "pictures", "trigger", "changed"), rows, none)

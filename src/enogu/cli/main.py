@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from enogu.cli import admin, base, dataset, draw, inspect, plan, recipe, run_demo, serve, studio, tag, train
+from enogu.cli import admin, base, dataset, draw, inspect, plan, recipe, run_demo, runs, serve, studio, tag, train
 from enogu.cli.failures import say_failure
 from enogu.cli.output import SERVER_VARIABLE, TOKEN_VARIABLE, Call, Output, flowing
 from enogu.settings import HOME_VARIABLE, read_settings
@@ -37,6 +37,7 @@ for command in (*STUDIO, *ALONE):
 app.add_typer(admin.app, name="admin")
 app.add_typer(base.app, name="base")
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(runs.app, name="runs")
 app.add_typer(recipe.app, name="recipe")
 
 

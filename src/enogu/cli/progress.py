@@ -75,7 +75,8 @@ class RunDisplay:
 
     def _saved(self, event: Mapping[str, Any]) -> None:
         loss = f", loss {self._loss:.4f}" if self._loss is not None else ""
-        self._line(f"Saved {Path(event['path']).name} (epoch {event['epoch']}, step {event['step']}{loss})")
+        name = Path(event["path"]).name if "path" in event else "a LoRA file"  # a run elsewhere tells no path
+        self._line(f"Saved {name} (epoch {event['epoch']}, step {event['step']}{loss})")
 
     def _sampled(self, event: Mapping[str, Any]) -> None:
         self._num_previews += 1

@@ -112,12 +112,14 @@ class StudioClient:
 
     # ---- finding what is meant ---------------------------------------------------------------------------------------
 
-    def pages(self, path: str, key: str = "", *, by: str = "before", limit: int = 200, **query: Any) -> list[Any]:
+    def pages(
+        self, path: str, key: str = "", query: Mapping[str, Any] | None = None, *, by: str = "before", limit: int = 200
+    ) -> list[Any]:
         """All entries of a list that comes in pages, each asked for behind the id of the last."""
         found: list[Any] = []
         while len(found) < _MOST_LISTED:
             more = {by: found[-1]["id"]} if found else {}
-            answer = self.get(path, limit=limit, **query, **more)
+            answer = self.get(path, limit=limit, **(query or {}), **more)
             page = answer[key] if key else answer
             found += page
             if len(page) < limit:
