@@ -485,11 +485,20 @@ def test_an_engine_that_cannot_start_says_so(tmp_path: Path) -> None:
     assert slow.process_id is None
 
 
+def test_the_child_does_not_get_what_opens_the_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ENOGU_DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "PGPASSWORD", "HF_TOKEN"):
+        monkeypatch.setenv(name, "sesame")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    show = "import os, sys; sys.exit(str([k for k, v in os.environ.items() if v == 'sesame' or k.startswith('CUDA')]))"
+    with pytest.raises(EngineDied) as died:
+        list(EngineHost([sys.executable, "-c", show]).draw(DrawJob("d", PlacedBaseModel("a", "a"), "a", tmp_path)))
+    assert died.value.last_words == ("['CUDA_VISIBLE_DEVICES']",)
+
+
 @pytest.mark.parametrize("kind", ["NotANumber", "OutOfMemory"])
 def test_the_fake_fails_and_dies_when_it_is_told_to(
     bases: tuple[PlacedBaseModel, PlacedBaseModel], tmp_path: Path, kind: str
 ) -> None:
-    setting = Setting("fake", tmp_path, *bases, [])
     pictures = [
         PictureToTrain(str(p.path), p.caption, p.repeats, p.width, p.height, p.folder)
         for p in write_tiny_pictures(tmp_path / "pictures")

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -43,6 +44,9 @@ _LOOK_SECONDS = 0.1
 """How often a drawing that waits looks whether it is cancelled."""
 _TERM_SECONDS = 5.0
 """Between SIGTERM and SIGKILL, at most."""
+
+_SECRET = re.compile(r"^(ENOGU_|AWS_|PG[A-Z])|PASSWORD|SECRET|TOKEN$|API_?KEY|CREDENTIAL", re.IGNORECASE)
+"""Names of variables that the child does not get."""
 
 _log = logging.getLogger("enogu.engine")
 
@@ -428,8 +432,8 @@ def _cancelled(job: DrawJob) -> dict[str, Any]:
 
 
 def _environment(threads: int | None) -> dict[str, str]:
-    """Ours without the studio's secrets (the database's password); the engine reads nothing of it, torch does."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ENOGU_")}
+    """Ours without what opens the studio's database and files; the engine reads nothing of it, torch does."""
+    kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
     kept |= {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
     if threads is not None:
         kept |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
