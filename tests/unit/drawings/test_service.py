@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -166,6 +167,28 @@ def test_only_so_many_requests_of_one_owner_wait(place: Place) -> None:
     with transaction(place.engine) as session:
         service.cancel_request(session, place.account.id, first.id, utc_now())
     place.ask()
+
+
+def test_requests_that_come_at_once_cannot_pass_the_bound(place: Place) -> None:
+    for _ in range(MOST_WAITING_REQUESTS - 2):
+        place.ask()
+    together = threading.Barrier(6)
+    outcomes: list[str] = []
+
+    def ask() -> None:
+        together.wait()
+        try:
+            place.ask()
+            outcomes.append("queued")
+        except TooManyWaiting:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["queued"] * 2 + ["refused"] * 4
 
 
 def test_a_waiting_request_is_cancelled_at_once_and_can_be_continued(place: Place) -> None:
