@@ -234,7 +234,9 @@ def _said_in_words(path: Path, part: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, RuntimeError, TypeError) as error:
-        raise BaseModelRefused(f"The {part} of {path.name} is not SD1.5's: {str(error).splitlines()[0]}", _CURE) from error
+        raise BaseModelRefused(
+            f"The {part} of {path.name} is not SD1.5's: {str(error).splitlines()[0]}", _CURE
+        ) from error
 
 
 def _byte_signs() -> list[str]:

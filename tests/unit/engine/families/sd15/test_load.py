@@ -81,10 +81,10 @@ def test_a_folder_that_is_no_base_model_is_refused_with_the_reason_and_the_cure(
     assert refused.value.cure
 
 
-def test_a_missing_folder_and_a_single_file_are_refused(tmp_path: Path) -> None:
+def test_a_missing_folder_and_an_empty_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BaseModelRefused, match="no base model at"):
         load_base_model(tmp_path / "nowhere", choose_compute("none", "cpu"))
     single = tmp_path / "sd.safetensors"
     single.touch()
-    with pytest.raises(BaseModelRefused, match="single file"):
+    with pytest.raises(BaseModelRefused, match="no safetensors file"):
         load_base_model(single, choose_compute("none", "cpu"))
