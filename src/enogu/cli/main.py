@@ -13,7 +13,24 @@ from typing import Annotated
 
 import typer
 
-from enogu.cli import admin, base, dataset, draw, inspect, plan, recipe, run_demo, runs, serve, studio, tag, train
+from enogu.cli import (
+    account,
+    admin,
+    base,
+    dataset,
+    draw,
+    inspect,
+    plan,
+    preset,
+    recipe,
+    run_demo,
+    runs,
+    serve,
+    stamina,
+    studio,
+    tag,
+    train,
+)
 from enogu.cli.failures import say_failure
 from enogu.cli.output import SERVER_VARIABLE, TOKEN_VARIABLE, Call, Output, flowing
 from enogu.settings import HOME_VARIABLE, read_settings
@@ -38,6 +55,9 @@ app.add_typer(admin.app, name="admin")
 app.add_typer(base.app, name="base")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(runs.app, name="runs")
+app.add_typer(preset.app, name="preset")
+app.add_typer(stamina.app, name="stamina")
+app.add_typer(account.app, name="account")
 app.add_typer(recipe.app, name="recipe")
 
 

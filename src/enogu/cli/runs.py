@@ -46,7 +46,7 @@ def plan(
     """Say what a run would do, cost and take. Takes the options of `start`; nothing is kept."""
     output = call_of(context).output
     with studio_of(context) as studio:
-        body = _wish(studio, dataset, base, trigger, name, recipe, preset, from_run, settings)
+        body = wish_of(studio, dataset, base, trigger, name, recipe, preset, from_run, settings)
         planned = studio.post("/api/runs/plan", body)
     for sentence in planned["plan"]["sentences"]:
         output.say(sentence)
@@ -60,12 +60,7 @@ def plan(
         output.say(f"It takes about {in_words(planned['expected_seconds'])}.")
     for note in planned["notes"]:
         output.say(f"Note: {note['message']} {note['cure']}".rstrip(), style="yellow")
-    for one in planned["over_limits"]:
-        output.say(f"Refused: {one['message']} {one['cure']}".rstrip(), style="yellow")
-    for one in planned["proposals"]:
-        options = " ".join(f"--set {path}={value}" for path, value in one["changes"].items())
-        left_out = f", {len(one['left_out'])} pictures left out" if one["left_out"] else ""
-        output.say(f"It fits into {one['stamina']} with {options or 'fewer pictures'}{left_out}.")
+    say_proposals(output, planned)
     output.tell(planned)
 
 
@@ -88,7 +83,7 @@ def start(
     """
     output = call_of(context).output
     with studio_of(context) as studio:
-        body = _wish(studio, dataset, base, trigger, name, recipe, preset, from_run, settings)
+        body = wish_of(studio, dataset, base, trigger, name, recipe, preset, from_run, settings)
         started = studio.post("/api/runs", body, headers={"Idempotency-Key": str(uuid.uuid4())})
         _say_queued(studio, output, started)
         if watch:
@@ -113,12 +108,18 @@ def list_all(
         dataset_id = dataset_id_of(studio, dataset) if dataset else None
         found = studio.get("/api/runs", state=state or None, dataset_id=dataset_id, text=search, limit=limit)
     rows = [
-        (one["id"], one["name"], one["state"], f"{one['step']}/{one['num_steps']}", one["dataset_name"],
-         one["base_model_name"], when(one["created_at"]))
+        (
+            one["id"],
+            one["name"],
+            one["state"],
+            f"{one['step']}/{one['num_steps']}",
+            one["dataset_name"],
+            when(one["created_at"]),
+        )
         for one in found
-    ]  # fmt: skip
+    ]
     none = "There is no such run." if state or dataset or search else "Nothing was trained yet: `enogu runs start`."
-    show_rows(output, ("id", "name", "state", "step", "dataset", "base model", "queued"), rows, none)
+    show_rows(output, ("id", "name", "state", "step", "dataset", "queued"), rows, none)
     output.tell(found)
 
 
@@ -272,17 +273,28 @@ def _last_file(studio: StudioClient, base: str, reference: str) -> str:
     return (whole or epochs)[-1]["filename"]
 
 
-def _wish(
+def say_proposals(output: Output, planned: Any) -> None:
+    """What stands against a run, and ways to make it fit."""
+    for one in planned["over_limits"]:
+        output.say(f"Refused: {one['message']} {one['cure']}".rstrip(), style="yellow")
+    for one in planned["proposals"]:
+        options = " ".join(f"--set {path}={value}" for path, value in one["changes"].items())
+        left_out = f", {len(one['left_out'])} pictures left out" if one["left_out"] else ""
+        output.say(f"It fits into {one['stamina']} with {options or 'fewer pictures'}{left_out}.")
+
+
+def wish_of(
     studio: StudioClient,
     dataset: str,
-    base: str | None,
-    trigger: str | None,
-    name: str | None,
-    recipe: Path | None,
-    preset: str | None,
-    from_run: str | None,
-    settings: list[str] | None,
+    base: str | None = None,
+    trigger: str | None = None,
+    name: str | None = None,
+    recipe: Path | None = None,
+    preset: str | None = None,
+    from_run: str | None = None,
+    settings: list[str] | None = None,
 ) -> dict[str, Any]:
+    """The body of a plan and of a start. Raises WrongUse, NotFound, RecipeRefused."""
     from enogu.cli.recipe_values import recipe_values
 
     dataset_id = dataset_id_of(studio, dataset)
@@ -351,7 +363,8 @@ def _follow(studio: StudioClient, output: Output, run_id: str) -> None:
                 if event.data["state"] in ("starting", "paused", *_ENDED_BADLY):
                     display.say(f"It is {event.data['state']}.")
             elif event.kind == "PositionChanged":
-                display.say(f"It waits, with {event.data['ahead']} before it.")
+                ahead = event.data["ahead"]
+                display.say(f"It waits, with {ahead} before it." if ahead else "It is the next one.")
             else:
                 display.show({"event": event.kind, **event.data})
             is_pausing = event.kind == "StateChanged" and event.data["state"] == "paused"

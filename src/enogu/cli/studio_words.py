@@ -13,6 +13,7 @@ from enogu.cli.studio_client import StudioAnswered, StudioClient
 if TYPE_CHECKING:
     from rich.table import Table
 
+_WIDE = 1000
 NO_WORKER = "No worker is running, so nothing happens yet: start one with `enogu worker`."
 
 
@@ -37,6 +38,8 @@ def show_rows(output: Output, columns: Sequence[str], rows: Sequence[Sequence[An
         table.add_column(column, overflow="fold", no_wrap=column == "id")
     for row in rows:
         table.add_row(*("" if one is None else str(one) for one in row))
+    if not output.as_json and not output.console.is_terminal:
+        output.console.width = _WIDE  # a program or a file reads it: one line stays one line
     output.show(table)
 
 
