@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import UploadFile
 
-from enogu.accounts.asking import OneTransaction, SomeCaller, TheDoor
+from enogu.accounts.asking import Door, OneTransaction, SomeCaller, TheDoor, identify
 from enogu.delivery import LiveEvent, TheFiles, TheSettings, file_answer, follow, zip_answer
 from enogu.drawings import service
 from enogu.drawings.entities import (
@@ -37,8 +38,9 @@ from enogu.drawings.entities import (
 )
 from enogu.errors import NotFound, TooLarge, WrongUse
 from enogu.recipe.previews import Sampler
+from enogu.settings import Settings
 from enogu.stamina.entities import Metering
-from enogu.storage.database import Session, reading, utc_now
+from enogu.storage.database import Session, reading, transaction, utc_now
 
 router = APIRouter(prefix="/api/drawings", tags=["drawings"])
 
@@ -356,17 +358,16 @@ def request_comparison(
         }
     },
 )
-async def read_parameters(request: Request, door: TheDoor, caller: SomeCaller, settings: TheSettings) -> FormRead:
+async def read_parameters(request: Request, door: TheDoor, settings: TheSettings) -> FormRead:
     """The text of a PNG, JPEG or WebP (field ``file``) as the form's fields (I4). Nothing is kept."""
-    from anyio import to_thread
-
+    owner_id = await to_thread.run_sync(lambda: _owner_id(request, door))  # no transaction is open while it is decoded
     name, data = await _uploaded(request)
     text = await to_thread.run_sync(lambda: request.app.state.decoder.find_parameters(data, name))
     if text is None:
         raise WrongUse(
             f"{name} does not say how it was drawn.", "Pictures that were edited or sent by chat often lose it."
         )
-    return await to_thread.run_sync(lambda: _read(door, settings, caller.account.id, text))
+    return await to_thread.run_sync(lambda: _read(door, settings, owner_id, text))
 
 
 # ---- requests --------------------------------------------------------------------------------------------------------
@@ -537,6 +538,11 @@ def get_thumbnail(
 # ---- as it is shown --------------------------------------------------------------------------------------------------
 
 
+def _owner_id(request: Request, door: Door) -> str:
+    with transaction(door.engine) as session:
+        return identify(request, session, door).account.id
+
+
 async def _uploaded(request: Request) -> tuple[str, bytes]:
     """Name and bytes of the field ``file``. Raises WrongUse, TooLarge before more than the limit is read."""
     length = request.headers.get("content-length", "")
@@ -551,7 +557,7 @@ async def _uploaded(request: Request) -> tuple[str, bytes]:
         return file.filename or "picture", await file.read()
 
 
-def _read(door: Any, settings: Any, owner_id: str, text: str) -> FormRead:
+def _read(door: Door, settings: Settings, owner_id: str, text: str) -> FormRead:
     with reading(door.engine) as session:
         found = service.read_parameters(session, settings, owner_id, text)
     return FormRead(
