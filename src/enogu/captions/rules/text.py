@@ -1,0 +1,282 @@
+r"""A caption as pieces: what stands between the commas, each with the blanks and commas in front of it.
+
+``written(parse(text)) == text`` for every text, byte for byte; so a command that touches one tag leaves the rest as the
+person wrote it. A tag is what stands between two commas or line breaks, with two exceptions, which are one piece each:
+
+* a group that begins a piece with ``(`` or ``[`` and ends it with the bracket that belongs to it:
+  ``(black hair, blue eyes:1.2)``. A stray bracket, as in ``:(``, binds nothing.
+* a sentence: from a piece that begins with a capital and has at least three words to the first piece that ends with a
+  letter or quote and ``.``, ``!`` or ``?``, on the same line. ``A girl stands, smiling, in a field.``
+
+Tags are compared by ``key_of``: case, underscores, escapes of parentheses, repeated blanks and weights do not count.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from enogu.captions.entities import Spelling
+from enogu.tagging.caption_tags import KAOMOJI
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One tag or sentence, as written."""
+
+    before: str
+    """Blanks, commas and line breaks in front of it."""
+    text: str
+    """Never empty, no blanks around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A whole caption."""
+
+    pieces: tuple[Piece, ...]
+    tail: str
+    """Blanks and commas behind the last piece."""
+
+
+def parse(text: str) -> Pieces:
+    """The pieces of a caption."""
+    parts = _SEPARATOR.split(text)
+    found: list[Piece] = []
+    before = ""
+    for index, part in enumerate(parts):
+        if index % 2:
+            before += part
+            continue
+        stripped = part.strip()
+        if not stripped:
+            before += part
+            continue
+        lead = part[: len(part) - len(part.lstrip())]
+        found.append(Piece(before + lead, stripped))
+        before = part[len(part.rstrip()) :]
+    if any(one.text[0] in "([" for one in found):
+        found = _with_groups(found)
+    if any(_ENDS_SENTENCE.search(one.text) for one in found):
+        found = _with_sentences(found)
+    return Pieces(tuple(found), before)
+
+
+def written(pieces: Pieces) -> str:
+    """The caption as text again."""
+    return "".join(one.before + one.text for one in pieces.pieces) + pieces.tail
+
+
+def tags_of(text: str) -> list[str]:
+    """The pieces as written, in order."""
+    return [one.text for one in parse(text).pieces]
+
+
+@lru_cache(maxsize=20_000)
+def key_of(tag: str) -> str:
+    """What all spellings of one tag share."""
+    core = core_of(tag)
+    plain = core.replace("\\(", "(").replace("\\)", ")").replace("_", " ")
+    return " ".join(unicodedata.normalize("NFC", plain).casefold().split())
+
+
+def core_of(tag: str) -> str:
+    """Without weights: ``black hair`` of ``((black hair:1.2))``. A group of several tags keeps its brackets."""
+    core = tag.strip()
+    while len(core) > 2 and core[0] in "([" and "," not in core and _closing(core) == len(core) - 1:
+        inner = core[1:-1].strip()
+        if core[0] == "(":
+            inner = _WEIGHT.sub("", inner).strip()
+        if not inner:
+            break
+        core = inner
+    return core
+
+
+def with_core(tag: str, new: str) -> str:
+    """``tag`` with another core, its weight kept."""
+    core = core_of(tag)
+    start = tag.find(core)
+    return tag[:start] + new + tag[start + len(core) :]
+
+
+def is_sentence(tag: str) -> bool:
+    """Whether a piece is prose and no tag."""
+    return len(tag.split()) >= 3 and (bool(_ENDS_SENTENCE.search(tag)) or len(tag) > 80)
+
+
+def spelled(tag: str, spelling: Spelling) -> str:
+    """With spaces or underscores; faces and sentences as they are (D10)."""
+    core = core_of(tag)
+    if spelling == "as_written" or core in KAOMOJI or is_sentence(core) or "," in core:
+        return tag
+    new = core.replace("_", " ") if spelling == "spaces" else "_".join(core.split())
+    return with_core(tag, new)
+
+
+def without(pieces: Pieces, indices: set[int]) -> Pieces:
+    """Take pieces out, each with the comma in front of it; the one that becomes first stands where the first stood."""
+    if not indices:
+        return pieces
+    kept = [one for index, one in enumerate(pieces.pieces) if index not in indices]
+    if kept and 0 in indices:
+        kept[0] = replace(kept[0], before=_lead(pieces))
+    if not kept:
+        return Pieces((), "")
+    return Pieces(tuple(kept), pieces.tail)
+
+
+def put_in(pieces: Pieces, at: int, tags: Sequence[str]) -> Pieces:
+    """New tags before the piece ``at`` (behind the last one when that is their number)."""
+    if not tags:
+        return pieces
+    old = list(pieces.pieces)
+    new = [Piece(", ", tag) for tag in tags]
+    if at == 0:
+        new[0] = replace(new[0], before=_lead(pieces))
+        if old:
+            old[0] = replace(old[0], before=", ")
+    return Pieces(tuple([*old[:at], *new, *old[at:]]), pieces.tail if old else "")
+
+
+def arranged(pieces: Pieces, order: Sequence[int]) -> Pieces:
+    """The same pieces in another order; separators stay where they are."""
+    texts = [pieces.pieces[index].text for index in order]
+    if texts == [one.text for one in pieces.pieces]:
+        return pieces
+    return Pieces(tuple(Piece(one.before, text) for one, text in zip(pieces.pieces, texts, strict=True)), pieces.tail)
+
+
+def retold(pieces: Pieces, texts: Iterable[str]) -> Pieces:
+    """Other texts in the same places; a blank one takes its place away."""
+    changed = tuple(replace(one, text=text.strip()) for one, text in zip(pieces.pieces, texts, strict=True))
+    return without(Pieces(changed, pieces.tail), {index for index, one in enumerate(changed) if not one.text})
+
+
+def num_trigger_pieces(pieces: Pieces, trigger: str) -> int:
+    """How many pieces at the start are the trigger; 0 when the caption does not begin with it."""
+    keys = [key_of(one) for one in tags_of(trigger)]
+    if not keys or len(keys) > len(pieces.pieces):
+        return 0
+    first = [key_of(one.text) for one in pieces.pieces[: len(keys)]]
+    return len(keys) if first == keys or begins_with(pieces.pieces[0].text, trigger) else 0
+
+
+def begins_with(text: str, word: str) -> bool:
+    """Whether ``word`` opens ``text`` as a whole word, as the trainer sees it (``recipe.captions``)."""
+    word = word.strip()
+    if not word or not text.casefold().startswith(word.casefold()):
+        return False
+    rest = text[len(word) :]
+    return not rest or not (rest[0].isalnum() or rest[0] in "_-")
+
+
+def with_trigger_first(text: str, trigger: str) -> str:
+    """The trigger in front: moved there when it stands further on, put there when it is missing (D8)."""
+    pieces = parse(text)
+    trigger = trigger.strip()
+    if not trigger or begins_with(text.strip(), trigger) or num_trigger_pieces(pieces, trigger):
+        return text
+    keys = {key_of(one) for one in tags_of(trigger)}
+    there = {index for index, one in enumerate(pieces.pieces) if key_of(one.text) in keys}
+    rest = without(pieces, there)
+    return written(put_in(rest, 0, tags_of(trigger)))
+
+
+def has_trigger(text: str, trigger: str) -> bool:
+    """Whether the trigger is in a caption at all."""
+    trigger = trigger.strip()
+    keys = [key_of(one) for one in tags_of(trigger)]
+    if not keys:
+        return False
+    there = {key_of(one) for one in tags_of(text)}
+    return all(key in there for key in keys) or begins_with(text.strip(), trigger)
+
+
+_SEPARATOR = re.compile(r"([,\n\r]+)")
+_ENDS_SENTENCE = re.compile(r"[^\W_][\"'”’)]?[.!?]+[\"'”’]?$")
+_WEIGHT = re.compile(r":\s*[0-9]*\.?[0-9]+$")
+_CLOSES = {"(": ")", "[": "]"}
+
+
+def _lead(pieces: Pieces) -> str:
+    """What stands before the first piece, without commas: they would be in front of nothing."""
+    return pieces.pieces[0].before.replace(",", "") if pieces.pieces else ""
+
+
+def _closing(text: str) -> int:
+    """Where the bracket that opens ``text`` is closed; -1 when it is not. Escaped ones do not count."""
+    opens, closes, depth, index = text[0], _CLOSES[text[0]], 0, 0
+    while index < len(text):
+        letter = text[index]
+        if letter == "\\":
+            index += 2
+            continue
+        if letter == opens:
+            depth += 1
+        elif letter == closes:
+            depth -= 1
+            if depth == 0:
+                return index
+        index += 1
+    return -1
+
+
+def _with_groups(pieces: list[Piece]) -> list[Piece]:
+    found: list[Piece] = []
+    index = 0
+    while index < len(pieces):
+        end = _end_of_group(pieces, index) if pieces[index].text[0] in "([" else index
+        found.append(_merged(pieces[index : end + 1]))
+        index = end + 1
+    return found
+
+
+def _end_of_group(pieces: list[Piece], start: int) -> int:
+    """The piece that ends with the bracket that ``start`` begins with, on the same line; else ``start``."""
+    text, longest = pieces[start].text, start
+    while (closed := _closing(text)) < 0:
+        longest += 1
+        if longest == len(pieces) or longest - start > _MOST_IN_GROUP or _breaks_line(pieces[longest]):
+            return start
+        text += pieces[longest].before + pieces[longest].text
+    return longest if closed == len(text) - 1 else start
+
+
+def _with_sentences(pieces: list[Piece]) -> list[Piece]:
+    found: list[Piece] = []
+    index = 0
+    while index < len(pieces):
+        end = _end_of_sentence(pieces, index)
+        found.append(_merged(pieces[index : end + 1]))
+        index = end + 1
+    return found
+
+
+def _end_of_sentence(pieces: list[Piece], start: int) -> int:
+    text = pieces[start].text
+    if not text[0].isupper() or len(text.split()) < 3:
+        return start
+    for index in range(start, min(len(pieces), start + _MOST_IN_GROUP)):
+        if index > start and _breaks_line(pieces[index]):
+            break
+        if _ENDS_SENTENCE.search(pieces[index].text):
+            return index
+    return start
+
+
+def _breaks_line(piece: Piece) -> bool:
+    return "\n" in piece.before or "\r" in piece.before
+
+
+def _merged(pieces: list[Piece]) -> Piece:
+    if len(pieces) == 1:
+        return pieces[0]
+    return Piece(pieces[0].before, pieces[0].text + "".join(one.before + one.text for one in pieces[1:]))
+
+
+_MOST_IN_GROUP = 50
+"""Pieces in one group or sentence; so splitting takes time in proportion to the text."""
