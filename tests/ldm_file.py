@@ -23,10 +23,10 @@ def small_networks(seed: int = 0) -> dict[str, Any]:
     torch.manual_seed(seed)
     networks: dict[str, Any] = {
         "unet": UNet2DConditionModel(
-            sample_size=64, block_out_channels=(32, 64, 96, 128), cross_attention_dim=TEXT_WIDTH, attention_head_dim=8
+            sample_size=64, block_out_channels=(32, 64, 128, 128), cross_attention_dim=TEXT_WIDTH, attention_head_dim=8
         ),
         "vae": AutoencoderKL(
-            block_out_channels=(32, 32, 64, 64),
+            block_out_channels=(32, 64, 128, 128),
             down_block_types=("DownEncoderBlock2D",) * 4,
             up_block_types=("UpDecoderBlock2D",) * 4,
             layers_per_block=2,
