@@ -13,11 +13,12 @@ from pydantic import ConfigDict, Field, model_validator
 from enogu.accounts.asking import OneTransaction, SomeCaller, TheDoor, identify
 from enogu.accounts.entities import Caller
 from enogu.base_models import service
-from enogu.base_models.entities import BaseModel
+from enogu.base_models.entities import BaseModel, NoSuchBaseModel
 from enogu.delivery import TheFiles, TheSettings, file_answer
 from enogu.errors import NotFound, TooLarge
 from enogu.imaging.decoder import Decoder
 from enogu.queue import service as queue
+from enogu.settings import Settings
 from enogu.stamina.entities import Metering
 from enogu.storage.database import Session, transaction, utc_now
 from enogu.weights.families import title
@@ -169,7 +170,7 @@ def get_base_model(
     base_model_id: Id, session: OneTransaction, caller: SomeCaller, settings: TheSettings
 ) -> BaseModelShown:
     """By id or name."""
-    return _shown(session, caller, service.get_base_model(session, settings, caller.account.id, base_model_id))
+    return _shown(session, caller, _found(session, settings, caller, base_model_id))
 
 
 @router.patch("/{base_model_id}")
@@ -192,9 +193,9 @@ def find_hash(
     base_model_id: Id, session: OneTransaction, caller: SomeCaller, settings: TheSettings, metering: TheMetering
 ) -> HashTaskShown:
     """Let a task read a large one once, for its hash."""
-    job = service.order_hash(session, settings, metering, caller.account, base_model_id, utc_now())
-    found = service.get_base_model(session, settings, caller.account.id, base_model_id).hash
-    return HashTaskShown(hash=found, state="known" if job is None else "waiting")
+    base = _found(session, settings, caller, base_model_id)
+    job = service.order_hash(session, settings, metering, caller.account, base.id, utc_now())
+    return HashTaskShown(hash=base.hash, state="known" if job is None else "waiting")
 
 
 @router.get("/{base_model_id}/picture", response_class=Response)
@@ -207,7 +208,7 @@ def get_picture(
     files: TheFiles,
 ) -> Response:
     """The thumbnail that lists show."""
-    base = service.get_base_model(session, settings, caller.account.id, base_model_id)
+    base = _found(session, settings, caller, base_model_id)
     if base.picture_sha256 is None:
         raise NotFound(f"The base model '{base.name}' has no picture.")
     return file_answer(request, files, base.picture_sha256, "image/webp", is_immutable=False)
@@ -234,6 +235,14 @@ async def set_picture(
 def remove_picture(base_model_id: Id, session: OneTransaction, caller: SomeCaller) -> BaseModelShown:
     """Without a picture again."""
     return _shown(session, caller, service.set_picture(session, caller.account.id, base_model_id, None))
+
+
+def _found(session: Session, settings: Settings, caller: Caller, reference: str) -> BaseModel:
+    """In an address, what is not there is Not Found; in a recipe it is a mistake in the recipe."""
+    try:
+        return service.get_base_model(session, settings, caller.account.id, reference)
+    except NoSuchBaseModel as error:
+        raise NotFound(error.message, error.cure) from error
 
 
 def _identified(request: Request, door: TheDoor) -> Caller:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from enogu.errors import EnoguError, WrongUse
+from enogu.errors import BaseModelRefused, EnoguError, WrongUse
 from enogu.weights.families import Family, PredictionType
 
 Origin = Literal["starter", "home", "path", "upload"]
@@ -113,3 +113,7 @@ class BaseModelPage:
 
 class BaseModelNameTaken(WrongUse):
     """Another base model of this owner's has the name."""
+
+
+class NoSuchBaseModel(BaseModelRefused):
+    """No base model of this name or id, as far as the asking person may know."""

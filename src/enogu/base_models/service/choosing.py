@@ -9,15 +9,16 @@ from pathlib import Path
 
 from enogu import starter_data
 from enogu.base_models import store
-from enogu.base_models.entities import BaseModel, BaseModelPage, Origin
+from enogu.base_models.entities import BaseModel, BaseModelPage, NoSuchBaseModel, Origin
 from enogu.base_models.rules import describing, folders, hashes
 from enogu.base_models.rules.finding import STARTER
-from enogu.errors import BaseModelRefused, EnoguError, NotFound
+from enogu.errors import EnoguError, NotFound
 from enogu.settings import Settings
 from enogu.storage.database import Session
 
 HOME_PREFIX = "home:"
 MOST_LISTED = 200
+LONGEST_REFERENCE = 300
 
 
 def get_base_model(session: Session, settings: Settings, owner_id: str, reference: str) -> BaseModel:
@@ -25,10 +26,13 @@ def get_base_model(session: Session, settings: Settings, owner_id: str, referenc
     registered. Names are compared without case and width. One that is still imported or failed is given too, with
     ``why_not``.
 
-    Raises BaseModelRefused with the names there are, or with what is wrong with the folder or file that is meant.
+    Raises NoSuchBaseModel with the names there are, or BaseModelRefused with what is wrong with the folder or file
+    that is meant.
     """
     if reference == STARTER:
         return _starter(settings)
+    if not reference.isprintable() or len(reference) > LONGEST_REFERENCE:
+        raise _unknown(session, settings, owner_id, "".join(sign for sign in reference if sign.isprintable()))
     if reference.startswith(HOME_PREFIX):
         return _of_home(settings, reference.removeprefix(HOME_PREFIX))
     key = name_key(reference)
@@ -109,7 +113,7 @@ def _of_home(settings: Settings, file_name: str) -> BaseModel:
     for path in _home_paths(settings):
         if path.name == file_name:
             return _shared(settings, path, f"{HOME_PREFIX}{file_name}", _name_of(path), "home")
-    raise BaseModelRefused(
+    raise NoSuchBaseModel(
         f"There is no base model '{file_name[:120]}' in the studio's folder.", "It may have been removed; see the list."
     )
 
@@ -155,11 +159,11 @@ def _searched(base: BaseModel) -> str:
     return name_key(f"{base.name} {base.derivative} {base.notes[:400]}")
 
 
-def _unknown(session: Session, settings: Settings, owner_id: str, reference: str) -> BaseModelRefused:
+def _unknown(session: Session, settings: Settings, owner_id: str, reference: str) -> NoSuchBaseModel:
     own = [base.name for base in store.list_base_models(session, owner_id)]
     names = [STARTER, *(_name_of(path) for path in _home_paths(settings)), *own]
     close = difflib.get_close_matches(reference, names, n=1)
     guess = f"Did you mean '{close[0]}'? " if close else ""
-    return BaseModelRefused(
+    return NoSuchBaseModel(
         f"There is no base model '{reference[:120]}'.", f"{guess}There are: {', '.join(names[:30])}."
     )
