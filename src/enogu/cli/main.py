@@ -19,7 +19,9 @@ from enogu.cli import (
     base,
     dataset,
     draw,
+    drawing,
     inspect,
+    lora,
     plan,
     preset,
     recipe,
@@ -55,6 +57,8 @@ app.add_typer(admin.app, name="admin")
 app.add_typer(base.app, name="base")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(runs.app, name="runs")
+app.add_typer(lora.app, name="lora")
+app.add_typer(drawing.app, name="drawing")
 app.add_typer(preset.app, name="preset")
 app.add_typer(stamina.app, name="stamina")
 app.add_typer(account.app, name="account")

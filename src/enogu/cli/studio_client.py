@@ -102,12 +102,12 @@ class StudioClient:
         """Away with it."""
         return self._json("DELETE", path)
 
-    def post_files(self, path: str, files: list[tuple[str, Path]]) -> Any:
+    def post_files(self, path: str, files: list[tuple[str, Path]], *, field: str = "files") -> Any:
         """Files with their names as a form."""
         from contextlib import ExitStack
 
         with ExitStack() as opened:
-            form = [("files", (name, opened.enter_context(_opened(file)))) for name, file in files]
+            form = [(field, (name, opened.enter_context(_opened(file)))) for name, file in files]
             return self._json("POST", path, files=form)
 
     # ---- finding what is meant ---------------------------------------------------------------------------------------
@@ -115,10 +115,10 @@ class StudioClient:
     def pages(
         self, path: str, key: str = "", query: Mapping[str, Any] | None = None, *, by: str = "before", limit: int = 200
     ) -> list[Any]:
-        """All entries of a list that comes in pages, each asked for behind the id of the last."""
+        """All entries of a list that comes in pages, each behind the id of the last, or at an ``offset``."""
         found: list[Any] = []
         while len(found) < _MOST_LISTED:
-            more = {by: found[-1]["id"]} if found else {}
+            more = {} if not found else {by: len(found) if by == "offset" else found[-1]["id"]}
             answer = self.get(path, limit=limit, **(query or {}), **more)
             page = answer[key] if key else answer
             found += page
@@ -201,7 +201,8 @@ class StudioClient:
 
     def download(self, path: str, target: Path, *, on_progress: OnProgress | None = None, **query: Any) -> Path:
         """A file, whole or not at all. ``target`` is a file, or a folder in which it gets the studio's name for it."""
-        with self._streamed("GET", path, query=query) as answer:
+        given = {name: value for name, value in query.items() if value is not None and value != ""}
+        with self._streamed("GET", path, query=given) as answer:
             if target.is_dir():
                 target = target / _name_of(answer, path)
             total = answer.headers.get("content-length", "")
