@@ -78,12 +78,12 @@ def test_what_lies_in_the_home_folder_is_everybodys_by_name_or_id(place: Place) 
     assert service.place(place.files, place.settings, single).name == "photo.safetensors"
 
 
-@pytest.mark.parametrize("reference", ["../made", "home:../made", "home:", "/etc", "", "a\x00b", "x" * 5000, "home:.."])
-def test_a_reference_is_never_a_path(place: Place, tmp_path: Path, reference: str) -> None:
+def test_a_reference_is_never_a_path(place: Place, tmp_path: Path) -> None:
     """Who may name paths may look at any folder, so only registering does, and only for administrators."""
     write_base_model(tmp_path / "made")
-    with pytest.raises(BaseModelRefused, match="There is no base model"):
-        found(place, reference)
+    for reference in ("../made", "home:../made", "home:", "/etc", "", "a\x00b", "x" * 5000, "home:.."):
+        with pytest.raises(NoSuchBaseModel, match="There is no base model"):
+            found(place, reference)
 
 
 def test_an_unknown_name_is_answered_with_those_there_are(place: Place) -> None:
@@ -128,10 +128,10 @@ def test_only_an_administrator_may_name_a_path(place: Place, tmp_path: Path) -> 
         register(place, write_base_model(tmp_path / "x"), is_admin=False)
 
 
-@pytest.mark.parametrize("path", ["relative/x", "/no/such/thing", "", "/a\0b", "/" + "x" * 5000])
-def test_a_path_that_is_none_is_refused(place: Place, path: str) -> None:
-    with pytest.raises(BaseModelRefused):
-        register(place, path)
+def test_a_path_that_is_none_is_refused(place: Place) -> None:
+    for path in ("relative/x", "/no/such/thing", "", "/a\0b", "/" + "x" * 5000, "/" + "x" * 500):
+        with pytest.raises(BaseModelRefused):
+            register(place, path)
 
 
 def test_a_pickle_is_refused_by_name_and_by_content(place: Place, tmp_path: Path) -> None:
@@ -214,11 +214,11 @@ def test_a_name_is_taken_once_whatever_its_case(place: Place) -> None:
         bring(place, checkpoint(), title="ＭＩＮＥ")
 
 
-@pytest.mark.parametrize("name", ["starter", " STARTER ", "home:x", "a\u202eb", "\u0000", "   "])
-def test_names_that_would_confuse_are_refused(place: Place, name: str) -> None:
+def test_names_that_would_confuse_are_refused(place: Place) -> None:
     base = bring(place, checkpoint(), title="mine")
-    with pytest.raises(WrongUse, match="cannot be called"), transaction(place.engine) as session:
-        service.change_base_model(session, place.owner_id, base.id, name=name)
+    for name in ("starter", " STARTER ", "home:x", "a\u202eb", "\u0000", "   "):
+        with pytest.raises(WrongUse, match="cannot be called"), transaction(place.engine) as session:
+            service.change_base_model(session, place.owner_id, base.id, name=name)
 
 
 def test_no_owner_has_base_models_without_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,11 +242,14 @@ def test_what_a_person_knows_better_is_kept(place: Place) -> None:
     assert changed.hash == base.hash
 
 
-@pytest.mark.parametrize("change", [{"derivative": "x"}, {"style": "4d"}, {"notes": "x" * 20_001}, {"notes": "\0"}])
-def test_a_change_that_makes_no_sense_is_refused(place: Place, change: dict[str, str]) -> None:
+def test_a_change_that_makes_no_sense_is_refused(place: Place) -> None:
     base = bring(place, checkpoint())
-    with pytest.raises(WrongUse), transaction(place.engine) as session:
-        service.change_base_model(session, place.owner_id, base.id, **change)
+    changes: tuple[dict[str, str], ...] = (
+        {"derivative": "x"}, {"style": "4d"}, {"notes": "x" * 20_001}, {"notes": "\0"},
+    )  # fmt: skip
+    for change in changes:
+        with pytest.raises(WrongUse), transaction(place.engine) as session:
+            service.change_base_model(session, place.owner_id, base.id, **change)
 
 
 def test_a_picture_is_kept_as_a_thumbnail_and_taken_away(place: Place) -> None:
@@ -316,13 +319,13 @@ ON_ANOTHERS: dict[str, Callable[[Session, Place, str], object]] = {
 }
 
 
-@pytest.mark.parametrize("what", ON_ANOTHERS)
-def test_anothers_base_model_is_not_there(place: Place, what: str) -> None:
+def test_anothers_base_model_is_not_there(place: Place) -> None:
     base = bring(place, checkpoint(), title="secret")
     other = open_place(place.engine, place.home, "other")
-    with pytest.raises((NotFound, NoSuchBaseModel)) as caught, transaction(place.engine) as session:
-        ON_ANOTHERS[what](session, other, base.id)
-    assert "There are: starter." in caught.value.cure or isinstance(caught.value, NotFound)
+    for what, ask in ON_ANOTHERS.items():
+        with pytest.raises((NotFound, NoSuchBaseModel)) as caught, transaction(place.engine) as session:
+            ask(session, other, base.id)
+        assert "There are: starter." in caught.value.cure or isinstance(caught.value, NotFound), what
     assert listed(other) == ["starter"]
     assert found(place, base.id) == base
 
