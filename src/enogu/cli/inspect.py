@@ -6,12 +6,15 @@ What it is is taken from its content, never from its name.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from enogu.cli.output import call_of
 from enogu.errors import WrongUse
+
+if TYPE_CHECKING:
+    from enogu.weights.header import Header
 
 PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")
 """First bytes of the pictures we read; AVIF is known by the ``ftyp`` behind its first four."""
@@ -19,12 +22,14 @@ PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*
 
 def inspect(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A LoRA file, a picture, or a base model's folder.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A LoRA file, a picture, or a base model's file or folder.")
+    ],
 ) -> None:
     """Say what a LoRA, a drawn picture or a base model is.
 
     Of a LoRA: family, dim and alpha, modules, base model, steps, tags, trigger, hashes. Of a picture: the parameters it
-    was drawn with. Of a base model's folder: family and sizes.
+    was drawn with. Of a base model's file or folder: family and sizes.
     """
     call = call_of(context)
     if file.is_dir():
@@ -125,6 +130,8 @@ def _adapter(file: Path) -> dict[str, Any]:
     from enogu.weights.lora_facts import describe_lora
 
     header = read_header(file)
+    if (checkpoint := _checkpoint(file, header)) is not None:
+        return checkpoint
     alphas = read_scalars(header, reader_of(file), [name for name in header.tensors if name.endswith(".alpha")])
     return {
         "file": str(file),
@@ -133,6 +140,34 @@ def _adapter(file: Path) -> dict[str, Any]:
         "size_bytes": header.num_bytes,
         "sha256": _sha256(file),
         "tensors_sha256": tensor_bytes_sha256(file),
+    }
+
+
+def _checkpoint(file: Path, header: Header) -> dict[str, Any] | None:
+    """What a base model in a single file is; None when it is none."""
+    from enogu.errors import BaseModelRefused
+    from enogu.weights.base_facts import describe_checkpoint
+
+    try:
+        facts = describe_checkpoint(file.name, header.metadata, header.shapes)
+    except BaseModelRefused:
+        return None
+    sha256 = _sha256(file)
+    return {
+        "kind": "base model",
+        "file": str(file),
+        "family": facts.family,
+        "derivative": facts.derivative or None,
+        "prediction_type": facts.prediction_type,
+        "made_for_pixels": facts.native_side,
+        "made_for_task": facts.special or None,
+        "missing": list(facts.missing),
+        "title": facts.title or None,
+        "licence": facts.licence or None,
+        "precision": sorted({dtype for dtype, _ in header.tensors.values()}),
+        "size_bytes": header.num_bytes,
+        "sha256": sha256,
+        "short_hash": sha256[:10],
     }
 
 

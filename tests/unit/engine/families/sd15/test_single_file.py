@@ -16,7 +16,10 @@ from enogu.engine.families.sd15.keys import targets
 from enogu.engine.families.sd15.single_file import clip_tokenizer, file_hash
 from enogu.engine.memory import choose_compute
 from enogu.errors import BaseModelRefused
+from enogu.weights.header import read_header
+from enogu.weights.lora_facts import describe_lora
 from tests.ldm_file import ldm_tensors, small_networks, write_ldm_file
+from tests.unit.engine.tiny_run import tiny_recipe, tiny_train, write_tiny_pictures
 
 Tensors = dict[str, torch.Tensor]
 
@@ -150,3 +153,15 @@ def test_the_file_of_these_tests_has_as_many_tensors_as_the_real_one(networks: d
     names = list(ldm_tensors(networks))
     starts = ("model.diffusion_model.", "first_stage_model.", "cond_stage_model.")
     assert [sum(name.startswith(start) for name in names) for start in starts] == [686, 248, 3 * 16 + 4]
+
+
+def test_a_lora_is_trained_on_a_single_file_as_on_a_folder(file: Path, tmp_path: Path) -> None:
+    """C3, H5."""
+    base = load_base_model(file, choose_compute("none", "cpu"))
+    recipe = tiny_recipe("training.epochs=1")
+    run = tiny_train(recipe, write_tiny_pictures(tmp_path / "pictures")[:2], base, tmp_path / "out")
+    (lora,) = (tmp_path / "out").glob("*.safetensors")
+    told = describe_lora((header := read_header(lora)).metadata, header.shapes)
+    assert (told["family"], told["base_model"], told["modules"]) == ("sd15", "豆 v1", {"unet": 192, "text_encoder": 18})
+    assert run.losses
+    assert header.metadata["enogu_base_model_hash"] == file_hash(file)
