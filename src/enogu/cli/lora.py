@@ -56,9 +56,14 @@ def show(context: typer.Context, lora: LoraArgument) -> None:
     with studio_of(context) as studio:
         shown = studio.get(f"/api/loras/{lora_id_of(studio, lora)}")
     dim = None if shown["dim"] is None else f"{shown['dim']:g}, alpha {shown['alpha'] or 0:g}"
-    names = ("id", "name", "filename", "family", "trigger", "base_model_name", "run_id", "epoch", "preferred_weight")
+    names = ("id", "name", "filename", "family", "trigger", "base_model_name", "run_id", "epoch")
     facts: list[tuple[str, Any]] = [(name.replace("_", " "), shown[name]) for name in names]
-    facts += [("dim", dim), ("notes", shown["notes"]), ("sha256", shown["sha256"])]
+    facts += [
+        ("dim", dim),
+        ("best weight", shown["preferred_weight"] or None),
+        ("notes", shown["notes"]),
+        ("sha256", shown["sha256"]),
+    ]
     say_facts(output, [*facts, ("size", in_bytes(shown["size_bytes"])), ("saved", when(shown["created_at"]))])
     output.tell(shown)
 
