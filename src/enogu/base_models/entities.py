@@ -22,18 +22,21 @@ HASH_KIND = "hash_base_model"
 
 @dataclass(frozen=True)
 class BaseModelFolder:
-    """A diffusers folder that was looked at and found to be of a family that we can train."""
+    """A diffusers folder, or a single file, that was looked at and found to be of a family that we can train."""
 
     name: str
-    """How a person calls it: ``starter`` or the folder's own name."""
+    """How a person calls it: ``starter``, the folder's own name, or the file's without its ending."""
     folder: Path
-    """Absolute path of the folder that holds ``model_index.json``."""
+    """Absolute path of the folder that holds ``model_index.json``, or of the ``.safetensors`` file."""
     family: Family
     prediction_type: PredictionType
-    """What the U-Net predicts, as the folder's scheduler says."""
+    """What the U-Net predicts, as the folder's scheduler or the file's keys say."""
     origin: Origin
     size_bytes: int
     """Of the weights' files together."""
+    layout: Layout = "folder"
+    native_side: int | None = None
+    """Side in pixels of the pictures that it was made for; None when its files do not say."""
 
 
 @dataclass(frozen=True)

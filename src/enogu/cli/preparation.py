@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,12 +128,8 @@ def _notes(folder: PictureFolder, recipe: TrainRecipe, base: BaseModelFolder) ->
 
 
 def native_side(base: BaseModelFolder) -> int | None:
-    """Side in pixels that the base model was trained at, as its U-Net's config says; None when it does not."""
-    try:
-        sample = json.loads((base.folder / "unet" / "config.json").read_text(encoding="utf-8")).get("sample_size")
-    except (OSError, ValueError):
-        return None
-    return sample * 8 if isinstance(sample, int) else None
+    """Side in pixels of the pictures that the base model was made for; None when its files do not say."""
+    return base.native_side
 
 
 def refuse_foreign_run(out: Path, preparation: Preparation) -> None:

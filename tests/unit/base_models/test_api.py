@@ -86,7 +86,7 @@ def test_an_upload_is_registered_shown_changed_and_deleted(someone: Person) -> N
     """C2, C3."""
     base = register(someone)
     here = f"{HERE}/{base['id']}"
-    assert (base["name"], base["family"], base["state"], base["can_train"]) == ("anime", "sd15", "ready", False)
+    assert (base["name"], base["family"], base["state"], base["can_train"]) == ("anime", "sd15", "ready", True)
     changed = someone.client.patch(here, json={"name": "絵", "notes": "良い"})
     assert (changed.json()["name"], changed.json()["notes"]) == ("絵", "良い")
     assert someone.client.get(f"{HERE}/絵").json()["id"] == base["id"]

@@ -10,6 +10,7 @@ from enogu import starter_data
 from enogu.base_models import find_base_model, list_base_models
 from enogu.errors import BaseModelRefused, EnoguError
 from enogu.settings import Settings
+from tests.unit.base_models.checkpoints import checkpoint, safetensors_of
 from tests.unit.base_models.diffusers_folders import write_base_model
 
 
@@ -62,7 +63,7 @@ def test_an_unknown_name_is_answered_with_the_names_there_are(settings: Settings
 
 
 def test_a_path_that_leads_nowhere_is_not_taken_for_a_name(settings: Settings) -> None:
-    with pytest.raises(BaseModelRefused, match="no folder models/none"):
+    with pytest.raises(BaseModelRefused, match="no folder or file models/none"):
         find_base_model("models/none", settings)
 
 
@@ -79,10 +80,26 @@ def test_a_pickle_is_refused_with_the_reason(settings: Settings, tmp_path: Path,
         find_base_model(str(tmp_path / name), settings)
 
 
-def test_a_single_file_is_refused_without_calling_it_a_pickle(settings: Settings, tmp_path: Path) -> None:
-    (tmp_path / "anime.safetensors").touch()
-    with pytest.raises(BaseModelRefused, match="single file"):
-        find_base_model(str(tmp_path / "anime.safetensors"), settings)
+def test_a_single_file_of_sd15_is_found_by_path_and_name(settings: Settings, tmp_path: Path) -> None:
+    """C3."""
+    (tmp_path / "anime.safetensors").write_bytes(checkpoint())
+    found = find_base_model(str(tmp_path / "anime.safetensors"), settings)
+    assert (found.name, found.layout, found.origin, found.native_side) == ("anime", "single_file", "path", 512)
+    settings.base_models_folder.mkdir(parents=True)
+    (tmp_path / "anime.safetensors").rename(settings.base_models_folder / "anime.safetensors")
+    assert find_base_model("anime", settings).origin == "home"
+    assert "anime" in [one.name for one in list_base_models(settings).base_models]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"), [(checkpoint(xl=True), "It is SDXL"), (b"", "no safetensors file"), (safetensors_of({}), "is no")]
+)
+def test_a_single_file_that_cannot_be_trained_says_why(
+    settings: Settings, tmp_path: Path, data: bytes, said: str
+) -> None:
+    (tmp_path / "x.safetensors").write_bytes(data)
+    with pytest.raises(BaseModelRefused, match=said):
+        find_base_model(str(tmp_path / "x.safetensors"), settings)
 
 
 @pytest.mark.usefixtures("starter")

@@ -187,7 +187,7 @@ def test_an_uploaded_file_is_ready_at_once_under_its_title(place: Place) -> None
     )
     assert (base.licence, base.style, base.state, base.size_bytes) == ("FAIR", "2d", "ready", len(data))
     assert base.hash == base.parts[0].sha256
-    assert "single file" in base.why_not
+    assert "SDXL" in base.why_not
     placed = service.place(place.files, place.settings, base)
     assert placed.read_bytes() == data
     assert service.place(place.files, place.settings, base) == placed

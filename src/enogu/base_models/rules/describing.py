@@ -6,12 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
-from enogu.base_models.entities import Layout
-from enogu.base_models.rules.folders import PICKLE_SUFFIXES, FolderFacts, FolderOnDisk, describe_folder
+from enogu.base_models.entities import BaseModelFolder, Layout, Origin
+from enogu.base_models.rules.folders import (
+    PICKLE_SUFFIXES,
+    FolderFacts,
+    FolderOnDisk,
+    describe_folder,
+    read_base_model,
+)
 from enogu.errors import BaseModelRefused
 from enogu.weights.base_facts import describe_checkpoint
-from enogu.weights.families import title
+from enogu.weights.families import Family, PredictionType, title
 from enogu.weights.header import Header, read_header
 
 
@@ -72,7 +79,7 @@ def facts_of_header(name: str, header: Header) -> BaseModelFacts:
         title=facts.title,
         licence=facts.licence,
         style=facts.style,
-        why_not=" ".join(_against(facts.family, facts.special, facts.missing)),
+        why_not=" ".join(_against(facts.family, facts.special, facts.missing, header)),
     )
 
 
@@ -84,14 +91,42 @@ def refuse_pickle(name: str) -> None:
         )
 
 
-def _against(family: str, special: str, missing: tuple[str, ...]) -> Iterable[str]:
+def read_to_train(path: Path, name: str, origin: Origin) -> BaseModelFolder:
+    """The folder or single file at ``path``, to train on. Raises BaseModelRefused with the reason and the cure."""
+    if path.is_dir():
+        return read_base_model(path, name, origin)
+    facts = describe_path(path)
+    if facts.why_not:
+        raise BaseModelRefused(
+            f"{path.name} cannot be trained on. {facts.why_not}", "Choose a base model of the family SD1.5."
+        )
+    return BaseModelFolder(
+        name=name,
+        folder=path.resolve(),
+        family=cast(Family, facts.family),
+        prediction_type=cast(PredictionType, facts.prediction_type),
+        origin=origin,
+        size_bytes=facts.size_bytes,
+        layout="single_file",
+        native_side=facts.native_side,
+    )
+
+
+def name_of(path: Path) -> str:
+    """How a person calls what lies at ``path``: a single file without its ending."""
+    return path.stem if path.suffix.lower() == ".safetensors" and path.is_file() else path.name
+
+
+def _against(family: str, special: str, missing: tuple[str, ...], header: Header) -> Iterable[str]:
+    """The engine loads SD1.5 from one file when all of it is in there (``engine/families/sd15/single_file.py``)."""
     if family != "sd15":
         yield f"It is {title(family)}; the engine trains SD1.5."
     if special:
         yield f"It is made for {special}."
     if missing:
         yield f"It has no {' and no '.join(missing)}."
-    yield "It is a single file; the engine trains diffusers folders."
+    if family == "sd15" and "ztsnr" in header.tensors:
+        yield "It was trained to zero terminal SNR, which is not done for SD1.5 here."
 
 
 @lru_cache(maxsize=256)

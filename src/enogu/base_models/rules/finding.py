@@ -12,7 +12,7 @@ from pathlib import Path
 
 from enogu import starter_data
 from enogu.base_models.entities import BaseModelFolder, BaseModelList
-from enogu.base_models.rules import folders
+from enogu.base_models.rules import describing, folders
 from enogu.errors import BaseModelRefused, EnoguError
 from enogu.settings import Settings
 
@@ -20,61 +20,57 @@ STARTER = "starter"
 
 
 def find_base_model(reference: str, settings: Settings) -> BaseModelFolder:
-    """The base model called ``reference``: ``starter``, a folder's name under ENOGU_HOME/base_models, or a path to a
-    diffusers folder. Raises BaseModelRefused, with the names there are, when it is none of these or cannot be used;
-    EnoguError when the starter is wanted and the installation lacks it.
+    """The base model called ``reference``: ``starter``, a name under ENOGU_HOME/base_models, or a path to a diffusers
+    folder or ``.safetensors`` file.
+
+    Raises BaseModelRefused, with the names there are, when it is none of these or cannot be used; EnoguError when the starter is wanted and the installation lacks it.
     """
     if reference == STARTER:
         return _starter()
-    named = {folder.name: folder for folder in folders.find_folders(settings.base_models_folder)}
+    named = {describing.name_of(path): path for path in reversed(_of_home(settings))}
     if reference in named:
-        return folders.read_base_model(named[reference], reference, "home")
+        return describing.read_to_train(named[reference], reference, "home")
     path = folders.find_path(reference)
-    if path is not None and path.is_dir():
-        return folders.read_base_model(path, path.resolve().name, "path")
     if path is not None:
-        raise _single_file(path)
+        return describing.read_to_train(path, describing.name_of(path.resolve()), "path")
     raise _unknown(reference, [STARTER, *named], settings)
 
 
 def list_base_models(settings: Settings) -> BaseModelList:
-    """The starter, then what is in ENOGU_HOME/base_models by name. A folder that cannot be used is listed apart."""
+    """The starter, then what is in ENOGU_HOME/base_models by name. What cannot be used is listed apart."""
     found: list[BaseModelFolder] = []
     refused: list[EnoguError] = []
     try:
         found.append(_starter())
     except EnoguError as error:
         refused.append(error)
-    for folder in folders.find_folders(settings.base_models_folder):
+    for path in _of_home(settings):
         try:
-            found.append(folders.read_base_model(folder, folder.name, "home"))
+            found.append(describing.read_to_train(path, describing.name_of(path), "home"))
         except BaseModelRefused as error:
             refused.append(error)
     return BaseModelList(tuple(found), tuple(refused))
+
+
+def _of_home(settings: Settings) -> list[Path]:
+    """Folders, then single files, by name."""
+    parent = settings.base_models_folder
+    return [*folders.find_folders(parent), *folders.find_files(parent)]
 
 
 def _starter() -> BaseModelFolder:
     return folders.read_base_model(starter_data.path("base_model"), STARTER, "starter")
 
 
-def _single_file(path: Path) -> BaseModelRefused:
-    if path.suffix.lower() in folders.PICKLE_SUFFIXES:
-        return BaseModelRefused(
-            f"{path.name} is a pickle, which can run any program when it is opened.",
-            "Choose a base model with .safetensors files, as a diffusers folder.",
-        )
-    return BaseModelRefused(
-        f"{path.name} is a single file, which this version cannot train on.", "Give a diffusers folder."
-    )
-
-
 def _unknown(reference: str, names: list[str], settings: Settings) -> BaseModelRefused:
     if os.sep in reference or "/" in reference:
-        return BaseModelRefused(f"There is no folder {reference}.", "Give the path of a diffusers folder.")
+        return BaseModelRefused(
+            f"There is no folder or file {reference}.", "Give the path of a diffusers folder or a .safetensors file."
+        )
     close = difflib.get_close_matches(reference, names, n=1)
     guess = f"Did you mean '{close[0]}'? " if close else ""
     return BaseModelRefused(
         f"There is no base model '{reference}'.",
-        f"{guess}There are: {', '.join(names)}; put a diffusers folder into {settings.base_models_folder}, "
-        "or give its path.",
+        f"{guess}There are: {', '.join(names)}; put a diffusers folder or .safetensors file into "
+        f"{settings.base_models_folder}, or give its path.",
     )

@@ -68,6 +68,7 @@ def read_base_model(folder: Path, name: str, origin: Origin) -> BaseModelFolder:
         prediction_type=facts.prediction_type,
         origin=origin,
         size_bytes=facts.size_bytes,
+        native_side=facts.native_side,
     )
 
 

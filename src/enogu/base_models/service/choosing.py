@@ -40,7 +40,7 @@ def get_base_model(session: Session, settings: Settings, owner_id: str, referenc
     if own is not None:
         return _as_it_is_now(settings, own)
     for path in _home_paths(settings):
-        if name_key(_name_of(path)) == key:
+        if name_key(describing.name_of(path)) == key:
             return _of_home(settings, path.name)
     raise _unknown(session, settings, owner_id, reference)
 
@@ -112,7 +112,7 @@ def _of_home(settings: Settings, file_name: str) -> BaseModel:
     """Only a name that the folder's listing has: a reference is no path."""
     for path in _home_paths(settings):
         if path.name == file_name:
-            return _shared(settings, path, f"{HOME_PREFIX}{file_name}", _name_of(path), "home")
+            return _shared(settings, path, f"{HOME_PREFIX}{file_name}", describing.name_of(path), "home")
     raise NoSuchBaseModel(
         f"There is no base model '{file_name[:120]}' in the studio's folder.", "It may have been removed; see the list."
     )
@@ -122,10 +122,6 @@ def _home_paths(settings: Settings) -> tuple[Path, ...]:
     """Folders and single files; a folder goes before a file of the same name."""
     parent = settings.base_models_folder
     return (*folders.find_folders(parent), *folders.find_files(parent))
-
-
-def _name_of(path: Path) -> str:
-    return path.stem if path.suffix.lower() == ".safetensors" and path.is_file() else path.name
 
 
 def _shared(settings: Settings, path: Path, base_model_id: str, name: str, origin: Origin) -> BaseModel:
@@ -161,7 +157,7 @@ def _searched(base: BaseModel) -> str:
 
 def _unknown(session: Session, settings: Settings, owner_id: str, reference: str) -> NoSuchBaseModel:
     own = [base.name for base in store.list_base_models(session, owner_id)]
-    names = [STARTER, *(_name_of(path) for path in _home_paths(settings)), *own]
+    names = [STARTER, *(describing.name_of(path) for path in _home_paths(settings)), *own]
     close = difflib.get_close_matches(reference, names, n=1)
     guess = f"Did you mean '{close[0]}'? " if close else ""
     return NoSuchBaseModel(
