@@ -1,8 +1,7 @@
-"""Base models: which ones there are, and which one a person means.
+"""Base models: which ones there are, which one a person means, and what is known about each (C1 to C5).
 
-For now a base model is a diffusers folder on this machine (C3, C7 of the product page): the starter, a folder under
-``ENOGU_HOME/base_models``, or any path. Registering, single files and other families come with later issues and add
-files here, not elsewhere.
+The starter, what lies in ``ENOGU_HOME/base_models``, and what somebody registered: diffusers folders and single
+``.safetensors`` files. What is offered here works without a database, for the command line; ``service`` knows owners.
 """
 
 from enogu.base_models.entities import BaseModelFolder, BaseModelList

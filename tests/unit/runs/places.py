@@ -69,6 +69,7 @@ class FakeBaseModel:
     hash: str = "ab" * 32
     can_train: bool = True
     why_not: str = ""
+    native_side: int | None = None
 
 
 @dataclass

@@ -23,7 +23,8 @@ def find_base_model(reference: str, settings: Settings) -> BaseModelFolder:
     """The base model called ``reference``: ``starter``, a name under ENOGU_HOME/base_models, or a path to a diffusers
     folder or ``.safetensors`` file.
 
-    Raises BaseModelRefused, with the names there are, when it is none of these or cannot be used; EnoguError when the starter is wanted and the installation lacks it.
+    Raises BaseModelRefused, with the names there are, when it is none of these or cannot be used; EnoguError when the
+    starter is wanted and the installation lacks it.
     """
     if reference == STARTER:
         return _starter()
@@ -33,7 +34,7 @@ def find_base_model(reference: str, settings: Settings) -> BaseModelFolder:
     path = folders.find_path(reference)
     if path is not None:
         return describing.read_to_train(path, describing.name_of(path.resolve()), "path")
-    raise _unknown(reference, [STARTER, *named], settings)
+    raise _unknown(reference, [STARTER, *sorted(named)], settings)
 
 
 def list_base_models(settings: Settings) -> BaseModelList:

@@ -113,7 +113,7 @@ def plan_frozen(
         plan=plan,
         quoted=quoted,
         expected_seconds=expected_seconds(recipe, plan, speeds),
-        notes=notes_on(recipe, pictures, base.family),
+        notes=notes_on(recipe, pictures, base.family, base.native_side),
     )
 
 
