@@ -153,3 +153,12 @@ def test_another_person_finds_nothing_of_it(app: FastAPI, client: TestClient, pl
         ("GET", f"/api/loras.zip?id={lora['id']}", None),
     ):
         assert stranger.request(method, address, json=body).status_code == 404, (method, address)
+
+
+def test_the_base_models_that_a_lora_fits_are_listed(client: TestClient, place: Place) -> None:
+    """C5."""
+    small = client.post("/api/loras", json={"upload_id": upload(place, lora_bytes()), "name": "small"}).json()
+    big = client.post("/api/loras", json={"upload_id": upload(place, lora_bytes(width=2048)), "name": "big"}).json()
+    listed = client.get(f"/api/loras/{small['id']}/base-models").json()["base_models"]
+    assert [(one["id"], one["family"], one["is_same_derivative"]) for one in listed] == [("starter", "sd15", True)]
+    assert client.get(f"/api/loras/{big['id']}/base-models").json()["base_models"] == []
