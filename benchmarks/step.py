@@ -41,6 +41,7 @@ import torch  # noqa: E402 - the clock starts before the imports, since they are
 
 from enogu import starter_data  # noqa: E402
 from enogu.engine.adapters import lora  # noqa: E402
+from enogu.engine.control import Asked, Between  # noqa: E402
 from enogu.engine.data.latent_cache import Latents  # noqa: E402
 from enogu.engine.events import Event, Started  # noqa: E402
 from enogu.engine.families import LoadedBase, load_base_model  # noqa: E402
@@ -368,9 +369,11 @@ def _start(options: argparse.Namespace) -> dict[str, float]:
         if isinstance(event, Started):
             marks["latents"] = time.perf_counter() - STARTED
 
-    def interrupted() -> bool:
+    def stop(_: Between) -> Asked:
+        if "latents" not in marks:
+            return Asked()  # pictures are still encoded
         marks.setdefault("first step", time.perf_counter() - STARTED)
-        return True
+        return Asked(stop=True)
 
     with contextlib.suppress(TrainingFailed):  # stopped after its first step, as asked
         train(
@@ -380,7 +383,7 @@ def _start(options: argparse.Namespace) -> dict[str, float]:
             options.place / f"out-{os.getpid()}",
             emit,
             cache=options.place / "cache",
-            interrupted=interrupted,
+            between_steps=stop,
         )
     return {name: round(seconds, 2) for name, seconds in marks.items()}
 

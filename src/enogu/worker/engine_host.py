@@ -45,6 +45,7 @@ _LOOK_SECONDS = 0.1
 _TERM_SECONDS = 5.0
 """Between SIGTERM and SIGKILL, at most."""
 
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _SECRET = re.compile(r"^(ENOGU_|AWS_|PG[A-Z])|PASSWORD|SECRET|TOKEN$|API_?KEY|CREDENTIAL", re.IGNORECASE)
 """Names of variables that the child does not get."""
 
@@ -298,7 +299,7 @@ class _Child:
     def kill(self) -> None:
         """At once, with what it started. Returns when it is gone, or after some seconds."""
         self._is_ours = True
-        self._signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+        self._signal(_KILL)
         self._wait(_TERM_SECONDS)
 
     def end(self, patience_seconds: float) -> None:
@@ -340,13 +341,15 @@ class _Child:
         except OSError as error:
             self._end(EngineDied(f"The engine cannot be started: {error}.", "Set Enogu up again.", None, ()))
             return
+        if self._is_ours:  # it was not wanted any more before there was anything to signal
+            self._signal(_KILL)
         assert process.stdout is not None and process.stderr is not None  # noqa: S101 (pipes, as asked)
         reading = threading.Thread(target=self._read_log, args=(process.stderr,), name="engine's log", daemon=True)
         reading.start()
         with process.stdout as events:
             while line := events.readline(MAX_LINE_BYTES + 1):
                 self._hear(line, began)
-        self._signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)  # what it may have started
+        self._signal(_KILL)  # what it may have started
         code = process.wait()
         reading.join(timeout=1)
         with contextlib.suppress(OSError), self._writing:
