@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from enogu.cli.unfinished_uploads import UnfinishedUploads
 from enogu.errors import EnoguError, NotFound, WrongUse
@@ -426,12 +426,16 @@ def _refusal(status: int, content: bytes) -> EnoguError:
 
 
 def _name_of(answer: httpx2.Response, path: str) -> str:
-    """The file name of Content-Disposition (RFC 6266), without folders."""
-    from email.message import Message
+    """The file name of Content-Disposition (RFC 6266: ``filename*`` before ``filename``), without folders."""
+    import re
 
-    message = Message()
-    message["Content-Disposition"] = answer.headers.get("content-disposition", "")
-    name = message.get_filename() or path.rpartition("/")[2]
+    header = answer.headers.get("content-disposition", "")
+    if found := re.search(r"filename\*=UTF-8''([^;]+)", header, re.IGNORECASE):
+        name = unquote(found[1])
+    elif found := re.search(r'filename="([^"]*)"', header):
+        name = found[1]
+    else:
+        name = unquote(path.rpartition("/")[2])
     name = Path(name.replace("\\", "/")).name
     return name if name not in ("", ".", "..") else "download"
 
