@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from enogu.accounts.asking import OneTransaction
 from enogu.bootstrap import Studio
-from enogu.server import metrics
+from enogu.server import metrics, openapi
 from enogu.server.frame import LOOPBACK_HOSTS, Frame
 from enogu.server.problems import add_problem_handlers
 from enogu.server.routes import ROUTERS
@@ -33,6 +33,7 @@ def create_app(studio: Studio, allowed_hosts: Collection[str] | None = LOOPBACK_
         version=metadata.version("enogu"),
         docs_url=None,  # they load their scripts from elsewhere
         redoc_url=None,
+        generate_unique_id_function=openapi.operation_id,
     )
     app.state.studio = studio
     app.state.door = studio.door
@@ -46,6 +47,7 @@ def create_app(studio: Studio, allowed_hosts: Collection[str] | None = LOOPBACK_
         app.include_router(router)
     app.include_router(metrics.router)
     app.get("/health", tags=["studio"])(health)
+    openapi.describe(app)
     serve_web_app(app)
     app.state.figures = metrics.Figures(app, studio.door)
     return app
