@@ -75,8 +75,8 @@ def describe_checkpoint(name: str, metadata: Mapping[str, str], shapes: Mapping[
         derivative=_derivative(family, unet, [*texts, *merged]),
         prediction_type=_prediction_type(family, metadata, shapes),
         native_side=_native_side(family, metadata),
-        title=metadata.get("modelspec.title", "").strip()[:120],
-        licence=metadata.get("modelspec.license", "").strip()[:200],
+        title=_shown(metadata.get("modelspec.title", ""))[:120],
+        licence=_shown(metadata.get("modelspec.license", ""))[:200],
         style=style_in(texts),
         missing=_missing(family, shapes),
         special=_special(family, unet),
@@ -88,6 +88,11 @@ def style_in(texts: Iterable[str | None]) -> str:
     said = " ".join(text for text in texts if text)
     is_drawn, is_photo = bool(_DRAWN.search(said)), bool(_PHOTOS.search(said))
     return "" if is_drawn == is_photo else "2d" if is_drawn else "3d"
+
+
+def _shown(text: str) -> str:
+    """Without what no page and no database can hold: control signs, NUL, halves of letters."""
+    return "".join(sign for sign in text if sign.isprintable()).strip()
 
 
 def _without_prefix(shapes: Mapping[str, Shape]) -> dict[str, Shape]:

@@ -134,6 +134,17 @@ def test_a_path_that_is_none_is_refused(place: Place) -> None:
             register(place, path)
 
 
+def test_names_on_a_disk_that_cannot_be_shown_are_left_out(place: Place, tmp_path: Path) -> None:
+    """Linux allows any bytes; neither JSON nor a database could hold these."""
+    name = os.fsdecode(b"a\xff")
+    write_base_model(place.settings.base_models_folder / name)
+    assert listed(place) == ["starter"]
+    write_base_model(tmp_path / name)
+    (tmp_path / "link").symlink_to(tmp_path / name)
+    with pytest.raises(BaseModelRefused, match="cannot be shown"):
+        register(place, tmp_path / "link")
+
+
 def test_a_pickle_is_refused_by_name_and_by_content(place: Place, tmp_path: Path) -> None:
     """C3."""
     (tmp_path / "old.ckpt").write_bytes(b"\x80\x02}q\x00.")

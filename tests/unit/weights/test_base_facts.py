@@ -88,7 +88,7 @@ def test_what_is_no_base_model_is_refused_saying_what_it_is(shapes: Callable[[],
 
 
 def test_metadata_give_title_licence_and_size() -> None:
-    said = {"modelspec.title": " 絵 ", "modelspec.license": "CreativeML", "modelspec.resolution": "768x512"}
+    said = {"modelspec.title": " 絵\0\ud800 \n", "modelspec.license": "CreativeML", "modelspec.resolution": "768x512"}
     facts = describe_checkpoint("x", said, sd15())
     assert (facts.title, facts.licence, facts.native_side) == ("絵", "CreativeML", 768)
 

@@ -136,7 +136,8 @@ def find_path(reference: str) -> Path | None:
 
 def _children(parent: Path) -> list[Path]:
     try:
-        return [child for child in sorted(parent.iterdir()) if not child.name.startswith(".")]
+        children = sorted(parent.iterdir())
+        return [child for child in children if not child.name.startswith(".") and child.name.isprintable()]
     except FileNotFoundError:
         return []
     except OSError as error:

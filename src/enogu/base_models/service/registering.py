@@ -260,9 +260,12 @@ def _checked_path(path: str) -> Path:
     if not path or len(path) > LONGEST_PATH or "\0" in path or not place.is_absolute():
         raise BaseModelRefused(f"'{path[:200]}' is no whole path on this machine.", "Begin with the root folder.")
     try:
-        return place.resolve(strict=True)
+        found = place.resolve(strict=True)
     except (OSError, RuntimeError) as error:
         raise BaseModelRefused(f"There is no file or folder {place}.", "Check the path.") from error
+    if not str(found).isprintable():
+        raise BaseModelRefused("The path has signs that cannot be shown.", "Rename the folder.")
+    return found
 
 
 def _checked_name(name: str) -> str:
