@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -46,18 +47,21 @@ def studio(
     engine_command(engine)  # refused now and not by a child
     _put_samples_in(call.settings)
     environment = {**os.environ, HOME_VARIABLE: str(call.settings.home)}
-    program = [sys.executable, "-m", "enogu"]
+    program = [sys.executable, "-m", "enogu", *(["--json"] if call.output.as_json else [])]
     worker_command = [*program, "worker", "--device", device, "--engine", engine]
+    port = port or _free_port(host)
     server = _start([*program, "serve", "--host", host, "--port", str(port)], environment)
     worker = _start(worker_command, environment)
     starts: deque[float] = deque([time.monotonic()], maxlen=_MOST_RESTARTS)
     call.output.say(f"Starting the studio in {call.settings.home}. Ctrl-C ends it; nothing is lost.")
-    if open_page:
-        import webbrowser
-
-        webbrowser.open(f"http://{host}:{port}/")
+    opens_page = open_page
     try:
         while server.poll() is None:
+            if opens_page and _answers(host, port):
+                import webbrowser
+
+                webbrowser.open(f"http://{host}:{port}/")
+                opens_page = False
             if worker.poll() is not None:
                 if len(starts) == _MOST_RESTARTS and time.monotonic() - starts[0] < 60:
                     raise EnoguError(
@@ -82,6 +86,21 @@ def _put_samples_in(settings: object) -> None:
         put_samples_in(opened)
     finally:
         opened.close()
+
+
+def _free_port(host: str) -> int:
+    """One that nobody has just now, so that this process knows it too, for the page."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=0.2).close()
+    except OSError:
+        return False
+    return True
 
 
 def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
