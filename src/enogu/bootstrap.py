@@ -16,6 +16,7 @@ from enogu.accounts.asking import Door, SignInMode
 from enogu.accounts.openid import OpenIdProvider, OpenIdSettings
 from enogu.accounts.owned_data import OwnedData
 from enogu.base_models import service as base_models
+from enogu.captions import service as captions
 from enogu.datasets import service as datasets
 from enogu.drawings import service as drawings
 from enogu.errors import WrongUse
@@ -35,6 +36,7 @@ OWNED_DATA: tuple[OwnedData, ...] = (
     drawings.DrawingData(),
     loras.LoraData(),
     runs.RunData(),
+    captions.CaptionsData(),
     datasets.DatasetsData(),
     base_models.BaseModelData(),
     uploads.UploadData(),

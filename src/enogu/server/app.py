@@ -16,7 +16,7 @@ from enogu.server.problems import add_problem_handlers
 from enogu.server.routes import ROUTERS
 from enogu.server.web_app import serve_web_app
 
-UPLOAD_PATHS = ("/api/datasets/*/pictures", "/api/uploads/", "/api/drawings/read-parameters")
+UPLOAD_PATHS = ("/api/datasets/*/pictures", "/api/uploads/", "/api/drawings/read-parameters", "/api/vocabularies")
 """Of routes that take large bodies and bound them themselves; as ``Frame`` has them."""
 
 

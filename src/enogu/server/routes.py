@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from enogu.accounts import api as accounts_api
 from enogu.accounts import export_api, openid_api
 from enogu.base_models import api as base_models_api
+from enogu.captions import api as captions_api
 from enogu.datasets import api as datasets_api
 from enogu.drawings import api as drawings_api
 from enogu.loras import api as loras_api
@@ -24,6 +25,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     base_models_api.router,
     datasets_api.router,
     datasets_api.taggers_router,
+    captions_api.router,
+    captions_api.tags_router,
+    captions_api.vocabularies_router,
     runs_api.router,
     loras_api.router,
     drawings_api.router,

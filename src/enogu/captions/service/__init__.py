@@ -1,0 +1,55 @@
+"""What can be done with captions. ``from enogu.captions import service as captions``, whichever file it is in."""
+
+from enogu.captions.service.editing import (
+    CaptionSet,
+    PreparedEdit,
+    TokenRow,
+    advise,
+    captions_fed,
+    count_caption_tokens,
+    count_text_tokens,
+    keep_edit,
+    list_captions,
+    prepare_edit,
+    read_captions,
+    selected_ids,
+    union,
+)
+from enogu.captions.service.owned import CaptionsData
+from enogu.captions.service.vocabularies import (
+    TagKnowledge,
+    add_tags,
+    complete,
+    delete_vocabulary,
+    end_vocabulary,
+    get_vocabulary,
+    knowledge_of,
+    list_vocabularies,
+    start_vocabulary,
+)
+
+__all__ = [
+    "CaptionSet",
+    "CaptionsData",
+    "PreparedEdit",
+    "TagKnowledge",
+    "TokenRow",
+    "add_tags",
+    "advise",
+    "captions_fed",
+    "complete",
+    "count_caption_tokens",
+    "count_text_tokens",
+    "delete_vocabulary",
+    "end_vocabulary",
+    "get_vocabulary",
+    "keep_edit",
+    "knowledge_of",
+    "list_captions",
+    "list_vocabularies",
+    "prepare_edit",
+    "read_captions",
+    "selected_ids",
+    "start_vocabulary",
+    "union",
+]
