@@ -17,6 +17,7 @@ from enogu.cli import (
     account,
     admin,
     base,
+    caption,
     dataset,
     draw,
     drawing,
@@ -56,6 +57,7 @@ for command in (*STUDIO, *ALONE):
 app.add_typer(admin.app, name="admin")
 app.add_typer(base.app, name="base")
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(caption.app, name="caption")
 app.add_typer(runs.app, name="runs")
 app.add_typer(lora.app, name="lora")
 app.add_typer(drawing.app, name="drawing")
