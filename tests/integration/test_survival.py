@@ -1,4 +1,4 @@
-"""Workers are killed at random until all is done: everything finishes, once, for its price, with the same bytes (G6)."""
+"""Workers are killed at random until all is done: everything ends well, once, for its price and with its bytes (G6)."""
 
 from __future__ import annotations
 

@@ -22,9 +22,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_uploads"),
-        sa.ForeignKeyConstraint(
-            ["owner_id"], ["accounts.id"], name="fk_uploads_owner_id_accounts", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["accounts.id"], name="fk_uploads_owner_id_accounts", ondelete="CASCADE"),
     )
     op.create_index("ix_uploads_owner_id", "uploads", ["owner_id"])
     op.create_index("ix_uploads_expires_at", "uploads", ["expires_at"])
