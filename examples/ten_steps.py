@@ -59,7 +59,12 @@ def main() -> None:
             print(f"Tagged {progress['done']} of {progress['total']}.")
 
         # B5 Edit captions, and take it back.
-        edit_captions(studio, dataset)
+        captions = f"/api/datasets/{dataset}/captions"
+        tags = asked(studio.get(f"{captions}/union"))["tags"]
+        print("Most frequent tags:", ", ".join(one["shown"] for one in tags[:5]))
+        edit = {"command": {"kind": "add", "tags": ["mascot"]}}
+        print(asked(studio.post(f"{captions}/edits", json=edit))["words"])
+        asked(studio.post(f"{captions}/undo"))
 
         # B6, B7 Repeats, epochs and previews: what it would do and cost.
         asked(studio.put(f"/api/datasets/{dataset}/pictures/repeats", json={"repeats": 10}))
@@ -89,10 +94,6 @@ def main() -> None:
             if kind == "drawn":
                 (out / f"drawn_{event['seed']}.png").write_bytes(fetched(studio, event["picture_url"]))
                 print(f"Drew seed {event['seed']}.")
-
-
-def edit_captions(studio: httpx.Client, dataset: str) -> None:
-    """A tag for all pictures at once, and one step back."""
 
 
 def asked(answer: httpx.Response) -> Any:

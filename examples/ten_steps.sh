@@ -29,9 +29,9 @@ enogu dataset set "$name" --crop centre --size 512
 enogu dataset crop-and-tag "$name" --wait
 
 # B5: edit captions. Every change can be undone.
-# enogu caption union "$name"
-# enogu caption add "$name" "mascot"
-# enogu caption undo "$name"
+enogu caption union "$name"
+enogu caption add "$name" "mascot"
+enogu caption undo "$name"
 
 # B6 and B7: how often an epoch shows each picture, how many epochs, which previews; what it will cost.
 enogu dataset set "$name" --repeats 10
