@@ -117,12 +117,16 @@ def kind_of(key: str, category: Category = "unknown") -> tuple[Group, str]:
     words = plain.split()
     if words[0] in _DOING or any(word in _STATES for word in words):
         return "never", "pose"
+    by_last = last.get(words[-1]) or last.get(_singular(words[-1])) or ("unknown", "")
+    is_joined = len(parts := _PREPOSITION.split(plain)) > 1
+    if words[0] in _LIMBS and (is_joined or by_last[0] != "outfit"):
+        return "never", "pose"
     if len(words) > 1 and words[0] in ("looking", "facing", "from"):
         return "never", "view"
-    if len(parts := re.split(r" (?:on|in|over|past|under) ", plain)) > 1:
+    if is_joined:
         head = parts[0].split()[-1]
         return last.get(head) or last.get(_singular(head)) or ("unknown", "")
-    return last.get(words[-1]) or last.get(_singular(words[-1])) or ("unknown", "")
+    return by_last
 
 
 @lru_cache(maxsize=1)
@@ -148,15 +152,17 @@ def _singular(word: str) -> str:
 
 _FILE = Path(__file__).parents[1] / "words" / "traits.toml"
 _COUNT_WORD = re.compile(r"\d+\+?\s?(?:girl|boy|other|koma|character|person|people)s?$")
+_PREPOSITION = re.compile(r" (?:on|in|over|past|under) ")
 _DOING = frozenset(
     {
         "holding", "adjusting", "removing", "wearing", "lifting", "pulling", "grabbing", "touching", "playing",
-        "eating", "drinking", "reading", "carrying", "hand", "hands", "arm", "arms", "leg", "legs", "knee", "knees",
-        "head", "unworn", "no", "undressing", "dressing", "against", "covering", "putting", "spread", "tying", "biting",
-        "licking",
+        "eating", "drinking", "reading", "carrying", "unworn", "no", "undressing", "dressing", "against", "covering",
+        "putting", "spread", "tying", "biting", "licking",
     }
 )  # fmt: skip
 """First words of what somebody does; and of what is not worn."""
+_LIMBS = frozenset({"hand", "hands", "arm", "arms", "leg", "legs", "knee", "knees", "head"})
+"""First words of a pose, unless it is something to wear there (``knee boots``)."""
 _STATES = frozenset({"lift", "pull", "grab", "removed", "aside", "tug", "adjust", "peek", "slip", "partially"})
 _KINDS: dict[str, str] = {
     "horns": "horns, wings or a tail",
