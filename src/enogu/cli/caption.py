@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from enogu.cli.dataset import DatasetArgument, dataset_id_of
-from enogu.cli.options import BaseOption, PresetOption, RecipeOption, SetOption
+from enogu.cli.options import RecipeOption, SetOption, StudioBaseOption, StudioPresetOption
 from enogu.cli.output import Output, call_of
 from enogu.cli.studio_client import StudioClient, studio_of
 from enogu.cli.studio_words import show_rows, when
@@ -270,9 +270,9 @@ def see(
     dataset: DatasetArgument,
     step: Annotated[int, typer.Option("--step", min=1, help="From this step on.")] = 1,
     most: Annotated[int, typer.Option("--most", min=1, max=50, help="How many captions.")] = 3,
-    base: BaseOption = None,
+    base: StudioBaseOption = None,
     recipe: RecipeOption = None,
-    preset: PresetOption = None,
+    preset: StudioPresetOption = None,
     settings: SetOption = None,
 ) -> None:
     """Show the captions as a training feeds them to the text encoder: shuffled, shortened, dropped."""

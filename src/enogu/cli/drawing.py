@@ -20,7 +20,9 @@ NegativeOption = Annotated[str, typer.Option("--negative", metavar="TEXT", help=
 SizeOption = Annotated[str, typer.Option("--size", metavar="WxH", help="Default: what the base model likes.")]
 StepsOption = Annotated[int, typer.Option("--steps", min=1, max=200, help="How often the picture is refined.")]
 CfgOption = Annotated[float, typer.Option("--cfg", min=1, max=30, help="How closely the prompt is followed.")]
-SamplerOption = Annotated[Literal["ddim", "euler", "euler_a", "dpmpp_2m"], typer.Option("--sampler", help="How.")]
+SamplerOption = Annotated[
+    Literal["ddim", "euler", "euler_a", "dpmpp_2m"], typer.Option("--sampler", help="The way of refining.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", min=-1, help="-1: the studio chooses one and tells which.")]
 ClipSkipOption = Annotated[
     int | None, typer.Option("--clip-skip", min=1, max=12, help="Default: as the LoRA was trained.")

@@ -44,27 +44,32 @@ GLOBAL_OPTIONS = ("--home", "--server", "--token")
 app = typer.Typer(
     name="enogu",
     help="A studio for making LoRAs: tag pictures, train on them, draw with the result.",
-    epilog="--json and --home may also stand behind the command. More: docs/cli.md",
+    epilog="--json, --home, --server and --token may also stand behind the command. More: docs/cli.md",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-STUDIO = (studio.studio, serve.serve, serve.worker)
+RUNNING = (studio.studio, serve.serve, serve.worker)
 ALONE = (run_demo.run_demo, train.train, plan.plan, tag.tag, draw.draw, inspect.inspect)
-for command in (*STUDIO, *ALONE):
-    app.command(help=flowing(command.__doc__ or ""))(command)
-app.add_typer(admin.app, name="admin")
-app.add_typer(base.app, name="base")
-app.add_typer(dataset.app, name="dataset")
-app.add_typer(caption.app, name="caption")
-app.add_typer(runs.app, name="runs")
-app.add_typer(lora.app, name="lora")
-app.add_typer(drawing.app, name="drawing")
-app.add_typer(preset.app, name="preset")
-app.add_typer(stamina.app, name="stamina")
-app.add_typer(account.app, name="account")
-app.add_typer(recipe.app, name="recipe")
+IN_THE_STUDIO = {
+    "dataset": dataset.app,
+    "caption": caption.app,
+    "base": base.app,
+    "runs": runs.app,
+    "lora": lora.app,
+    "drawing": drawing.app,
+    "preset": preset.app,
+    "stamina": stamina.app,
+    "account": account.app,
+}
+for panel, commands in (("Run a studio", RUNNING), ("On files of this machine, without a studio", ALONE)):
+    for command in commands:
+        app.command(help=flowing(command.__doc__ or ""), rich_help_panel=panel)(command)
+app.add_typer(admin.app, name="admin", rich_help_panel="Run a studio")
+app.add_typer(recipe.app, name="recipe", rich_help_panel="On files of this machine, without a studio")
+for name, noun in IN_THE_STUDIO.items():
+    app.add_typer(noun, name=name, rich_help_panel="In a studio: this machine's, or --server's")
 
 
 def main() -> None:

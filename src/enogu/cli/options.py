@@ -32,3 +32,10 @@ SetOption = Annotated[
     typer.Option("--set", metavar="FIELD=VALUE", help="Change one field, such as training.epochs=3. Repeatable."),
 ]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on where an earlier run in --out stopped.")]
+StudioBaseOption = Annotated[
+    str | None,
+    typer.Option("--base", metavar="NAME", help="Base model: name or id of `enogu base list` (default: starter)."),
+]
+StudioPresetOption = Annotated[
+    str | None, typer.Option("--preset", metavar="NAME", help="Recipe to start from; see `enogu preset list`.")
+]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from enogu.cli.options import PresetOption, RecipeOption, SetOption
+from enogu.cli.options import RecipeOption, SetOption, StudioPresetOption
 from enogu.cli.output import call_of
 from enogu.cli.recipe_values import find_preset
 from enogu.cli.studio_client import studio_of
@@ -46,7 +46,7 @@ def save(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called; an own one of this name changes.")],
     recipe: RecipeOption = None,
-    preset: PresetOption = None,
+    preset: StudioPresetOption = None,
     from_run: Annotated[str | None, typer.Option("--from", metavar="RUN", help="The recipe of this run.")] = None,
     settings: SetOption = None,
     purpose: Annotated[str, typer.Option("--purpose", metavar="TEXT", help="What it is for.")] = "",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from enogu.cli.dataset import DatasetArgument, dataset_id_of
-from enogu.cli.options import BaseOption, NameOption, PresetOption, RecipeOption, SetOption, TriggerOption
+from enogu.cli.options import NameOption, RecipeOption, SetOption, StudioBaseOption, StudioPresetOption, TriggerOption
 from enogu.cli.output import Output, call_of
 from enogu.cli.progress import RunDisplay, in_words
 from enogu.cli.studio_client import StudioClient, in_path, studio_of
@@ -35,11 +35,11 @@ def run_id_of(studio: StudioClient, reference: str) -> str:
 def plan(
     context: typer.Context,
     dataset: DatasetArgument,
-    base: BaseOption = None,
+    base: StudioBaseOption = None,
     trigger: TriggerOption = None,
     name: NameOption = None,
     recipe: RecipeOption = None,
-    preset: PresetOption = None,
+    preset: StudioPresetOption = None,
     from_run: FromOption = None,
     settings: SetOption = None,
 ) -> None:
@@ -68,11 +68,11 @@ def plan(
 def start(
     context: typer.Context,
     dataset: DatasetArgument,
-    base: BaseOption = None,
+    base: StudioBaseOption = None,
     trigger: TriggerOption = None,
     name: NameOption = None,
     recipe: RecipeOption = None,
-    preset: PresetOption = None,
+    preset: StudioPresetOption = None,
     from_run: FromOption = None,
     settings: SetOption = None,
     watch: Annotated[bool, typer.Option("--follow", help="Watch it until it is over.")] = False,
@@ -148,7 +148,10 @@ def follow(context: typer.Context, run: RunArgument) -> None:
     """
     output = call_of(context).output
     with studio_of(context) as studio:
-        _follow(studio, output, run_id_of(studio, run))
+        run_id = run_id_of(studio, run)
+        if studio.get(f"/api/runs/{run_id}")["state"] == "queued":
+            say_if_nobody_works(studio, output)
+        _follow(studio, output, run_id)
 
 
 @app.command()

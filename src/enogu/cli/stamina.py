@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from enogu.cli.dataset import DatasetArgument
-from enogu.cli.options import BaseOption, PresetOption, RecipeOption, SetOption
+from enogu.cli.options import RecipeOption, SetOption, StudioBaseOption, StudioPresetOption
 from enogu.cli.output import call_of
 from enogu.cli.studio_client import studio_of
 from enogu.cli.studio_words import say_facts, show_rows, when
@@ -88,9 +88,9 @@ def try_plan(
 def quote(
     context: typer.Context,
     dataset: DatasetArgument,
-    base: BaseOption = None,
+    base: StudioBaseOption = None,
     recipe: RecipeOption = None,
-    preset: PresetOption = None,
+    preset: StudioPresetOption = None,
     settings: SetOption = None,
 ) -> None:
     """Say what training a dataset would cost, part by part, and how to make it fit."""
