@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from pydantic import BeforeValidator
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.types import Message
@@ -58,6 +59,14 @@ tags_router = APIRouter(prefix="/api/tags", tags=["captions"])
 vocabularies_router = APIRouter(prefix="/api/vocabularies", tags=["captions"])
 
 Filter = Annotated[str, Query(max_length=2000)]
+
+
+def _number(value: object) -> object:
+    """A query's ``75`` is text, which no literal number is."""
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 5 else value
+
+
+_Limit = Annotated[TokenLimit, BeforeValidator(_number)]
 
 
 # ---- looking ---------------------------------------------------------------------------------------------------------
@@ -202,7 +211,7 @@ def get_advice(
 
 @router.get("/tokens")
 def count_tokens(
-    dataset_id: Id, session: OneTransaction, caller: SomeCaller, limit: TokenLimit = 75, filter: Filter = ""
+    dataset_id: Id, session: OneTransaction, caller: SomeCaller, limit: _Limit = 75, filter: Filter = ""
 ) -> list[CaptionTokensShown]:
     """How long each caption is, and the first tag that the limit cuts or leaves out (E7)."""
     found = service.count_caption_tokens(session, caller.account.id, dataset_id, limit, filter)
