@@ -34,6 +34,8 @@ RECIPE = {
 
 def main() -> None:
     """The ten steps."""
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
     url, folder, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     out.mkdir(parents=True, exist_ok=True)
     token = os.environ.get("ENOGU_TOKEN", "")

@@ -16,7 +16,6 @@ from enogu.errors import WrongUse
 
 app = typer.Typer(help="Captions of a dataset: look, change, undo.", no_args_is_help=True)
 
-_SHORTEST = 75
 FilterOption = Annotated[
     str,
     typer.Option("--filter", metavar="TEXT", help='Only captions that it takes: "smile AND NOT (hat* OR count>30)".'),
@@ -249,16 +248,13 @@ def advise(
 def tokens(
     context: typer.Context,
     dataset: DatasetArgument,
-    limit: Annotated[
-        int, typer.Option("--limit", help="75, 150 or 225, as the recipe's training.max_tokens.")
-    ] = _SHORTEST,
+    limit: Annotated[int, typer.Option("--limit", help="75, 150 or 225, as the recipe's training.max_tokens.")] = 75,
     only: FilterOption = "",
 ) -> None:
     """Say how long each caption is for the text encoder, and what the limit cuts."""
     output = call_of(context).output
     with studio_of(context) as studio:
-        given = limit if limit != _SHORTEST else None
-        found = studio.get(f"{_base(studio, dataset)}/tokens", limit=given, filter=only)
+        found = studio.get(f"{_base(studio, dataset)}/tokens", limit=limit, filter=only)
     rows = [(one["name"], one["num_tokens"], one["first_beyond"]) for one in found]
     show_rows(output, ("picture", "tokens", "first tag that is left out"), rows, "There is no such caption.")
     output.tell(found)

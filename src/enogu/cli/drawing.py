@@ -201,7 +201,8 @@ def _ask(context: typer.Context, path: str, body: dict[str, Any], out: Path | No
     with studio_of(context) as studio:
         asked = studio.post(path, body)
         ahead = f", with {asked['ahead']} before it" if asked["ahead"] else ""
-        output.say(f"{asked['count']} pictures are asked for{ahead}. Seed {asked['seed']}. {asked['id']}")
+        pictures = "A picture is" if asked["count"] == 1 else f"{asked['count']} pictures are"
+        output.say(f"{pictures} asked for{ahead}. Seed {asked['seed']}. {asked['id']}")
         say_if_nobody_works(studio, output)
         if not wait and out is None:
             output.tell(asked)

@@ -38,6 +38,8 @@ from enogu.cli.failures import say_failure
 from enogu.cli.output import SERVER_VARIABLE, TOKEN_VARIABLE, Call, Output, flowing
 from enogu.settings import HOME_VARIABLE, read_settings
 
+_INTERRUPTED = 130
+"""What typer makes of Ctrl-C in a command."""
 GLOBAL_FLAGS = ("--json",)
 GLOBAL_OPTIONS = ("--home", "--server", "--token")
 
@@ -85,6 +87,8 @@ def run(arguments: Sequence[str]) -> int:
     arguments = with_global_options_first(arguments)
     try:
         ended = app(list(arguments), prog_name="enogu", standalone_mode=False)
+        if ended == _INTERRUPTED:
+            print("Stopped.", file=sys.stderr)
         return ended if isinstance(ended, int) and ended in (0, 1, 2) else 1 if ended else 0
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)

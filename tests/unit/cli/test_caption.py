@@ -60,6 +60,7 @@ def test_the_advisor_and_what_the_trainer_sees_are_told(enogu_k: Enogu) -> None:
     fed = enogu_k("caption", "see", "k", "--most", "2", "--json").json["captions"]
     assert len(fed) == 2 and all(one["fed"].startswith("mame") for one in fed)
     assert all(one["num_tokens"] > 20 for one in enogu_k("caption", "tokens", "k", "--json").json)
+    assert "150 or 225" in enogu_k("caption", "tokens", "k", "--limit", "76", code=2).err
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,17 @@ def test_an_unforeseen_error_never_writes_the_token_into_the_log(
     assert not any("very-secret" in log.read_text() for log in logs)
 
 
+def test_ctrl_c_is_answered_with_a_word_and_exit_code_1(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(call: Call) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(studio_client, "_here", stopped)
+    assert run(["dataset", "list"]) == 1
+    assert capsys.readouterr().err.strip() == "Stopped."
+
+
 def test_the_kind_of_an_answer_decides_the_exit_code(remote: studio_client.StudioClient) -> None:
     with pytest.raises(StudioAnswered) as missing:
         remote.get("/api/datasets/nothing")
