@@ -19,7 +19,7 @@ from enogu.base_models import service as base_models
 from enogu.captions import service as captions
 from enogu.datasets import service as datasets
 from enogu.drawings import service as drawings
-from enogu.errors import WrongUse
+from enogu.errors import EnoguError, WrongUse
 from enogu.imaging.decoder import Decoder, SafeDecoder
 from enogu.loras import service as loras
 from enogu.queue import service as queue
@@ -29,7 +29,7 @@ from enogu.stamina import service as stamina
 from enogu.stamina.entities import Metering
 from enogu.storage.database import Engine, Session, open_engine, reading, transaction, utc_now
 from enogu.storage.files import Files, open_files
-from enogu.storage.migrations import migrate
+from enogu.storage.migrations import is_migrated, migrate
 from enogu.uploads import service as uploads
 
 OWNED_DATA: tuple[OwnedData, ...] = (
@@ -103,6 +103,18 @@ def open_studio(settings: Settings, sign_in: SignInMode = "loopback") -> Studio:
         raise
     door = Door(engine, sign_in, setup_code, OWNED_DATA, openid=openid, public_url=settings.public_url)
     return Studio(settings, engine, files, door, metering)
+
+
+def is_up_to_date(settings: Settings) -> bool:
+    """Whether the database has the tables of this version; False too when it cannot be asked. Changes nothing."""
+    try:
+        engine = open_engine(settings.database_url)
+        try:
+            return is_migrated(engine) and queue.is_prepared(engine)
+        finally:
+            engine.dispose()
+    except EnoguError:
+        return False
 
 
 def put_samples_in(studio: Studio) -> None:

@@ -55,9 +55,7 @@ def prepare(engine: Engine) -> None:
     Called at every start after ``migrate``, by every process, in any order. When all is there it costs two queries and
     does not import DBOS. Raises DatabaseFailed.
     """
-    from importlib.metadata import version
-
-    wanted = f"dbos {version('dbos')} {_PREPARED_FORMAT}"
+    wanted = _wanted()
     with said_in_words(engine):
         if store.is_prepared(engine, wanted):
             return
@@ -72,6 +70,18 @@ def prepare(engine: Engine) -> None:
                     store.note_prepared(session, wanted)
         except TimeoutError as error:
             raise DatabaseFailed(str(error), "End it, and start again.") from error
+
+
+def is_prepared(engine: Engine) -> bool:
+    """Whether there is nothing to do for ``prepare``. Raises DatabaseFailed."""
+    with said_in_words(engine):
+        return store.is_prepared(engine, _wanted())
+
+
+def _wanted() -> str:
+    from importlib.metadata import version
+
+    return f"dbos {version('dbos')} {_PREPARED_FORMAT}"
 
 
 # ---- for slices ------------------------------------------------------------------------------------------------------

@@ -70,6 +70,9 @@ class Frame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        is_head = scope["method"] == "HEAD" and _is_answered_as_get(scope["path"])
+        if is_head:
+            scope = {**scope, "method": "GET"}  # a copy: the server itself goes by its own
         request_id = new_id()
         scope.setdefault("state", {})["request_id"] = request_id
         started_at = time.perf_counter()
@@ -90,6 +93,9 @@ class Frame:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 _add_headers(scope, MutableHeaders(scope=message), request_id)
+            if is_head and message["type"] == "http.response.body":
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                raise _HeadAnswered  # whatever would have followed: gigabytes, or events without an end
             await send(message)
 
         refusal = self._refusal(scope, request_id)
@@ -98,6 +104,8 @@ class Frame:
                 await refusal(scope, receive, send_framed)
             else:
                 await self._app(scope, receive_bounded, send_framed)
+        except _HeadAnswered:
+            pass
         except Exception:
             _log.exception("request_failed", request_id=request_id, method=scope["method"], path=scope["path"])
             if status:
@@ -128,6 +136,15 @@ class Frame:
             cure = f"Use {' or '.join(sorted(self._allowed_hosts))}."
             return problem(request_id, 421, f"This studio is not called {name[:80]!r}.", cure, "HostRefused", {})
         return None
+
+
+class _HeadAnswered(Exception):
+    """The headers were sent, and there is nothing more to say."""
+
+
+def _is_answered_as_get(path: str) -> bool:
+    """HEAD of the API's routes is GET without its body, but for uploads, where tus gives it a meaning of its own."""
+    return path.startswith("/api/") and not path.startswith("/api/uploads")
 
 
 def _route_of(scope: Scope) -> str:

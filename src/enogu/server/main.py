@@ -7,8 +7,13 @@ streams are ended first (browsers come again), then requests under way have ``ST
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import ipaddress
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -16,20 +21,27 @@ from types import FrameType
 
 import structlog
 import uvicorn
+from anyio import to_thread
 
 from enogu.accounts.asking import SignInMode
-from enogu.bootstrap import Studio, open_studio
+from enogu.bootstrap import Studio, is_up_to_date, open_studio
 from enogu.delivery import end_streams
 from enogu.errors import WrongUse
 from enogu.server.app import create_app
 from enogu.server.frame import LOOPBACK_HOSTS
-from enogu.settings import Settings
+from enogu.settings import DATABASE_VARIABLE, HOME_VARIABLE, Settings
 from enogu.storage.database import utc_now
 from enogu.sweeping import sweep
 
 DEFAULT_PORT = 8765
 STOP_SECONDS = 5
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection may be quiet. Longer than a proxy's own time (a minute, mostly): a side that closes just when
+the other one sends is an error for whoever sent."""
+THREADS = 16
+"""That answer requests. Python runs one at a time, so more of them wait for each other, and cost memory."""
 _MOST_WAITING = 512
+_M_ARENA_MAX = -8
 _log = structlog.get_logger("enogu.server")
 
 
@@ -62,7 +74,9 @@ def serve(settings: Settings, serving: Serving, on_ready: Callable[[Ready], None
     """Serve until SIGINT or SIGTERM. Raises WrongUse, or what opening the studio raises, before anything is served."""
     refuse_open_doors(serving)
     listening = _bound(serving)
+    _keep_memory_together()
     try:
+        _prepare_elsewhere(settings)
         studio = open_studio(settings, serving.sign_in)
         sweeps = DailySweeps(studio)
         try:
@@ -77,6 +91,7 @@ def serve(settings: Settings, serving: Serving, on_ready: Callable[[Ready], None
                 proxy_headers=bool(serving.trusted_proxies),
                 forwarded_allow_ips=serving.trusted_proxies or None,
                 timeout_graceful_shutdown=STOP_SECONDS,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 ssl_certfile=serving.certificate or None,
                 ssl_keyfile=serving.key or None,
             )
@@ -87,6 +102,32 @@ def serve(settings: Settings, serving: Serving, on_ready: Callable[[Ready], None
             studio.close()
     finally:
         listening.close()
+
+
+def _keep_memory_together() -> None:
+    """glibc gives every thread a heap of its own, which here are tens of megabytes of holes: two are enough."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL("libc.so.6").mallopt(_M_ARENA_MAX, 2)
+
+
+def _prepare_elsewhere(settings: Settings) -> None:
+    """Bring the database to this version in another process, where there is something to do.
+
+    Alembic and DBOS are needed for nothing else here, and would keep 25 MB until the server ends. What goes wrong there
+    goes wrong once more in ``open_studio``, and is said by that.
+    """
+    if is_up_to_date(settings):
+        return
+    environment = {**os.environ, HOME_VARIABLE: str(settings.home), DATABASE_VARIABLE: settings.database_url}
+    subprocess.run(
+        [sys.executable, "-m", "enogu", "--json", "admin", "migrate"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
 
 
 def refuse_open_doors(serving: Serving) -> None:
@@ -144,6 +185,7 @@ class _Server(uvicorn.Server):
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
         await super().startup(sockets)
         if self.started:
             self._on_ready()

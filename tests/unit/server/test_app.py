@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
@@ -145,6 +146,28 @@ def test_a_body_over_the_limit_is_refused_however_it_is_sent(client: TestClient)
 
     answer = client.post("/api/sign-in", content=chunks(), headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
+
+
+def test_head_is_get_without_its_body_however_long_that_is(make_app: MakeApp) -> None:
+    app = make_app()
+    num_read = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal num_read
+        while True:
+            num_read += 1
+            yield bytes(1024)
+
+    @app.get("/api/endless")
+    def stream() -> StreamingResponse:
+        return StreamingResponse(endless(), headers={"Content-Length": str(10**12)})
+
+    client = TestClient(app, base_url=SERVER)
+    answer = client.head("/api/endless")
+    assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", str(10**12))
+    assert num_read <= 2
+    assert client.head("/api/studio").headers["content-type"] == "application/json"
+    assert client.head("/api/me").status_code == 401
 
 
 # ---- one transaction per request -------------------------------------------------------------------------------------

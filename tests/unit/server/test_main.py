@@ -131,3 +131,27 @@ def test_a_server_sweeps_by_itself_and_goes_on_when_a_sweep_fails(tmp_path: Path
     sweeps.stop()
     studio.close()
     assert files.num_asked >= 2
+
+
+def test_a_first_start_leaves_what_makes_tables_to_another_process(tmp_path: Path) -> None:
+    """Alembic and DBOS are not in the server's memory, however it was started."""
+    code = """
+import os, signal, sys
+from pathlib import Path
+from enogu.bootstrap import is_up_to_date
+from enogu.server.main import Serving, serve
+from enogu.settings import Settings
+
+def on_ready(ready):
+    print(sorted({"alembic", "dbos", "torch"} & set(sys.modules)), flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+settings = Settings(Path(sys.argv[1]))
+assert not is_up_to_date(settings)
+serve(settings, Serving(port=0), on_ready)
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert told.stdout.strip() == "[]", told.stderr

@@ -46,6 +46,12 @@ def migrate(engine: Engine, folder: Path = FOLDER) -> None:
             _upgrade(connection, current, folder)
 
 
+def is_migrated(engine: Engine, folder: Path = FOLDER) -> bool:
+    """Whether there is nothing to do for ``migrate``. Raises DatabaseFailed."""
+    with said_in_words(engine), engine.connect() as connection:
+        return find_revision(connection) == known_revisions(folder)[-1]
+
+
 def known_revisions(folder: Path = FOLDER) -> tuple[str, ...]:
     """The numbers of all revisions, first to last, taken from the files' names."""
     return tuple(sorted(path.name.partition("_")[0] for path in (folder / "versions").glob("[0-9]*_*.py")))
