@@ -150,6 +150,24 @@ DATASETS = (
     Row("POST /api/taggers", "owner", {"name": "another", "upload_ids": ["{tagger_upload}"]}),
     Row("DELETE /api/taggers/{tagger_id}", "owner"),
 )
+CAPTIONS = "/api/datasets/{dataset_id}/captions"
+CAPTION_ROWS = (
+    Row("GET " + CAPTIONS, "owner"),
+    Row("GET " + CAPTIONS + "/matching", "owner"),
+    Row("GET " + CAPTIONS + "/union", "owner"),
+    Row("POST " + CAPTIONS + "/edits", "owner", {"command": {"kind": "add", "tags": ["smile"]}}),
+    Row("GET " + CAPTIONS + "/edits", "owner"),
+    Row("POST " + CAPTIONS + "/undo", "owner", ok=NOT_NOW),
+    Row("POST " + CAPTIONS + "/redo", "owner", ok=NOT_NOW),
+    Row("GET " + CAPTIONS + "/advice", "owner"),
+    Row("GET " + CAPTIONS + "/tokens", "owner"),
+    Row("POST " + CAPTIONS + "/fed", "owner", {}),
+    Row("GET /api/tags/complete", "owner", query="?typed=sm&dataset_id={dataset_id}"),
+    Row("POST /api/tags/tokens", "signed_in", {"text": "mame, smile"}),
+    Row("GET /api/vocabularies", "signed_in"),
+    Row("POST /api/vocabularies", "signed_in", files={"file": ("danbooru.csv", b"smile,0,100,\nwink,0,50,\n")}),
+    Row("DELETE /api/vocabularies/{vocabulary_id}", "owner"),
+)
 RECIPE = {"base_model": "starter", "pictures": {"resolution": 128}, "training": {"epochs": 1}, "adapter": {"dim": 4}}
 RUNS = (
     Row("GET /api/recipe/schema", "signed_in"),
@@ -234,5 +252,5 @@ ADMIN = (
     Row("GET /api/admin/queue", "admin"),
 )
 ROWS: tuple[Row, ...] = (
-    *STUDIO, *ACCOUNTS, *STAMINA, *UPLOADS, *BASE_MODELS, *DATASETS, *RUNS, *LORAS, *DRAWINGS, *ADMIN,
+    *STUDIO, *ACCOUNTS, *STAMINA, *UPLOADS, *BASE_MODELS, *DATASETS, *CAPTION_ROWS, *RUNS, *LORAS, *DRAWINGS, *ADMIN,
 )  # fmt: skip

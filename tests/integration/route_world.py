@@ -119,6 +119,9 @@ class World:
         tagger = self._upload("model.onnx", "tagger", b"no tagger either")
         ids["tagger_id"] = self.ask("POST", "/api/taggers", json={"name": "mine", "upload_ids": [tagger]})["id"]
 
+        words = {"file": ("mine.csv", b"smile,0,100,\nwink,0,50,\n")}
+        ids["vocabulary_id"] = self.ask("POST", "/api/vocabularies", files=words)["id"]
+
         upload = self._upload("own.safetensors", "base_model", checkpoint())
         made = self.ask("POST", "/api/base-models", json={"upload_id": upload})
         ids["base_model_id"] = made["id"]

@@ -60,7 +60,7 @@ def call(world: World, row: Row, client: TestClient) -> Any:
         more["files"] = filled(world, dict(row.files))
     elif row.body is not None:
         more["json"] = filled(world, row.body)
-    answer = client.request(method, filled(world, template, **others) + row.query, **more)
+    answer = client.request(method, filled(world, template + row.query, **others), **more)
     assert answer.status_code < 500, (row.route, answer.text)
     for name, value in SECURITY_HEADERS.items():
         if name == "Content-Security-Policy":
