@@ -26,8 +26,10 @@ run: setup
 demo: setup
 	.venv/bin/enogu run-demo --out demo
 
+# Unit tests share the cores; what starts processes and kills them has the machine for itself.
 test: setup
-	.venv/bin/python -m pytest $(PYTEST_FLAGS)
+	.venv/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS) tests/architecture tests/unit
+	.venv/bin/python -m pytest $(PYTEST_FLAGS) tests/integration tests/browser
 
 check: setup
 	.venv/bin/ruff check

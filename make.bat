@@ -36,7 +36,8 @@ exit /b %errorlevel%
 exit /b %errorlevel%
 
 :test_
-%BIN%\python -m pytest
+%BIN%\python -m pytest -n 2 --dist loadfile tests\architecture tests\unit || exit /b 1
+%BIN%\python -m pytest tests\integration tests\browser
 exit /b %errorlevel%
 
 :check_
