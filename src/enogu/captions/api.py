@@ -219,9 +219,9 @@ def count_tokens(
         CaptionTokensShown(
             picture_id=one.picture_id,
             name=one.name,
-            num_tokens=one.count.num_tokens,
-            smallest_limit=one.count.smallest_limit,
-            first_beyond=one.count.first_beyond,
+            num_tokens=one.num_tokens,
+            smallest_limit=one.smallest_limit,
+            first_beyond=one.first_beyond,
         )
         for one in found
     ]

@@ -28,7 +28,7 @@ from enogu.captions.entities import (
 )
 from enogu.captions.rules.commands import apply_command
 from enogu.captions.rules.text import begins_with, key_of, tags_of
-from enogu.captions.rules.union import count_tags, union_of
+from enogu.captions.rules.union import collect_tags, count_tags, union_of
 
 
 def after(text: str, command: Command, trigger: str = "zdm") -> str:
@@ -188,12 +188,12 @@ def test_a_deleted_tag_is_nowhere_and_all_others_are_where_they_were(texts: list
 def test_the_union_counts_pictures_and_shows_the_most_frequent_spelling() -> None:
     """E1."""
     texts = ["zdm, hat, black hair, black_hair", "zdm, black hair, (hat:1.2)", "zdm, Hat, smile"]
-    union = union_of(texts, trigger="zdm", categories={"smile": "general"}, order="count")
+    union = union_of(collect_tags(texts), trigger="zdm", categories={"smile": "general"}, order="count")
     assert [(one.shown, one.count, one.category) for one in union] == [
         ("zdm", 3, "trigger"), ("hat", 3, "unknown"), ("black hair", 2, "unknown"), ("smile", 1, "general")
     ]  # fmt: skip
-    assert [one.key for one in union_of(texts, trigger="zdm", order="alphabetical")] == [
+    assert [one.key for one in union_of(collect_tags(texts), trigger="zdm", order="alphabetical")] == [
         "zdm", "black hair", "hat", "smile"
     ]  # fmt: skip
-    assert union_of(texts, order="category", categories={"smile": "character"})[0].key == "smile"
-    assert union_of(texts, spelling="underscores")[2].shown == "black_hair"
+    assert union_of(collect_tags(texts), order="category", categories={"smile": "character"})[0].key == "smile"
+    assert union_of(collect_tags(texts), spelling="underscores")[2].shown == "black_hair"

@@ -136,7 +136,7 @@ def test_problems_of_pictures_and_tokens_can_be_filtered_for(place: Place, with_
         blurred = service.selected_ids(session, place.owner_id, known, None, "problem:blurred")
         assert blurred == {known.pictures[0].picture_id}
         rows = service.count_caption_tokens(session, place.owner_id, made.id, 75)
-    assert [one.count.first_beyond for one in rows] == [None, "smile"]
+    assert [one.first_beyond for one in rows] == [None, "smile"]
 
 
 def test_advice_on_a_dataset_uses_what_vocabularies_know(place: Place, with_captions: Make) -> None:

@@ -33,6 +33,7 @@ from enogu.captions.entities import (
 from enogu.captions.rules.patterns import BoundedPattern
 from enogu.captions.rules.text import (
     arranged,
+    begins_with,
     has_trigger,
     key_of,
     num_trigger_pieces,
@@ -92,6 +93,8 @@ def prepared(command: Command, context: CommandContext) -> _Change:
 
     def kept(text: str) -> str:
         after = change(text)
+        if begins_with(after, trigger):
+            return after
         needs = after != text and (has_trigger(text, trigger) or is_whole)
         return with_trigger_first(after, trigger) if needs else after
 
@@ -180,15 +183,19 @@ def _replace(command: ReplaceText, context: CommandContext) -> _Change:
     if len(command.replacement) > MOST_TAG_CHARACTERS:
         raise CommandRefused(f"The replacement is longer than {MOST_TAG_CHARACTERS} characters.", "Use less.")
 
+    known: dict[str, str] = {}  # tags come again and again
+
+    def replaced(tag: str) -> str:
+        if tag not in known:
+            known[tag] = pattern.replace(tag, command.replacement)
+        return known[tag]
+
     def change(text: str) -> str:
         if command.scope == "caption":
             return pattern.replace(text, command.replacement)
         pieces = parse(text)
         start = num_trigger_pieces(pieces, context.trigger)
-        texts = [
-            one.text if index < start else pattern.replace(one.text, command.replacement)
-            for index, one in enumerate(pieces.pieces)
-        ]
+        texts = [one.text if index < start else replaced(one.text) for index, one in enumerate(pieces.pieces)]
         return text if texts == [one.text for one in pieces.pieces] else written(retold(pieces, texts))
 
     return change

@@ -16,15 +16,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from enogu.captions.entities import Spelling
 from enogu.tagging.caption_tags import KAOMOJI
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """One tag or sentence, as written."""
 
     before: str
@@ -33,8 +32,7 @@ class Piece:
     """Never empty, no blanks around it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pieces:
+class Pieces(NamedTuple):
     """A whole caption."""
 
     pieces: tuple[Piece, ...]
@@ -58,10 +56,11 @@ def parse(text: str) -> Pieces:
         lead = part[: len(part) - len(part.lstrip())]
         found.append(Piece(before + lead, stripped))
         before = part[len(part.rstrip()) :]
-    if any(one.text[0] in "([" for one in found):
-        found = _with_groups(found)
-    if any(_ENDS_SENTENCE.search(one.text) for one in found):
-        found = _with_sentences(found)
+    if _SPECIAL.search(text) is not None:
+        if any(one.text[0] in "([" for one in found):
+            found = _with_groups(found)
+        if any(_ENDS_SENTENCE.search(one.text) for one in found):
+            found = _with_sentences(found)
     return Pieces(tuple(found), before)
 
 
@@ -72,6 +71,8 @@ def written(pieces: Pieces) -> str:
 
 def tags_of(text: str) -> list[str]:
     """The pieces as written, in order."""
+    if _SPECIAL.search(text) is None:  # no group and no sentence, as nearly always
+        return [tag for part in text.replace("\r", ",").replace("\n", ",").split(",") if (tag := part.strip())]
     return [one.text for one in parse(text).pieces]
 
 
@@ -123,7 +124,7 @@ def without(pieces: Pieces, indices: set[int]) -> Pieces:
         return pieces
     kept = [one for index, one in enumerate(pieces.pieces) if index not in indices]
     if kept and 0 in indices:
-        kept[0] = replace(kept[0], before=_lead(pieces))
+        kept[0] = kept[0]._replace(before=_lead(pieces))
     if not kept:
         return Pieces((), "")
     return Pieces(tuple(kept), pieces.tail)
@@ -136,9 +137,9 @@ def put_in(pieces: Pieces, at: int, tags: Sequence[str]) -> Pieces:
     old = list(pieces.pieces)
     new = [Piece(", ", tag) for tag in tags]
     if at == 0:
-        new[0] = replace(new[0], before=_lead(pieces))
+        new[0] = new[0]._replace(before=_lead(pieces))
         if old:
-            old[0] = replace(old[0], before=", ")
+            old[0] = old[0]._replace(before=", ")
     return Pieces(tuple([*old[:at], *new, *old[at:]]), pieces.tail if old else "")
 
 
@@ -152,16 +153,16 @@ def arranged(pieces: Pieces, order: Sequence[int]) -> Pieces:
 
 def retold(pieces: Pieces, texts: Iterable[str]) -> Pieces:
     """Other texts in the same places; a blank one takes its place away."""
-    changed = tuple(replace(one, text=text.strip()) for one, text in zip(pieces.pieces, texts, strict=True))
+    changed = tuple(one._replace(text=text.strip()) for one, text in zip(pieces.pieces, texts, strict=True))
     return without(Pieces(changed, pieces.tail), {index for index, one in enumerate(changed) if not one.text})
 
 
 def num_trigger_pieces(pieces: Pieces, trigger: str) -> int:
     """How many pieces at the start are the trigger; 0 when the caption does not begin with it."""
-    keys = [key_of(one) for one in tags_of(trigger)]
+    keys = _keys_of(trigger)
     if not keys or len(keys) > len(pieces.pieces):
         return 0
-    first = [key_of(one.text) for one in pieces.pieces[: len(keys)]]
+    first = tuple(key_of(one.text) for one in pieces.pieces[: len(keys)])
     return len(keys) if first == keys or begins_with(pieces.pieces[0].text, trigger) else 0
 
 
@@ -189,17 +190,25 @@ def with_trigger_first(text: str, trigger: str) -> str:
 def has_trigger(text: str, trigger: str) -> bool:
     """Whether the trigger is in a caption at all."""
     trigger = trigger.strip()
-    keys = [key_of(one) for one in tags_of(trigger)]
+    keys = _keys_of(trigger)
     if not keys:
         return False
+    if begins_with(text.strip(), trigger):
+        return True
     there = {key_of(one) for one in tags_of(text)}
-    return all(key in there for key in keys) or begins_with(text.strip(), trigger)
+    return all(key in there for key in keys)
 
 
+_SPECIAL = re.compile(r"[(\[.!?]")
 _SEPARATOR = re.compile(r"([,\n\r]+)")
 _ENDS_SENTENCE = re.compile(r"[^\W_][\"'”’)]?[.!?]+[\"'”’]?$")
 _WEIGHT = re.compile(r":\s*[0-9]*\.?[0-9]+$")
 _CLOSES = {"(": ")", "[": "]"}
+
+
+@lru_cache(maxsize=100)
+def _keys_of(trigger: str) -> tuple[str, ...]:
+    return tuple(key_of(one) for one in tags_of(trigger))
 
 
 def _lead(pieces: Pieces) -> str:

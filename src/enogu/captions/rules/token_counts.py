@@ -11,6 +11,7 @@ import ctypes
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -72,6 +73,10 @@ class ClipTokens:
         """Tokens of a text, the two marks not counted."""
         return len(self.starts(text))
 
+    def count_each(self, texts: Sequence[str]) -> list[int]:
+        """``count`` of many texts, several times as fast."""
+        return [len(one) for one in self._tokenizer().encode_batch_fast(list(texts), add_special_tokens=False)]
+
     def _tokenizer(self) -> Any:
         with self._lock:
             self._used_at = time.monotonic()
@@ -117,14 +122,19 @@ def count_tokens(text: str, limit: TokenLimit, tokens: ClipTokens) -> TokenCount
         pieces.append(_tag_tokens(piece, first, number - first, limit))
         at = end
     over = next((one.text for one in pieces if one.first + one.num_tokens > limit), None)
-    limits: tuple[TokenLimit, ...] = (75, 150, 225)
     return TokenCount(
         num_tokens=len(starts),
         limit=limit,
-        smallest_limit=next((one for one in limits if len(starts) <= one), None),
+        smallest_limit=smallest_limit(len(starts)),
         first_beyond=over,
         tags=tuple(pieces),
     )
+
+
+def smallest_limit(num_tokens: int) -> TokenLimit | None:
+    """Of 75, 150 and 225 the first that holds so many; None when none does."""
+    limits: tuple[TokenLimit, ...] = (75, 150, 225)
+    return next((one for one in limits if num_tokens <= one), None)
 
 
 def _tag_tokens(piece: Piece, first: int, num_tokens: int, limit: int) -> TagTokens:

@@ -4,23 +4,49 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from enogu.captions.entities import Category, Spelling, UnionOrder, UnionTag
 from enogu.captions.rules.commands import CATEGORY_ORDER
 from enogu.captions.rules.text import core_of, key_of, spelled, tags_of
 
 
-def count_tags(captions: Iterable[str]) -> dict[str, int]:
+@dataclass(frozen=True)
+class TagCounts:
+    """What the captions of a set come to, in one pass over them."""
+
+    counts: Mapping[str, int]
     """Pictures per tag key, in the order first seen; a tag that stands twice in a caption counts once."""
+    spellings: Mapping[str, str]
+    """The most frequent spelling of each, without weights."""
+
+
+def collect_tags(captions: Iterable[str]) -> TagCounts:
+    """Count every tag of these captions."""
     counts: dict[str, int] = {}
+    written: dict[str, Counter[str]] = {}
+    keys: dict[str, str] = {}
     for caption in captions:
-        for key in {key_of(tag): None for tag in tags_of(caption)}:
-            counts[key] = counts.get(key, 0) + 1
-    return counts
+        seen: set[str] = set()
+        for tag in tags_of(caption):
+            key = keys.get(tag)
+            if key is None:
+                key = keys[tag] = key_of(tag)
+                written.setdefault(key, Counter())
+            if key not in seen:
+                seen.add(key)
+                counts[key] = counts.get(key, 0) + 1
+                written[key][tag] += 1
+    return TagCounts(counts, {key: core_of(found.most_common(1)[0][0]) for key, found in written.items()})
+
+
+def count_tags(captions: Iterable[str]) -> Mapping[str, int]:
+    """Pictures per tag key, in the order first seen."""
+    return collect_tags(captions).counts
 
 
 def union_of(
-    captions: Iterable[str],
+    tags: TagCounts,
     *,
     trigger: str = "",
     categories: Mapping[str, Category] | None = None,
@@ -29,28 +55,18 @@ def union_of(
     order: UnionOrder = "count",
 ) -> tuple[UnionTag, ...]:
     """Every tag, in its most frequent spelling. The trigger is first in every order."""
-    counts: dict[str, int] = {}
-    spellings: dict[str, Counter[str]] = {}
-    for caption in captions:
-        seen: set[str] = set()
-        for tag in tags_of(caption):
-            key = key_of(tag)
-            if key not in seen:
-                seen.add(key)
-                counts[key] = counts.get(key, 0) + 1
-                spellings.setdefault(key, Counter())[core_of(tag)] += 1
     triggers = {key_of(one) for one in tags_of(trigger)}
     known = categories or {}
     union = [
         UnionTag(
             key=key,
-            shown=spelled(spellings[key].most_common(1)[0][0], spelling),
+            shown=spelled(tags.spellings[key], spelling),
             count=count,
             category="trigger" if key in triggers else known.get(key, "unknown"),
             is_trigger=key in triggers,
             translation=(translations or {}).get(key, ""),
         )
-        for key, count in counts.items()
+        for key, count in tags.counts.items()
     ]
     if order == "count":
         union.sort(key=lambda one: -one.count)

@@ -25,8 +25,8 @@ from enogu.captions.entities import (
 from enogu.captions.rules import fed, traits
 from enogu.captions.rules.commands import apply_command
 from enogu.captions.rules.filters import PictureFacts, parse_filter
-from enogu.captions.rules.token_counts import ClipTokens, TokenCount, TokenLimit, count_tokens
-from enogu.captions.rules.union import count_tags, union_of
+from enogu.captions.rules.token_counts import ClipTokens, TokenCount, TokenLimit, count_tokens, smallest_limit
+from enogu.captions.rules.union import collect_tags, count_tags, union_of
 from enogu.captions.service.vocabularies import knowledge_of
 from enogu.datasets import service as datasets
 from enogu.datasets.entities import CaptionEdit, Dataset, TrainingPicture
@@ -64,7 +64,10 @@ class TokenRow:
 
     picture_id: str
     name: str
-    count: TokenCount
+    num_tokens: int
+    smallest_limit: TokenLimit | None
+    """As ``TokenCount`` has it."""
+    first_beyond: str | None
 
 
 def read_captions(session: Session, owner_id: str, dataset_id: str) -> CaptionSet:
@@ -124,10 +127,10 @@ def union(
 ) -> tuple[CaptionSet, tuple[UnionTag, ...]]:
     """The union of the captions that the filter takes, with counts (E1). Raises NotFound, FilterRefused."""
     known, pictures = list_captions(session, owner_id, dataset_id, expression)
-    texts = [one.caption for one in pictures]
-    about = knowledge_of(session, settings, files, owner_id, known.dataset, count_tags(texts))
+    tags = collect_tags(one.caption for one in pictures)
+    about = knowledge_of(session, settings, files, owner_id, known.dataset, tags.counts)
     return known, union_of(
-        texts,
+        tags,
         trigger=known.dataset.trigger,
         categories=about.categories,
         translations=about.translations,
@@ -151,7 +154,7 @@ def prepare_edit(
     known = read_captions(session, owner_id, dataset_id)
     selected = selected_ids(session, owner_id, known, picture_ids, expression)
     captions = {one.picture_id: (one.name, one.caption) for one in known.pictures}
-    counts: dict[str, int] = {}
+    counts: Mapping[str, int] = {}
     categories: Mapping[str, Category] = {}
     if isinstance(command, SortTags):
         counts = count_tags(text for _, text in captions.values())
@@ -196,10 +199,17 @@ def count_caption_tokens(
 ) -> tuple[TokenRow, ...]:
     """The length of each caption, the trigger counted where it is missing (E7). Raises NotFound, FilterRefused."""
     known, pictures = list_captions(session, owner_id, dataset_id, expression)
-    trigger = known.dataset.trigger
+    texts = [fed.with_trigger(one.caption, known.dataset.trigger) for one in pictures]
+    counts = _tokens.count_each(texts)
     return tuple(
-        TokenRow(one.picture_id, one.name, count_tokens(fed.with_trigger(one.caption, trigger), limit, _tokens))
-        for one in pictures
+        TokenRow(
+            picture_id=one.picture_id,
+            name=one.name,
+            num_tokens=count,
+            smallest_limit=smallest_limit(count),
+            first_beyond=None if count <= limit else count_tokens(text, limit, _tokens).first_beyond,
+        )
+        for one, text, count in zip(pictures, texts, counts, strict=True)
     )
 
 

@@ -28,7 +28,7 @@ from enogu.captions.entities import (
 )
 from enogu.captions.rules.completion import MOST_COMPLETIONS, PrefixIndex, Ranked, Source, merged
 from enogu.captions.rules.text import key_of
-from enogu.captions.rules.union import union_of
+from enogu.captions.rules.union import collect_tags, union_of
 from enogu.captions.rules.vocabulary_file import prefixes_of
 from enogu.datasets import service as datasets
 from enogu.datasets.entities import Dataset, TaggerFacts
@@ -218,7 +218,7 @@ def _own_index(session: Session, owner_id: str, dataset: Dataset) -> PrefixIndex
             _indexes.move_to_end(key)
             return _indexes[key]
     texts = [one.caption for one in datasets.pictures_to_train(session, owner_id, dataset.id)]
-    tags = [one for one in union_of(texts, trigger=dataset.trigger) if len(one.key) <= 100][:OWN_TAGS]
+    tags = [one for one in union_of(collect_tags(texts), trigger=dataset.trigger) if len(one.key) <= 100][:OWN_TAGS]
     made = PrefixIndex(KnownTag(one.shown, one.category, one.count) for one in tags)
     with _lock:
         for old in [one for one in _indexes if one[0] == dataset.id]:
