@@ -56,7 +56,7 @@ FILE_NAMERS: tuple[Callable[[Session], Iterable[str]], ...] = (
     uploads.list_named_files,
 )
 """Who names files of the store: what none of them names is swept."""
-SWEEPS: tuple[Callable[[Session, datetime], int], ...] = (datasets.sweep,)
+SWEEPS: tuple[Callable[[Session, datetime], int], ...] = (loras.sweep, datasets.sweep)
 """What slices take away for good that their owners deleted long ago; each tells how many rows."""
 
 

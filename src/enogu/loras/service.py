@@ -256,6 +256,11 @@ def delete_lora(session: Session, owner_id: str, lora_id: str, now: datetime) ->
     store.delete_forgotten(session, owner_id, now - KEPT_FOR)
 
 
+def sweep(session: Session, now: datetime) -> int:
+    """Take away for good what was deleted more than ``KEPT_FOR`` ago; how many rows. ``enogu.sweeping`` calls it."""
+    return store.delete_all_forgotten(session, now - KEPT_FOR)
+
+
 def restore_lora(session: Session, owner_id: str, lora_id: str) -> Lora:
     """Undo ``delete_lora``; with a number behind its name when that was given to another one. Raises NotFound."""
     lora = store.find_lora(session, owner_id, lora_id, for_update=True)

@@ -114,6 +114,11 @@ def delete_forgotten(session: Session, owner_id: str, before: datetime) -> None:
     session.execute(delete(LoraRow).where(LoraRow.owner_id == owner_id, LoraRow.deleted_at < before))
 
 
+def delete_all_forgotten(session: Session, before: datetime) -> int:
+    """Everybody's that were deleted before a time; how many."""
+    return len(session.execute(delete(LoraRow).where(LoraRow.deleted_at < before).returning(LoraRow.id)).all())
+
+
 def delete_all(session: Session, owner_id: str) -> None:
     """Every row of one owner's."""
     session.execute(delete(LoraRow).where(LoraRow.owner_id == owner_id))

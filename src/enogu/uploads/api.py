@@ -6,8 +6,11 @@ body is written as it comes and no transaction is open meanwhile; when the line 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Annotated
@@ -19,9 +22,9 @@ from starlette.requests import ClientDisconnect
 
 from enogu.accounts.asking import Door, OneTransaction, SomeCaller, TheDoor, identify
 from enogu.delivery import TheFiles, TheSettings
-from enogu.storage.database import transaction, utc_now
+from enogu.storage.database import reading, transaction, utc_now
 from enogu.uploads import service
-from enogu.uploads.entities import LIMIT_BYTES, Upload, UploadKind, UploadRefused
+from enogu.uploads.entities import LIMIT_BYTES, Upload, UploadConflict, UploadKind, UploadRefused
 from enogu.uploads.parts import Parts, PartWriter, parts_of
 
 router = APIRouter(prefix="/api/uploads", tags=["uploads"])
@@ -31,6 +34,9 @@ EXTENSIONS = "creation,termination,expiration"
 BYTES = "application/offset+octet-stream"
 _WRITE_BYTES = 1024 * 1024
 """Pieces of a body are gathered to this size before a thread writes them."""
+SILENT_SECONDS = 120.0
+"""A sender of whom nothing was heard for so long has gone."""
+_TAKEOVER_SECONDS = 5.0
 _TusVersion = Annotated[str, Header(alias="Tus-Resumable", max_length=20)]
 
 
@@ -74,7 +80,7 @@ def create_upload(
     told = _metadata(upload_metadata)
     name, kind = told.get("filename", told.get("name", "")), told.get("kind", "picture")
     upload = service.create(session, caller.account.id, name, kind, upload_length, utc_now())
-    parts_of(settings).create(upload.id)
+    parts_of(settings).create(upload.id, upload_length)
     return Response(status_code=201, headers={"Location": f"/api/uploads/{upload.id}", **_headers(upload, 0)})
 
 
@@ -95,16 +101,24 @@ def get_upload(upload_id: str, session: OneTransaction, caller: SomeCaller, sett
 @router.head("/{upload_id}", status_code=200)
 def find_offset(
     upload_id: str,
-    session: OneTransaction,
-    caller: SomeCaller,
+    request: Request,
+    door: TheDoor,
+    files: TheFiles,
     settings: TheSettings,
     tus_resumable: _TusVersion = VERSION,
 ) -> Response:
     """How many bytes are there, in Upload-Offset: where to go on."""
     _check_version(tus_resumable)
-    upload = service.get_upload(session, caller.account.id, upload_id)
+    with reading(door.engine) as session:
+        owner_id = identify(request, session, door).account.id
+        upload = service.get_upload(session, owner_id, upload_id)
+    parts = parts_of(settings)
+    offset = _offset(parts, upload)
+    if upload.sha256 is None and offset == upload.size_bytes:  # a server that died right behind the last byte
+        with suppress(UploadConflict):
+            upload = service.finish(door.engine, files, parts, owner_id, upload_id)
     headers = {"Cache-Control": "no-store", "Upload-Length": str(upload.size_bytes)}
-    return Response(status_code=200, headers={**headers, **_headers(upload, _offset(parts_of(settings), upload))})
+    return Response(status_code=200, headers={**headers, **_headers(upload, offset)})
 
 
 @router.patch("/{upload_id}", status_code=204)
@@ -125,7 +139,8 @@ async def append_to_upload(
     owner_id, upload = await to_thread.run_sync(_begin, request, door, upload_id)
     parts = parts_of(settings)
     if upload.sha256 is None:
-        offset = await _receive(request, parts, upload, upload_offset)
+        async with _only_sender(request, upload_id) as leaves:
+            offset = await _receive(request, parts, upload, upload_offset, leaves)
         if offset == upload.size_bytes:
             upload = await to_thread.run_sync(service.finish, door.engine, files, parts, owner_id, upload_id)
     else:
@@ -156,28 +171,75 @@ def _begin(request: Request, door: Door, upload_id: str) -> tuple[str, Upload]:
     return caller.account.id, upload
 
 
-async def _receive(request: Request, parts: Parts, upload: Upload, offset: int) -> int:
+@asynccontextmanager
+async def _only_sender(request: Request, upload_id: str) -> AsyncIterator[asyncio.Event]:
+    """The event that is set when another request wants to go on with this upload.
+
+    A phone that changes its network comes back while its old line, which nobody told that it is dead, still holds the
+    upload. The old one stops then; what it brought is kept.
+    """
+    senders: dict[str, _Sender] = request.app.state.__dict__.setdefault("upload_senders", {})
+    if (before := senders.get(upload_id)) is not None:
+        before.leaves.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(before.is_gone.wait(), _TAKEOVER_SECONDS)
+    own = senders[upload_id] = _Sender()
+    try:
+        yield own.leaves
+    finally:
+        own.is_gone.set()
+        if senders.get(upload_id) is own:
+            del senders[upload_id]
+
+
+async def _receive(request: Request, parts: Parts, upload: Upload, offset: int, leaves: asyncio.Event) -> int:
     """Append the body; how many bytes are there afterwards. Raises UploadConflict, UploadRefused, StorageFailed."""
     writing = parts.writing(upload.id, offset)
     writer = await to_thread.run_sync(writing.__enter__)
     try:
         gathered = bytearray()
-        try:
-            async for chunk in request.stream():
-                gathered += chunk
-                if writer.offset + len(gathered) > upload.size_bytes:
-                    raise UploadRefused(
-                        f"{upload.name} was announced with {upload.size_bytes:,} bytes, and more of them came.",
-                        "Cancel it, and announce its right size.",
-                    )
-                if len(gathered) >= _WRITE_BYTES:
-                    await to_thread.run_sync(_write, writer, gathered)
-        except ClientDisconnect:
-            pass  # what arrived is kept; nobody is there to be told
+        async for chunk in _until_left(request, leaves):
+            gathered += chunk
+            if writer.offset + len(gathered) > upload.size_bytes:
+                raise UploadRefused(
+                    f"{upload.name} was announced with {upload.size_bytes:,} bytes, and more of them came.",
+                    "Cancel it, and announce its right size.",
+                )
+            if len(gathered) >= _WRITE_BYTES:
+                await to_thread.run_sync(_write, writer, gathered)
         await to_thread.run_sync(_write, writer, gathered)
-        return writer.offset
     finally:
         await to_thread.run_sync(writing.__exit__, None, None, None)
+    if leaves.is_set() and writer.offset < upload.size_bytes:
+        raise UploadConflict("Another request goes on with this upload.", "Ask how far it is.")
+    return writer.offset
+
+
+async def _until_left(request: Request, leaves: asyncio.Event) -> AsyncIterator[bytes]:
+    """The body's pieces, until its end, until the sender has gone or is silent, or until it has to leave."""
+    chunks = request.stream().__aiter__()
+    leaving = asyncio.ensure_future(leaves.wait())
+    try:
+        while True:
+            coming = asyncio.ensure_future(anext(chunks))
+            await asyncio.wait({coming, leaving}, timeout=SILENT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                coming.cancel()
+                return
+            try:
+                yield coming.result()
+            except (StopAsyncIteration, ClientDisconnect):
+                return  # what arrived is kept; when the line was cut, nobody is there to be told
+    finally:
+        leaving.cancel()
+
+
+class _Sender:
+    """A request that sends to an upload."""
+
+    def __init__(self) -> None:
+        self.leaves = asyncio.Event()
+        self.is_gone = asyncio.Event()
 
 
 def _write(writer: PartWriter, gathered: bytearray) -> None:

@@ -8,6 +8,7 @@ One sender at a time writes to it, across processes; a second one is told to wai
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,10 +17,13 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from enogu.errors import NotFound
+from enogu.errors import NotFound, StorageFailed
 from enogu.settings import Settings
 from enogu.storage.files import CHUNK_BYTES, disk_said_in_words
 from enogu.uploads.entities import UploadConflict
+
+SPARE_BYTES = 256 * 2**20
+"""What an upload leaves free on the disk: a database that cannot write is worse than an upload that has to wait."""
 
 
 class Parts:
@@ -29,10 +33,17 @@ class Parts:
         """Made when the first upload begins."""
         self._folder = folder
 
-    def create(self, upload_id: str) -> None:
-        """An empty file."""
+    def create(self, upload_id: str, size_bytes: int = 0) -> None:
+        """An empty file. Raises StorageFailed when ``size_bytes`` would fill the disk: better now than in an hour."""
         with disk_said_in_words(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
+            free_bytes = shutil.disk_usage(self._folder).free
+        if size_bytes + SPARE_BYTES > free_bytes:
+            raise StorageFailed(
+                f"The upload has {size_bytes:,} bytes, and the server's disk has {free_bytes:,} left.",
+                "Free some space on the server, and begin it again.",
+            )
+        with disk_said_in_words(self._folder):
             self._path(upload_id).touch(exist_ok=False)
 
     def offset(self, upload_id: str) -> int:
@@ -46,12 +57,9 @@ class Parts:
                 ) from None
 
     @contextmanager
-    def writing(self, upload_id: str, offset: int) -> Iterator[PartWriter]:
-        """Append behind ``offset``. Raises UploadConflict when bytes are not that far, or somebody else appends now.
-
-        What was written stays, however the block ends, and is on the disk then.
-        """
-        lock = FileLock(self._folder / f"{upload_id}.lock", thread_local=False)  # let go by whichever thread ends
+    def alone(self, upload_id: str) -> Iterator[None]:
+        """Nobody else writes to it or moves it, in any process. Raises UploadConflict when somebody does just now."""
+        lock = FileLock(self._folder / f"{self._path(upload_id).stem}.lock", thread_local=False)  # any thread lets go
         with disk_said_in_words(self._folder):
             try:
                 lock.acquire(timeout=0)
@@ -59,6 +67,17 @@ class Parts:
                 cure = "Wait, then ask how far it is."
                 raise UploadConflict("Somebody sends to this upload at this moment.", cure) from error
         try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def writing(self, upload_id: str, offset: int) -> Iterator[PartWriter]:
+        """Append behind ``offset``. Raises UploadConflict when bytes are not that far, or somebody else appends now.
+
+        What was written stays, however the block ends, and is on the disk then.
+        """
+        with self.alone(upload_id):
             there = self.offset(upload_id)
             if offset != there:
                 raise UploadConflict(f"{there} bytes are there, and these go behind {offset}.", f"Go on from {there}.")
@@ -69,8 +88,6 @@ class Parts:
                 yield writer
             finally:
                 writer.close()
-        finally:
-            lock.release()
 
     def read(self, upload_id: str) -> Iterator[bytes]:
         """All of it, piece by piece."""

@@ -78,19 +78,23 @@ def prolong(session: Session, owner_id: str, upload_id: str, now: datetime) -> N
 
 def finish(engine: Engine, files: Files, parts: Parts, owner_id: str, upload_id: str) -> Upload:
     """Move a part that is whole into the store of files; again changes nothing. Opens its own transactions, since
-    hashing gigabytes takes long. Raises NotFound, UploadUnfinished, StorageFailed.
+    hashing gigabytes takes long. Raises NotFound, UploadUnfinished, UploadConflict while another one does it,
+    StorageFailed.
     """
-    with reading(engine) as session:
-        upload = get_upload(session, owner_id, upload_id)
-    if upload.sha256 is not None:
-        return upload
-    there = parts.offset(upload_id)
-    if there != upload.size_bytes:
-        raise UploadUnfinished(f"{upload.name}: {there:,} of {upload.size_bytes:,} bytes are there.", "Send the rest.")
-    put = files.put(parts.read(upload_id), upload.size_bytes)
-    with transaction(engine) as session:
-        if not store.set_finished(session, owner_id, upload_id, put.sha256):
-            raise NotFound("There is no such upload.", "It was cancelled in the meantime.")
+    with parts.alone(upload_id):
+        with reading(engine) as session:
+            upload = get_upload(session, owner_id, upload_id)
+        if upload.sha256 is not None:
+            return upload
+        there = parts.offset(upload_id)
+        if there != upload.size_bytes:
+            raise UploadUnfinished(
+                f"{upload.name}: {there:,} of {upload.size_bytes:,} bytes are there.", "Send the rest."
+            )
+        put = files.put(parts.read(upload_id), upload.size_bytes)
+        with transaction(engine) as session:
+            if not store.set_finished(session, owner_id, upload_id, put.sha256):
+                raise NotFound("There is no such upload.", "It was cancelled in the meantime.")
     parts.delete([upload_id])
     with reading(engine) as session:
         return get_upload(session, owner_id, upload_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import threading
@@ -279,3 +280,72 @@ def test_a_body_larger_than_other_requests_may_be_is_taken(client: TestClient) -
     address = begin(client, size)
     assert send(client, address, 0, bytes(size)).status_code == 204
     assert client.get(address).json()["is_finished"] is True
+
+
+def test_a_server_that_died_behind_the_last_byte_finishes_when_it_is_asked(client: TestClient, tmp_path: Path) -> None:
+    """A client that finds all bytes there sends no more of them."""
+    address = begin(client, 6)
+    with parts_of(Settings(tmp_path)).writing(address.rsplit("/", 1)[1], 0) as writer:
+        writer.write(b"abcdef")
+    assert client.get(address).json()["is_finished"] is False
+    assert offset(client, address) == 6
+    assert client.get(address).json()["is_finished"] is True
+
+
+def test_a_sender_that_is_stuck_makes_room_for_the_one_that_comes_back(client: TestClient) -> None:
+    """A phone changes its network; the old line is dead and nobody has told the server."""
+    address = begin(client, 10)
+    app: Any = client.app
+
+    def scope(at: int) -> dict[str, Any]:
+        headers = {
+            **TUS,
+            "Upload-Offset": str(at),
+            "Content-Type": "application/offset+octet-stream",
+            "Host": "localhost",
+        }
+        return {
+            "type": "http", "method": "PATCH", "path": address, "raw_path": address.encode(), "query_string": b"",
+            "headers": [(key.lower().encode(), value.encode()) for key, value in headers.items()],
+            "scheme": "http", "server": ("localhost", 8000), "client": ("127.0.0.1", 1), "http_version": "1.1",
+            "root_path": "", "state": {},
+        }  # fmt: skip
+
+    async def request(at: int, *bodies: bytes, is_stuck: bool = False) -> tuple[int, str]:
+        told: dict[str, Any] = {}
+        waiting = [{"type": "http.request", "body": body, "more_body": True} for body in bodies]
+
+        async def receive() -> dict[str, Any]:
+            if waiting:
+                return waiting.pop(0)
+            if is_stuck:
+                await asyncio.sleep(60)
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                told.update(status=message["status"], headers=dict(message["headers"]))
+
+        await app(scope(at), receive, send)
+        return told["status"], told["headers"].get(b"upload-offset", b"").decode()
+
+    async def scene() -> None:
+        stuck = asyncio.ensure_future(request(0, b"abcd", is_stuck=True))
+        await asyncio.sleep(0.3)
+        refused, _ = await asyncio.wait_for(request(0, b"x"), 10)
+        assert refused == 409, "it has to ask how far it is"
+        assert (await asyncio.wait_for(stuck, 10))[0] == 409
+        assert await request(4, b"efghij") == (204, "10")
+
+    asyncio.run(scene())
+    assert client.get(address).json()["is_finished"] is True
+
+
+def test_a_disk_without_room_is_said_before_the_first_byte(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    from enogu.uploads import parts
+
+    monkeypatch.setattr(parts, "SPARE_BYTES", 2**60)
+    headers = {**TUS, "Upload-Length": "5", "Upload-Metadata": metadata(filename="a.png", kind="picture")}
+    answer = client.post("/api/uploads", headers=headers)
+    assert (answer.status_code, "disk" in answer.json()["detail"]) == (503, True)
+    assert client.get("/api/uploads").json() == []
