@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 START_SECONDS = 300  # what a machine needs that has something better to do
 _OPTIONS = {
@@ -31,6 +31,8 @@ _OPTIONS = {
     "shared_buffers": "16MB",
     "max_connections": "60",
 }
+_DURABLE = {"synchronous_commit": "on", "full_page_writes": "on"}
+"""What survives the end of the server's processes (that of the machine would need fsync as well)."""
 
 
 def find_programs() -> Path | None:
@@ -59,20 +61,76 @@ def running(programs: Path) -> Iterator[str]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+class Restartable:
+    """A server that a test stops as a power cut does and starts again at its address; nothing committed is lost."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs, self._data, self._log = programs, folder / "data", folder / "log"
+        self._output = self._log.open("wb")
+        self._options: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": self._output,
+            "stderr": self._output,
+            "cwd": folder,
+            **_as_nobody(folder),
+        }
+        _initialise(programs, self._data, self._options, self._log)
+        self._server, self.address = _start(programs, self._data, self._options, self._log, _DURABLE)
+
+    def stop_at_once(self) -> None:
+        """Immediate mode: every connection is cut, and the next start has to recover."""
+        self._server.send_signal(signal.SIGQUIT)
+        self._server.wait(60)
+
+    def start(self) -> None:
+        """Where it was."""
+        port = int(self.address.rpartition(":")[2])
+        self._server, _ = _start(self._programs, self._data, self._options, self._log, _DURABLE, port)
+
+    def close(self) -> None:
+        """For good."""
+        if self._server.poll() is None:
+            self._server.send_signal(signal.SIGINT)
+            self._server.wait(60)
+        self._output.close()
+
+
+@contextmanager
+def restartable(programs: Path) -> Iterator[Restartable]:
+    """A server of the test's own, for user ``enogu`` without a password; stopped afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="enogu-postgresql-"))
+    try:
+        server = Restartable(programs, folder)
+        try:
+            yield server
+        finally:
+            server.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _initialise(programs: Path, data: Path, options: dict[str, Any], log: Path) -> None:
     arguments = ["-D", str(data), "-U", "enogu", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
     if subprocess.run([programs / "initdb", *arguments], check=False, **options).returncode:
         raise RuntimeError(f"initdb failed:\n{log.read_text()}")
 
 
-def _start(programs: Path, data: Path, options: dict[str, Any], log: Path) -> tuple[subprocess.Popen[bytes], str]:
+def _start(
+    programs: Path,
+    data: Path,
+    options: dict[str, Any],
+    log: Path,
+    more: dict[str, str] | None = None,
+    fixed_port: int | None = None,
+) -> tuple[subprocess.Popen[bytes], str]:
     """The server and its address. Another port is tried when somebody else took the free one in between."""
     dies_with_us = ["setpriv", "--pdeathsig", "QUIT"] if sys.platform == "linux" and shutil.which("setpriv") else []
-    settings = [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
+    settings = [part for name, value in {**_OPTIONS, **(more or {})}.items() for part in ("-c", f"{name}={value}")]
     for _ in range(5):
-        port = _free_port()
+        port = fixed_port or _free_port()
+        (data / "postmaster.pid").unlink(missing_ok=True)  # of one that was stopped at once: it would look ready
         command = [*dies_with_us, str(programs / "postgres"), "-D", str(data), "-p", str(port), *settings]
-        server = subprocess.Popen(command, **options)
+        server = cast("subprocess.Popen[bytes]", subprocess.Popen(command, **options))
         until = time.monotonic() + START_SECONDS
         while server.poll() is None and time.monotonic() < until:
             if _is_ready(data):
