@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from enogu.errors import StorageFailed, WrongUse
-from enogu.server.main import Serving, refuse_open_doors
+from enogu.server.main import Serving, bound, refuse_open_doors
 from enogu.settings import Settings
 
 
@@ -84,6 +84,15 @@ def test_a_busy_port_is_said_in_words(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert f"Port {port}" in done.stderr
     assert "--port" in done.stderr
+
+
+def test_a_small_answer_is_sent_at_once_and_waits_for_no_acknowledgement() -> None:
+    """asyncio sets TCP_NODELAY only where the socket names TCP; without it every second packet waits 40 ms."""
+    with bound(Serving(port=0)) as listening:
+        port = listening.getsockname()[1]
+        listening.setblocking(True)
+        with socket.create_connection(("127.0.0.1", port)), listening.accept()[0] as accepted:
+            assert accepted.proto == socket.IPPROTO_TCP
 
 
 def test_the_first_administrators_code_is_printed_where_the_server_was_started(tmp_path: Path) -> None:
