@@ -50,7 +50,8 @@ exit /b %errorlevel%
 exit /b %errorlevel%
 
 :bench_
-%BIN%\python benchmarks\step.py
+%BIN%\python benchmarks\step.py || exit /b 1
+%BIN%\python benchmarks\studio.py
 exit /b %errorlevel%
 
 :clean
