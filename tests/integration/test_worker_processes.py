@@ -108,7 +108,7 @@ def test_another_worker_takes_over_within_fifteen_seconds_of_a_kill(studio: Stud
     """At the default pace on SQLite, where it is the slower one; it goes on where the dead one was."""
     pace = DEFAULT if studio.engine.dialect.name == "sqlite" else QUICK
     dead = start("one", pace)
-    job = enqueue(studio, 40)
+    job = enqueue(studio, 40, step_seconds=0.3)  # still at it when the other worker has started
     wait_until(lambda: len(lines(studio, job)) >= 5)
     start("two", pace)
     worker_two = f"{socket.gethostname()}:cpu:two"
