@@ -45,6 +45,14 @@ def test_pieces_never_overlap_and_never_exceed_the_whole(text: str) -> None:
     assert max(ends) <= count.num_tokens
 
 
+@given(
+    st.lists(st.one_of(st.text(max_size=8), st.sampled_from(["smile", "it's", "1girl", "黒髪", "hat)", "é", "t's"])))
+)
+def test_many_captions_are_counted_as_each_alone(tags: list[str]) -> None:
+    text = ", ".join(tags)
+    assert TOKENS.count_each([text, text, "zdm"]) == [TOKENS.count(text), TOKENS.count(text), 2]
+
+
 def test_the_vocabulary_is_let_go_when_nobody_asks_and_comes_back() -> None:
     tokens = ClipTokens(idle_seconds=0.05)
     assert tokens.count("smile") == 1

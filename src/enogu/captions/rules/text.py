@@ -42,26 +42,17 @@ class Pieces(NamedTuple):
 
 def parse(text: str) -> Pieces:
     """The pieces of a caption."""
-    parts = _SEPARATOR.split(text)
-    found: list[Piece] = []
-    before = ""
-    for index, part in enumerate(parts):
-        if index % 2:
-            before += part
-            continue
-        stripped = part.strip()
-        if not stripped:
-            before += part
-            continue
-        lead = part[: len(part) - len(part.lstrip())]
-        found.append(Piece(before + lead, stripped))
-        before = part[len(part.rstrip()) :]
+    end = len(text)
+    while end and (text[end - 1] == "," or text[end - 1].isspace()):
+        end -= 1
+    body, tail = text[:end], text[end:]
+    found = list(map(Piece._make, _PIECE.findall(body)))
     if _SPECIAL.search(text) is not None:
         if any(one.text[0] in "([" for one in found):
             found = _with_groups(found)
         if any(_ENDS_SENTENCE.search(one.text) for one in found):
             found = _with_sentences(found)
-    return Pieces(tuple(found), before)
+    return Pieces(tuple(found), tail)
 
 
 def written(pieces: Pieces) -> str:
@@ -200,10 +191,12 @@ def has_trigger(text: str, trigger: str) -> bool:
 
 
 _SPECIAL = re.compile(r"[(\[.!?]")
-_SEPARATOR = re.compile(r"([,\n\r]+)")
+_PIECE = re.compile(r"([\s,]*+)([^,\n\r]*[^,\s])")  # possessive, else a long blank would be tried at every length
 _ENDS_SENTENCE = re.compile(r"[^\W_][\"'”’)]?[.!?]+[\"'”’]?$")
 _WEIGHT = re.compile(r":\s*[0-9]*\.?[0-9]+$")
 _CLOSES = {"(": ")", "[": "]"}
+_BRACKET = re.compile(r"\\.|[()\[\]\r\n]", re.DOTALL)
+"""A bracket, a line break, or a backslash with what it escapes."""
 
 
 @lru_cache(maxsize=100)
@@ -217,42 +210,44 @@ def _lead(pieces: Pieces) -> str:
 
 
 def _closing(text: str) -> int:
-    """Where the bracket that opens ``text`` is closed; -1 when it is not. Escaped ones do not count."""
-    opens, closes, depth, index = text[0], _CLOSES[text[0]], 0, 0
-    while index < len(text):
-        letter = text[index]
-        if letter == "\\":
-            index += 2
-            continue
-        if letter == opens:
-            depth += 1
-        elif letter == closes:
-            depth -= 1
-            if depth == 0:
-                return index
-        index += 1
-    return -1
+    """Where the bracket that opens ``text`` is closed; -1 when it is not."""
+    return _closed_at(text).get(0, -1)
 
 
-def _with_groups(pieces: list[Piece]) -> list[Piece]:
-    found: list[Piece] = []
-    index = 0
-    while index < len(pieces):
-        end = _end_of_group(pieces, index) if pieces[index].text[0] in "([" else index
-        found.append(_merged(pieces[index : end + 1]))
-        index = end + 1
+def _closed_at(text: str) -> dict[int, int]:
+    """Where each bracket is closed that is closed at all, on its own line, in one pass. Escaped ones do not count."""
+    found: dict[int, int] = {}
+    open_at: dict[str, list[int]] = {")": [], "]": []}
+    for match in _BRACKET.finditer(text):
+        sign, at = match[0], match.start()
+        if sign in "\r\n":
+            open_at = {")": [], "]": []}
+        elif sign in _CLOSES:
+            open_at[_CLOSES[sign]].append(at)
+        elif sign in open_at and open_at[sign]:
+            found[open_at[sign].pop()] = at
     return found
 
 
-def _end_of_group(pieces: list[Piece], start: int) -> int:
-    """The piece that ends with the bracket that ``start`` begins with, on the same line; else ``start``."""
-    text, longest = pieces[start].text, start
-    while (closed := _closing(text)) < 0:
-        longest += 1
-        if longest == len(pieces) or longest - start > _MOST_IN_GROUP or _breaks_line(pieces[longest]):
-            return start
-        text += pieces[longest].before + pieces[longest].text
-    return longest if closed == len(text) - 1 else start
+def _with_groups(pieces: list[Piece]) -> list[Piece]:
+    text = "".join(one.before + one.text for one in pieces)
+    closed_at = _closed_at(text)
+    begins: list[int] = []
+    ends: dict[int, int] = {}
+    at = 0
+    for index, one in enumerate(pieces):
+        begins.append(at + len(one.before))
+        at = begins[-1] + len(one.text)
+        ends[at - 1] = index
+    found: list[Piece] = []
+    index = 0
+    while index < len(pieces):
+        end = ends.get(closed_at.get(begins[index], -1), index)
+        if end - index >= _MOST_IN_GROUP:
+            end = index
+        found.append(_merged(pieces[index : end + 1]))
+        index = end + 1
+    return found
 
 
 def _with_sentences(pieces: list[Piece]) -> list[Piece]:

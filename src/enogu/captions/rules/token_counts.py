@@ -11,7 +11,7 @@ import ctypes
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -73,9 +73,22 @@ class ClipTokens:
         """Tokens of a text, the two marks not counted."""
         return len(self.starts(text))
 
-    def count_each(self, texts: Sequence[str]) -> list[int]:
-        """``count`` of many texts, several times as fast."""
-        return [len(one) for one in self._tokenizer().encode_batch_fast(list(texts), add_special_tokens=False)]
+    def count_each(self, texts: Iterable[str]) -> list[int]:
+        """``count`` of many texts. A tag is counted once and its number added wherever it stands again, which is right
+        where a letter or digit and a comma with a blank part it from the next.
+        """
+        known: dict[str, int] = {}
+        counts: list[int] = []
+        for text in texts:
+            tags = text.split(", ")
+            if text and all(tag and tag[-1].isalnum() and tag[0].isalnum() for tag in tags):
+                for tag in tags:
+                    if tag not in known:
+                        known[tag] = self.count(tag)
+                counts.append(sum(known[tag] for tag in tags) + len(tags) - 1)
+            else:
+                counts.append(self.count(text))
+        return counts
 
     def _tokenizer(self) -> Any:
         with self._lock:

@@ -69,17 +69,13 @@ class Heads:
 
     def note(self, key: bytes, kind: int, count: int, number: int) -> None:
         """One beginning of one tag."""
-        for length in range(1, store.SHORT_BYTES + 1):
-            if len(key) < length:
-                continue
+        entry = (-kind, count, -number)
+        for length in range(1, min(len(key), store.SHORT_BYTES) + 1):
             best = self._best.setdefault(key[:length], [])
-            entry = (-kind, count, -number)
-            if any(one[2] == -number for one in best[-4:]) and entry in best:
-                continue
             if len(best) < MOST_HEADS:
                 heapq.heappush(best, entry)
-            else:
-                heapq.heappushpop(best, entry)
+            elif entry > best[0]:
+                heapq.heapreplace(best, entry)
 
     def rows(self) -> Iterable[tuple[bytes, int, int, int]]:
         """As ``store.add_keys`` takes them."""
