@@ -30,9 +30,14 @@ export function RecipePanel({ datasetId, revision, values, onChange, baseModel, 
   const { t, i18n } = useTranslation("runs");
   const [asked] = useDebouncedValue(values, 300);
   const schema = useQuery(runQueries.fields()).data ?? [];
-  const check = useQuery(runQueries.check(asked)).data;
+  const checked = useQuery(runQueries.check(asked));
+  const check = checked.data;
   const isFine = check?.is_fine === true;
-  const plan = useQuery({ ...runQueries.plan(datasetId, asked, revision), enabled: isFine && hasPictures });
+  // While the check of what was just typed is on its way, its answer is the one before; a plan waits for its own.
+  const plan = useQuery({
+    ...runQueries.plan(datasetId, asked, revision),
+    enabled: isFine && !checked.isPlaceholderData && hasPictures,
+  });
   const start = useStartRun();
   const navigate = useNavigate();
   const problems: OptionProblem[] = (check?.problems ?? []).map((one) => {
