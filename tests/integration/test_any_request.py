@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
+from httpx2 import InvalidURL
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from httpx2 import InvalidURL
 from schemathesis import GenerationMode
 
 from tests.integration.route_world import World
