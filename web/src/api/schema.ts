@@ -4,5965 +4,10716 @@
  */
 
 export interface paths {
-  "/api/datasets": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Datasets
-     * @description One's datasets, newest first; those that can be brought back with ``deleted``. The next page is ``before`` this
-     *     one's last id.
-     */
-    get: operations["list_datasets_api_datasets_get"];
-    put?: never;
-    /**
-     * Create Dataset
-     * @description A new dataset without pictures (B2).
-     */
-    post: operations["create_dataset_api_datasets_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/samples": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Samples
-     * @description Sets that ship with Enogu (C7).
-     */
-    get: operations["list_samples_api_datasets_samples_get"];
-    put?: never;
-    /**
-     * Add Sample
-     * @description A dataset of one's own from a sample.
-     */
-    post: operations["add_sample_api_datasets_samples_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Dataset
-     * @description One dataset.
-     */
-    get: operations["get_dataset_api_datasets__dataset_id__get"];
-    put?: never;
-    post?: never;
-    /**
-     * Delete Dataset
-     * @description Out of sight; it can be restored for thirty days.
-     */
-    delete: operations["delete_dataset_api_datasets__dataset_id__delete"];
-    options?: never;
-    head?: never;
-    /**
-     * Change Dataset
-     * @description Name, trigger, how it is cropped and tagged (D5 to D10). All of it, or nothing when something is refused.
-     */
-    patch: operations["change_dataset_api_datasets__dataset_id__patch"];
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/copy": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Copy Dataset
-     * @description The same pictures and captions once more.
-     */
-    post: operations["copy_dataset_api_datasets__dataset_id__copy_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/cover": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Cover
-     * @description The first picture's thumbnail.
-     */
-    get: operations["get_cover_api_datasets__dataset_id__cover_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/crop-and-tag": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Crop And Tag
-     * @description Crop and tag (D9), or one of the two, by the dataset's settings; one undo takes its captions back.
-     */
-    post: operations["crop_and_tag_api_datasets__dataset_id__crop_and_tag_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/findings": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Find Findings
-     * @description Duplicates, and pictures that are too small, blurred, dark, washed out or blank (D4).
-     */
-    get: operations["find_findings_api_datasets__dataset_id__findings_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/imports": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Import Uploads
-     * @description Take pictures from finished uploads, as a task (D1).
-     */
-    post: operations["import_uploads_api_datasets__dataset_id__imports_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/pictures": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Pictures
-     * @description A page of pictures in their order, with all that is shown of them.
-     */
-    get: operations["list_pictures_api_datasets__dataset_id__pictures_get"];
-    put?: never;
-    /**
-     * Add Pictures
-     * @description Pictures, captions of the same names, or zips, as multipart form data (D1, D2). Each file that is refused is
-     *     named with its reason and cure; the others come in.
-     */
-    post: operations["add_pictures_api_datasets__dataset_id__pictures_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/pictures/order": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    /**
-     * Reorder Pictures
-     * @description These first, in this order; the others behind them as they were.
-     */
-    put: operations["reorder_pictures_api_datasets__dataset_id__pictures_order_put"];
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/pictures/remove": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Remove Pictures
-     * @description Several at once; ``restore`` brings them back.
-     */
-    post: operations["remove_pictures_api_datasets__dataset_id__pictures_remove_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/pictures/repeats": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    /**
-     * Set Repeats
-     * @description How often an epoch shows these pictures, or all (B6).
-     */
-    put: operations["set_repeats_api_datasets__dataset_id__pictures_repeats_put"];
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/pictures/restore": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Restore Pictures
-     * @description Undo a removal.
-     */
-    post: operations["restore_pictures_api_datasets__dataset_id__pictures_restore_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/pictures/{picture_id}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Picture
-     * @description One picture.
-     */
-    get: operations["get_picture_api_datasets__dataset_id__pictures__picture_id__get"];
-    put?: never;
-    post?: never;
-    /**
-     * Remove Picture
-     * @description Out of the dataset; ``restore`` brings it back.
-     */
-    delete: operations["remove_picture_api_datasets__dataset_id__pictures__picture_id__delete"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/pictures/{picture_id}/crop": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    /**
-     * Crop By Hand
-     * @description Cut this part out, now (D5). It stays when the dataset is cropped again, until it is reset.
-     */
-    put: operations["crop_by_hand_api_datasets__dataset_id__pictures__picture_id__crop_put"];
-    post?: never;
-    /**
-     * Reset Crop
-     * @description Back to the whole original.
-     */
-    delete: operations["reset_crop_api_datasets__dataset_id__pictures__picture_id__crop_delete"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/pictures/{picture_id}/cropped": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Cropped
-     * @description The crop, as it is trained. 404 when the original is.
-     */
-    get: operations["get_cropped_api_datasets__dataset_id__pictures__picture_id__cropped_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/pictures/{picture_id}/file": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get File
-     * @description The original, byte for byte (D3).
-     */
-    get: operations["get_file_api_datasets__dataset_id__pictures__picture_id__file_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/pictures/{picture_id}/thumb": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Thumbnail
-     * @description A small WebP of what is trained.
-     */
-    get: operations["get_thumbnail_api_datasets__dataset_id__pictures__picture_id__thumb_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/restore": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Restore Dataset
-     * @description Undo a deletion.
-     */
-    post: operations["restore_dataset_api_datasets__dataset_id__restore_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/tasks": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Tasks
-     * @description A dataset's tasks, newest first.
-     */
-    get: operations["list_tasks_api_datasets__dataset_id__tasks_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/tasks/{job_id}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Task
-     * @description How far a task is.
-     */
-    get: operations["get_task_api_datasets__dataset_id__tasks__job_id__get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/tasks/{job_id}/cancel": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Cancel Task
-     * @description Stop after the picture it is at; what was done stays.
-     */
-    post: operations["cancel_task_api_datasets__dataset_id__tasks__job_id__cancel_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/tasks/{job_id}/events": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Follow Task
-     * @description Its progress as server-sent events named ``Progress``, each a whole task as ``GET`` of it gives.
-     */
-    get: operations["follow_task_api_datasets__dataset_id__tasks__job_id__events_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/datasets/{dataset_id}/zip": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Download Dataset
-     * @description Originals with their captions beside them, as other trainers take them.
-     */
-    get: operations["download_dataset_api_datasets__dataset_id__zip_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/first-admin": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Create First Admin
-     * @description Name and password of the first administrator, with the code that the server printed when it was started.
-     */
-    post: operations["create_first_admin_api_first_admin_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/me": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Me
-     * @description Who is calling.
-     */
-    get: operations["get_me_api_me_get"];
-    put?: never;
-    post?: never;
-    /**
-     * Delete Me
-     * @description Delete the account and everything that is its own (J3). There is no way back.
-     */
-    delete: operations["delete_me_api_me_delete"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/me/export.zip": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Export Me
-     * @description Everything one owns, as a zip that is made while it is sent (J3).
-     */
-    get: operations["export_me_api_me_export_zip_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/me/openid": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Add Openid Identity
-     * @description Let one sign in at the OpenID provider too; open the address that is answered in the same browser.
-     */
-    post: operations["add_openid_identity_api_me_openid_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/me/password": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    /**
-     * Set Password
-     * @description A new password; everywhere else one is signed out.
-     */
-    put: operations["set_password_api_me_password_put"];
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/me/sessions": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Sessions
-     * @description Where one is signed in, newest first.
-     */
-    get: operations["list_sessions_api_me_sessions_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/me/sessions/{session_id}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    post?: never;
-    /**
-     * Close Session
-     * @description Sign another browser out.
-     */
-    delete: operations["close_session_api_me_sessions__session_id__delete"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/me/tokens": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Api Tokens
-     * @description One's keys for scripts, newest first.
-     */
-    get: operations["list_api_tokens_api_me_tokens_get"];
-    put?: never;
-    /**
-     * Create Api Token
-     * @description A new key for scripts.
-     */
-    post: operations["create_api_token_api_me_tokens_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/me/tokens/{token_id}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    post?: never;
-    /**
-     * Revoke Api Token
-     * @description Take a key for scripts back, at once.
-     */
-    delete: operations["revoke_api_token_api_me_tokens__token_id__delete"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/presets": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Presets
-     * @description One's own by name, then those that ship (F32).
-     */
-    get: operations["list_presets_api_presets_get"];
-    put?: never;
-    /**
-     * Add Preset
-     * @description Save a recipe under a name, to be recalled (B8).
-     */
-    post: operations["add_preset_api_presets_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/presets/{preset_id}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Preset
-     * @description One's own by its id, a shipped one by its name.
-     */
-    get: operations["get_preset_api_presets__preset_id__get"];
-    /**
-     * Change Preset
-     * @description Name, purpose and recipe at once.
-     */
-    put: operations["change_preset_api_presets__preset_id__put"];
-    post?: never;
-    /**
-     * Delete Preset
-     * @description For good.
-     */
-    delete: operations["delete_preset_api_presets__preset_id__delete"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/recipe/check": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Check Recipe
-     * @description What stands against a recipe, with the change that mends it where there is one (F29).
-     */
-    post: operations["check_recipe_api_recipe_check_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/recipe/diff": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Diff Recipes
-     * @description What changed between two recipes, runs or presets, field by field (F32).
-     */
-    post: operations["diff_recipes_api_recipe_diff_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/recipe/schema": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Schema
-     * @description Every field with its range, sentence, default and Kohya name (F31).
-     */
-    get: operations["get_schema_api_recipe_schema_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Runs
-     * @description The history, newest first (H1). The next page is ``before`` the id of this one's last.
-     */
-    get: operations["list_runs_api_runs_get"];
-    put?: never;
-    /**
-     * Start Run
-     * @description Freeze it, reserve its stamina, queue it (B8). The same Idempotency-Key again gives the same run.
-     */
-    post: operations["start_run_api_runs_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/plan": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Plan Run
-     * @description What a run would do, cost and take (F2, A4, A5). Nothing is kept, and it may be asked at every key.
-     */
-    post: operations["plan_run_api_runs_plan_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Run
-     * @description One run with everything (G1, G4, G8).
-     */
-    get: operations["get_run_api_runs__run_id__get"];
-    put?: never;
-    post?: never;
-    /**
-     * Delete Run
-     * @description An ended one, with its files. What was saved to the library stays.
-     */
-    delete: operations["delete_run_api_runs__run_id__delete"];
-    options?: never;
-    head?: never;
-    /**
-     * Rename Run
-     * @description Another name in the history.
-     */
-    patch: operations["rename_run_api_runs__run_id__patch"];
-    trace?: never;
-  };
-  "/api/runs/{run_id}/cancel": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Cancel Run
-     * @description Stop for good; a training run ends when its worker has seen it (G5).
-     */
-    post: operations["cancel_run_api_runs__run_id__cancel_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/epochs": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Epochs
-     * @description Files with their previews, by step (H2, H3).
-     */
-    get: operations["list_epochs_api_runs__run_id__epochs_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/epochs/{epoch}/file": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Epoch File
-     * @description The LoRA file of an epoch, under sd-scripts' name for it (H3).
-     */
-    get: operations["get_epoch_file_api_runs__run_id__epochs__epoch__file_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/events": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Follow Run
-     * @description Everything that happens, as it happens (G4): the engine's events, changes of state, and while it waits
-     *     ``PositionChanged``. Behind the last id that came it goes on; ends when the run is over.
-     */
-    get: operations["follow_run_api_runs__run_id__events_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/files.zip": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Files Zip
-     * @description Every LoRA file with its card and preview, to be put into A1111's folder (H5).
-     */
-    get: operations["get_files_zip_api_runs__run_id__files_zip_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/files/{filename}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get File
-     * @description Any LoRA file of the run by its name; for those that were saved in the middle.
-     */
-    get: operations["get_file_api_runs__run_id__files__filename__get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/losses": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Losses
-     * @description The loss of each step, raw and smoothed; with ``points`` thinned out, peaks kept (G4).
-     */
-    get: operations["list_losses_api_runs__run_id__losses_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/pause": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Pause Run
-     * @description Stop for now; state and stamina are kept.
-     */
-    post: operations["pause_run_api_runs__run_id__pause_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/pictures": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Pictures
-     * @description The pictures with their captions as they were when it was started.
-     */
-    get: operations["list_pictures_api_runs__run_id__pictures_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/recipe": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Recipe
-     * @description What was asked for, to be changed and started again (F32); the rest are defaults.
-     */
-    get: operations["get_recipe_api_runs__run_id__recipe_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/resume": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Resume Run
-     * @description Go on from where it was paused.
-     */
-    post: operations["resume_run_api_runs__run_id__resume_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/retry": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Retry Run
-     * @description Go on with an ended run, or start it changed as another one; the answer says which.
-     */
-    post: operations["retry_run_api_runs__run_id__retry_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/sample-now": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Sample Now
-     * @description Previews of the weights as they are.
-     */
-    post: operations["sample_now_api_runs__run_id__sample_now_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/samples": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Samples
-     * @description All previews, by step, prompt and seed.
-     */
-    get: operations["list_samples_api_runs__run_id__samples_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/samples/{sample_id}/picture": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Sample Picture
-     * @description The preview itself, as PNG with its A1111 text.
-     */
-    get: operations["get_sample_picture_api_runs__run_id__samples__sample_id__picture_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/runs/{run_id}/save-now": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Save Now
-     * @description A LoRA file of the weights as they are.
-     */
-    post: operations["save_now_api_runs__run_id__save_now_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/sign-in": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Sign In
-     * @description Sign this browser in with name and password (A1).
-     */
-    post: operations["sign_in_api_sign_in_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/sign-in/openid": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Begin Openid Sign In
-     * @description Send this browser to the OpenID provider to sign in there.
-     */
-    get: operations["begin_openid_sign_in_api_sign_in_openid_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/sign-in/openid/callback": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Finish Openid Sign In
-     * @description Where the OpenID provider sends the browser back to.
-     */
-    get: operations["finish_openid_sign_in_api_sign_in_openid_callback_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/sign-out": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Sign Out
-     * @description Sign this browser out; its token is worth nothing from here on.
-     */
-    post: operations["sign_out_api_sign_out_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/stamina": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Balance
-     * @description What one may spend, with today's stamina.
-     */
-    get: operations["get_balance_api_stamina_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/stamina/ledger": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Entries
-     * @description Every charge and refund with its run, newest first (A6). The next page is ``before`` this one's last number.
-     */
-    get: operations["list_entries_api_stamina_ledger_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/stamina/plans": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Plans
-     * @description The plans of this studio (A3).
-     */
-    get: operations["list_plans_api_stamina_plans_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/stamina/quote": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Quote Run
-     * @description What a run would cost, from its true plan (A4), and how to make it fit (A5). Nothing is kept.
-     */
-    post: operations["quote_run_api_stamina_quote_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/stamina/runs/{run_id}/refund": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Refund
-     * @description Give stamina back for a run that has ended; once, by an administrator.
-     */
-    post: operations["refund_api_stamina_runs__run_id__refund_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/stamina/trials": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    /**
-     * Begin Trial
-     * @description Try a plan for its days, once (A3).
-     */
-    post: operations["begin_trial_api_stamina_trials_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/studio": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Studio
-     * @description Whether one has to sign in, and whether somebody can.
-     */
-    get: operations["get_studio_api_studio_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/taggers": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Taggers
-     * @description The starter, the studio's folders, and one's own (D6), each with the threshold it recommends (D7).
-     */
-    get: operations["list_taggers_api_taggers_get"];
-    put?: never;
-    /**
-     * Add Tagger
-     * @description One's own, from finished uploads. A task tries it out; until then its state is ``checking``.
-     */
-    post: operations["add_tagger_api_taggers_post"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/taggers/{tagger_id}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    get?: never;
-    put?: never;
-    post?: never;
-    /**
-     * Delete Tagger
-     * @description One's own only.
-     */
-    delete: operations["delete_tagger_api_taggers__tagger_id__delete"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/uploads": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * List Uploads
-     * @description One's uploads that are under way or wait to be used, oldest first.
-     */
-    get: operations["list_uploads_api_uploads_get"];
-    put?: never;
-    /**
-     * Create Upload
-     * @description Announce a file: its size in Upload-Length, ``filename`` and ``kind`` in Upload-Metadata (base64).
-     */
-    post: operations["create_upload_api_uploads_post"];
-    delete?: never;
-    /**
-     * Describe Uploads
-     * @description What this server can do of the tus protocol.
-     */
-    options: operations["describe_uploads_api_uploads_options"];
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/uploads/{upload_id}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Upload
-     * @description How far one upload is.
-     */
-    get: operations["get_upload_api_uploads__upload_id__get"];
-    put?: never;
-    post?: never;
-    /**
-     * Cancel Upload
-     * @description Forget an upload and what was sent of it.
-     */
-    delete: operations["cancel_upload_api_uploads__upload_id__delete"];
-    options?: never;
-    /**
-     * Find Offset
-     * @description How many bytes are there, in Upload-Offset: where to go on.
-     */
-    head: operations["find_offset_api_uploads__upload_id__head"];
-    /**
-     * Append To Upload
-     * @description Bytes behind Upload-Offset. What arrived stays, also when the line is cut; then ask with HEAD and go on.
-     */
-    patch: operations["append_to_upload_api_uploads__upload_id__patch"];
-    trace?: never;
-  };
-  "/health": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Health
-     * @description 200 when the database answers, 503 with the reason when it does not. For whoever watches the process.
-     */
-    get: operations["health_health_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/metrics": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * Get Metrics
-     * @description Figures in Prometheus' text format; for administrators and programs with the metrics token.
-     */
-    get: operations["get_metrics_metrics_get"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
+    "/api/studio": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get studio
+         * @description Whether one has to sign in, and whether somebody can.
+         */
+        get: operations["accounts-get_studio"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in
+         * @description Sign this browser in with name and password.
+         */
+        post: operations["accounts-sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign out
+         * @description Sign this browser out; its token is worth nothing from here on.
+         */
+        post: operations["accounts-sign_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/first-admin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create first admin
+         * @description Name and password of the first administrator, with the code that the server printed when it was started.
+         */
+        post: operations["accounts-create_first_admin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get me
+         * @description Who is calling.
+         */
+        get: operations["accounts-get_me"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete me
+         * @description Delete the account and everything that is its own. There is no way back.
+         */
+        delete: operations["accounts-delete_me"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set password
+         * @description A new password; everywhere else one is signed out.
+         */
+        put: operations["accounts-set_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List sessions
+         * @description Where one is signed in, newest first.
+         */
+        get: operations["accounts-list_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Close session
+         * @description Sign another browser out.
+         */
+        delete: operations["accounts-close_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List api tokens
+         * @description One's keys for scripts, newest first.
+         */
+        get: operations["accounts-list_api_tokens"];
+        put?: never;
+        /**
+         * Create api token
+         * @description A new key for scripts.
+         */
+        post: operations["accounts-create_api_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/tokens/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke api token
+         * @description Take a key for scripts back, at once.
+         */
+        delete: operations["accounts-revoke_api_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sign-in/openid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Begin openid sign in
+         * @description Send this browser to the OpenID provider to sign in there.
+         */
+        get: operations["accounts-begin_openid_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/openid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add openid identity
+         * @description Let one sign in at the OpenID provider too; open the address that is answered in the same browser.
+         */
+        post: operations["accounts-add_openid_identity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sign-in/openid/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Finish openid sign in
+         * @description Where the OpenID provider sends the browser back to.
+         */
+        get: operations["accounts-finish_openid_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me/export.zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export me
+         * @description Everything one owns, as a zip that is made while it is sent.
+         */
+        get: operations["accounts-export_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stamina": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get balance
+         * @description What one may spend, with today's stamina.
+         */
+        get: operations["stamina-get_balance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stamina/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List plans
+         * @description The plans of this studio.
+         */
+        get: operations["stamina-list_plans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stamina/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List entries
+         * @description Every charge and refund with its run, newest first. The next page is `before` this one's last number.
+         */
+        get: operations["stamina-list_entries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stamina/quote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Quote run
+         * @description What a run would cost, from its true plan, and how to make it fit. Nothing is kept.
+         */
+        post: operations["stamina-quote_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stamina/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin trial
+         * @description Try a plan for its days, once.
+         */
+        post: operations["stamina-begin_trial"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stamina/runs/{run_id}/refund": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refund
+         * @description Give stamina back for a run that has ended; once, by an administrator.
+         */
+        post: operations["stamina-refund"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List uploads
+         * @description One's uploads that are under way or wait to be used, oldest first.
+         */
+        get: operations["uploads-list_uploads"];
+        put?: never;
+        /**
+         * Create upload
+         * @description Announce a file: its size in Upload-Length, `filename` and `kind` in Upload-Metadata (base64).
+         */
+        post: operations["uploads-create_upload"];
+        delete?: never;
+        /**
+         * Describe uploads
+         * @description What this server can do of the tus protocol.
+         */
+        options: operations["uploads-describe_uploads"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/uploads/{upload_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get upload
+         * @description How far one upload is.
+         */
+        get: operations["uploads-get_upload"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel upload
+         * @description Forget an upload and what was sent of it.
+         */
+        delete: operations["uploads-cancel_upload"];
+        options?: never;
+        /**
+         * Find offset
+         * @description How many bytes are there, in Upload-Offset: where to go on.
+         */
+        head: operations["uploads-find_offset"];
+        /**
+         * Append to upload
+         * @description Bytes behind Upload-Offset. What arrived stays, also when the line is cut; then ask with HEAD and go on.
+         */
+        patch: operations["uploads-append_to_upload"];
+        trace?: never;
+    };
+    "/api/base-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List base models
+         * @description The starter first, then by name.
+         */
+        get: operations["base_models-list_base_models"];
+        put?: never;
+        /**
+         * Register base model
+         * @description A path of this machine, or a finished upload: a `.safetensors` file or a zip of a diffusers folder.
+         */
+        post: operations["base_models-register_base_model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/base-models/{base_model_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get base model
+         * @description By id or name.
+         */
+        get: operations["base_models-get_base_model"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete base model
+         * @description One's own; the files of a path stay where they are.
+         */
+        delete: operations["base_models-delete_base_model"];
+        options?: never;
+        head?: never;
+        /**
+         * Change base model
+         * @description One's own: name, notes, licence, branch, style.
+         */
+        patch: operations["base_models-change_base_model"];
+        trace?: never;
+    };
+    "/api/base-models/{base_model_id}/hash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find hash
+         * @description Let a task read a large one once, for its hash.
+         */
+        post: operations["base_models-find_hash"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/base-models/{base_model_id}/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get picture
+         * @description The thumbnail that lists show.
+         */
+        get: operations["base_models-get_picture"];
+        /**
+         * Set picture
+         * @description A picture as the body of the request, in any format that is read here; kept as a thumbnail.
+         */
+        put: operations["base_models-set_picture"];
+        post?: never;
+        /**
+         * Remove picture
+         * @description Without a picture again.
+         */
+        delete: operations["base_models-remove_picture"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List datasets
+         * @description One's datasets, newest first; those that can be brought back with `deleted`. The next page is `before` this
+         *     one's last id.
+         */
+        get: operations["datasets-list_datasets"];
+        put?: never;
+        /**
+         * Create dataset
+         * @description A new dataset without pictures.
+         */
+        post: operations["datasets-create_dataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List samples
+         * @description Sets that ship with Enogu.
+         */
+        get: operations["datasets-list_samples"];
+        put?: never;
+        /**
+         * Add sample
+         * @description A dataset of one's own from a sample.
+         */
+        post: operations["datasets-add_sample"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get dataset
+         * @description One dataset.
+         */
+        get: operations["datasets-get_dataset"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete dataset
+         * @description Out of sight; it can be restored for thirty days.
+         */
+        delete: operations["datasets-delete_dataset"];
+        options?: never;
+        head?: never;
+        /**
+         * Change dataset
+         * @description Name, trigger, how it is cropped and tagged. All of it, or nothing when something is refused.
+         */
+        patch: operations["datasets-change_dataset"];
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore dataset
+         * @description Undo a deletion.
+         */
+        post: operations["datasets-restore_dataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Copy dataset
+         * @description The same pictures and captions once more.
+         */
+        post: operations["datasets-copy_dataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/cover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get cover
+         * @description The first picture's thumbnail.
+         */
+        get: operations["datasets-get_cover"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download dataset
+         * @description Originals with their captions beside them, as other trainers take them.
+         */
+        get: operations["datasets-download_dataset"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find findings
+         * @description Duplicates, and pictures that are too small, blurred, dark, washed out or blank.
+         */
+        get: operations["datasets-find_findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List pictures
+         * @description A page of pictures in their order, with all that is shown of them.
+         */
+        get: operations["datasets-list_pictures"];
+        put?: never;
+        /**
+         * Add pictures
+         * @description Pictures, captions of the same names, or zips, as multipart form data. Each file that is refused is
+         *     named with its reason and cure; the others come in.
+         */
+        post: operations["datasets-add_pictures"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/pictures/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove pictures
+         * @description Several at once; `restore` brings them back.
+         */
+        post: operations["datasets-remove_pictures"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/pictures/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore pictures
+         * @description Undo a removal.
+         */
+        post: operations["datasets-restore_pictures"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/pictures/order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Reorder pictures
+         * @description These first, in this order; the others behind them as they were.
+         */
+        put: operations["datasets-reorder_pictures"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/pictures/repeats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set repeats
+         * @description How often an epoch shows these pictures, or all.
+         */
+        put: operations["datasets-set_repeats"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/pictures/{picture_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get picture
+         * @description One picture.
+         */
+        get: operations["datasets-get_picture"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove picture
+         * @description Out of the dataset; `restore` brings it back.
+         */
+        delete: operations["datasets-remove_picture"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/pictures/{picture_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get file
+         * @description The original, byte for byte.
+         */
+        get: operations["datasets-get_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/pictures/{picture_id}/thumb": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get thumbnail
+         * @description A small WebP of what is trained.
+         */
+        get: operations["datasets-get_thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/pictures/{picture_id}/cropped": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get cropped
+         * @description The crop, as it is trained. 404 when the original is.
+         */
+        get: operations["datasets-get_cropped"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/pictures/{picture_id}/crop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Crop by hand
+         * @description Cut this part out, now. It stays when the dataset is cropped again, until it is reset.
+         */
+        put: operations["datasets-crop_by_hand"];
+        post?: never;
+        /**
+         * Reset crop
+         * @description Back to the whole original.
+         */
+        delete: operations["datasets-reset_crop"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import uploads
+         * @description Take pictures from finished uploads, as a task.
+         */
+        post: operations["datasets-import_uploads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/crop-and-tag": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Crop and tag
+         * @description Crop and tag, or one of the two, by the dataset's settings; one undo takes its captions back.
+         */
+        post: operations["datasets-crop_and_tag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List tasks
+         * @description A dataset's tasks, newest first.
+         */
+        get: operations["datasets-list_tasks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/tasks/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get task
+         * @description How far a task is.
+         */
+        get: operations["datasets-get_task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/tasks/{job_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel task
+         * @description Stop after the picture it is at; what was done stays.
+         */
+        post: operations["datasets-cancel_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/tasks/{job_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow task
+         * @description Its progress as server-sent events named `Progress`, each a whole task as `GET` of it gives.
+         */
+        get: operations["datasets-follow_task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/taggers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List taggers
+         * @description The starter, the studio's folders, and one's own, each with the threshold it recommends.
+         */
+        get: operations["taggers-list_taggers"];
+        put?: never;
+        /**
+         * Add tagger
+         * @description One's own, from finished uploads. A task tries it out; until then its state is `checking`.
+         */
+        post: operations["taggers-add_tagger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/taggers/{tagger_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete tagger
+         * @description One's own only.
+         */
+        delete: operations["taggers-delete_tagger"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/captions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List captions
+         * @description The captions that the filter takes, in the order of the dataset, and how much can be undone and redone.
+         */
+        get: operations["captions-list_captions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/captions/matching": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List matching
+         * @description Which pictures a filter takes, such as `smile AND NOT (hat* OR count>30)`.
+         */
+        get: operations["captions-list_matching"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/captions/union": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get union
+         * @description The union of all tags with counts, categories and translations.
+         */
+        get: operations["captions-get_union"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/captions/edits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List edits
+         * @description The history of changes, newest first; the next page is `before` this one's last number.
+         */
+        get: operations["captions-list_edits"];
+        put?: never;
+        /**
+         * Edit captions
+         * @description Carry out a command on many captions; with `dry_run` only say what it would change.
+         */
+        post: operations["captions-edit_captions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/captions/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo
+         * @description Take the last change back, across sessions.
+         */
+        post: operations["captions-undo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/captions/redo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redo
+         * @description Do again what was undone last.
+         */
+        post: operations["captions-redo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/captions/advice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get advice
+         * @description Tags to delete so that the trigger absorbs them, and why.
+         */
+        get: operations["captions-get_advice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/captions/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count tokens
+         * @description How long each caption is, and the first tag that the limit cuts or leaves out.
+         */
+        get: operations["captions-count_tokens"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/captions/fed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show fed
+         * @description The very captions that a run of this recipe feeds from a step on. Nothing is kept.
+         */
+        post: operations["captions-show_fed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tags/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Complete
+         * @description What may be meant: by name, later word, alias or translation.
+         */
+        get: operations["captions-complete"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tags/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Count text
+         * @description Tokens of a caption that is being typed.
+         */
+        post: operations["captions-count_text"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vocabularies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List vocabularies
+         * @description One's imported lists.
+         */
+        get: operations["captions-list_vocabularies"];
+        put?: never;
+        /**
+         * Import vocabulary
+         * @description A danbooru CSV or a file of translations, as multipart form data in a field `file`.
+         */
+        post: operations["captions-import_vocabulary"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vocabularies/{vocabulary_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete vocabulary
+         * @description An imported list, for good.
+         */
+        delete: operations["captions-delete_vocabulary"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recipe/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get schema
+         * @description Every field with its range, sentence, default and Kohya name.
+         */
+        get: operations["runs-get_schema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recipe/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check recipe
+         * @description What stands against a recipe, with the change that mends it where there is one.
+         */
+        post: operations["runs-check_recipe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recipe/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Diff recipes
+         * @description What changed between two recipes, runs or presets, field by field.
+         */
+        post: operations["runs-diff_recipes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List presets
+         * @description One's own by name, then those that ship.
+         */
+        get: operations["runs-list_presets"];
+        put?: never;
+        /**
+         * Add preset
+         * @description Save a recipe under a name, to be recalled.
+         */
+        post: operations["runs-add_preset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/presets/{preset_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get preset
+         * @description One's own by its id, a shipped one by its name.
+         */
+        get: operations["runs-get_preset"];
+        /**
+         * Change preset
+         * @description Name, purpose and recipe at once.
+         */
+        put: operations["runs-change_preset"];
+        post?: never;
+        /**
+         * Delete preset
+         * @description For good.
+         */
+        delete: operations["runs-delete_preset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan run
+         * @description What a run would do, cost and take. Nothing is kept, and it may be asked at every key.
+         */
+        post: operations["runs-plan_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List runs
+         * @description The history, newest first. The next page is `before` the id of this one's last.
+         */
+        get: operations["runs-list_runs"];
+        put?: never;
+        /**
+         * Start run
+         * @description Freeze it, reserve its stamina, queue it. The same Idempotency-Key again gives the same run.
+         */
+        post: operations["runs-start_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get run
+         * @description One run with everything.
+         */
+        get: operations["runs-get_run"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete run
+         * @description An ended one, with its files. What was saved to the library stays.
+         */
+        delete: operations["runs-delete_run"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename run
+         * @description Another name in the history.
+         */
+        patch: operations["runs-rename_run"];
+        trace?: never;
+    };
+    "/api/runs/{run_id}/recipe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get recipe
+         * @description What was asked for, to be changed and started again; the rest are defaults.
+         */
+        get: operations["runs-get_recipe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List pictures
+         * @description The pictures with their captions as they were when it was started.
+         */
+        get: operations["runs-list_pictures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel run
+         * @description Stop for good; a training run ends when its worker has seen it.
+         */
+        post: operations["runs-cancel_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause run
+         * @description Stop for now; state and stamina are kept.
+         */
+        post: operations["runs-pause_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume run
+         * @description Go on from where it was paused.
+         */
+        post: operations["runs-resume_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/save-now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Save now
+         * @description A LoRA file of the weights as they are.
+         */
+        post: operations["runs-save_now"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/sample-now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sample now
+         * @description Previews of the weights as they are.
+         */
+        post: operations["runs-sample_now"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry run
+         * @description Go on with an ended run, or start it changed as another one; the answer says which.
+         */
+        post: operations["runs-retry_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow run
+         * @description Everything that happens, as it happens: the engine's events, changes of state, and while it waits
+         *     `PositionChanged`. Behind the last id that came it goes on; ends when the run is over.
+         */
+        get: operations["runs-follow_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/losses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List losses
+         * @description The loss of each step, raw and smoothed; with `points` thinned out, peaks kept.
+         */
+        get: operations["runs-list_losses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/epochs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List epochs
+         * @description Files with their previews, by step.
+         */
+        get: operations["runs-list_epochs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List samples
+         * @description All previews, by step, prompt and seed.
+         */
+        get: operations["runs-list_samples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/samples/{sample_id}/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get sample picture
+         * @description The preview itself, as PNG with its A1111 text.
+         */
+        get: operations["runs-get_sample_picture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/epochs/{epoch}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get epoch file
+         * @description The LoRA file of an epoch, under sd-scripts' name for it.
+         */
+        get: operations["runs-get_epoch_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/files/{filename}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get file
+         * @description Any LoRA file of the run by its name; for those that were saved in the middle.
+         */
+        get: operations["runs-get_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/files.zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get files zip
+         * @description Every LoRA file with its card and preview, to be put into A1111's folder.
+         */
+        get: operations["runs-get_files_zip"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/loras": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List loras
+         * @description Newest first.
+         */
+        get: operations["loras-list_loras"];
+        put?: never;
+        /**
+         * Add lora
+         * @description Add an uploaded LoRA, or save an epoch of a run to the library.
+         */
+        post: operations["loras-add_lora"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/loras.zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get all as zip
+         * @description All LoRAs, or those that are looked for, each with A1111's sidecar and its preview.
+         */
+        get: operations["loras-get_all_as_zip"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/loras/{lora_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get lora
+         * @description One LoRA with what its header tells.
+         */
+        get: operations["loras-get_lora"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete lora
+         * @description Take it out of the library; it can be brought back for 30 days.
+         */
+        delete: operations["loras-delete_lora"];
+        options?: never;
+        head?: never;
+        /**
+         * Change lora
+         * @description Rename it, or note something.
+         */
+        patch: operations["loras-change_lora"];
+        trace?: never;
+    };
+    "/api/loras/{lora_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore lora
+         * @description Undo its deletion.
+         */
+        post: operations["loras-restore_lora"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/loras/{lora_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get file
+         * @description The file itself, called as sd-scripts would call it.
+         */
+        get: operations["loras-get_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/loras/{lora_id}/sidecar.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get sidecar
+         * @description What A1111 and Forge keep beside the file as `name.json`.
+         */
+        get: operations["loras-get_sidecar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/loras/{lora_id}/preview.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get preview
+         * @description Its preview. It may become another one, so a browser has to ask again.
+         */
+        get: operations["loras-get_preview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/loras/{lora_id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set preview
+         * @description Show one of its run's previews.
+         */
+        put: operations["loras-set_preview"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/loras/{lora_id}/base-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List fitting base models
+         * @description The base models that it fits.
+         */
+        get: operations["loras-list_fitting_base_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List drawings
+         * @description Drawings, newest first.
+         */
+        get: operations["drawings-list_drawings"];
+        put?: never;
+        /**
+         * Request drawing
+         * @description Queue pictures of one prompt.
+         */
+        post: operations["drawings-request_drawing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/comparison": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Request comparison
+         * @description Queue a comparison of LoRAs at several weights.
+         */
+        post: operations["drawings-request_comparison"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/read-parameters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read parameters
+         * @description The text of a PNG, JPEG or WebP (field `file`) as the form's fields. Nothing is kept.
+         */
+        post: operations["drawings-read_parameters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List requests
+         * @description What was asked for, newest first.
+         */
+        get: operations["drawings-list_requests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/requests/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get request
+         * @description One request with its pictures so far.
+         */
+        get: operations["drawings-get_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/requests/{request_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow request
+         * @description Server-sent events: `drawn` (a drawing) and `changed` (the request), until it is over.
+         */
+        get: operations["drawings-follow_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/requests/{request_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel request
+         * @description End it; what is drawn by then stays.
+         */
+        post: operations["drawings-cancel_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/requests/{request_id}/continue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Continue request
+         * @description Draw what is missing of one that failed or was cancelled.
+         */
+        post: operations["drawings-continue_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/requests/{request_id}/sheet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get sheet
+         * @description The labelled picture of a comparison.
+         */
+        get: operations["drawings-get_sheet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete drawings
+         * @description Put drawings away; `/api/drawings/restore` brings them back.
+         */
+        post: operations["drawings-delete_drawings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore drawings
+         * @description Bring back what was put away.
+         */
+        post: operations["drawings-restore_drawings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/empty-bin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Empty bin
+         * @description Delete for good what was put away. There is no way back.
+         */
+        post: operations["drawings-empty_bin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Download drawings
+         * @description Some drawings as one zip.
+         */
+        post: operations["drawings-download_drawings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/{drawing_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get drawing
+         * @description One drawing; also one that was put away.
+         */
+        get: operations["drawings-get_drawing"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete drawing
+         * @description Put one drawing away; `/api/drawings/restore` brings it back.
+         */
+        delete: operations["drawings-delete_drawing"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/{drawing_id}/picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get picture
+         * @description The PNG, with its text inside.
+         */
+        get: operations["drawings-get_picture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/drawings/{drawing_id}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get thumbnail
+         * @description A small WebP.
+         */
+        get: operations["drawings-get_thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List accounts
+         * @description All accounts, oldest first; the next page is `after` this one's last id. `search`: a part of the name.
+         */
+        get: operations["admin-list_accounts"];
+        put?: never;
+        /**
+         * Create account
+         * @description A new account with a password by chance.
+         */
+        post: operations["admin-create_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/accounts/{account_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get account
+         * @description One account.
+         */
+        get: operations["admin-get_account"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete account
+         * @description Delete an account and everything that is its own. There is no way back.
+         */
+        delete: operations["admin-delete_account"];
+        options?: never;
+        head?: never;
+        /**
+         * Change account
+         * @description Another stamina plan, or an administrator more or less. The last administrator stays one.
+         */
+        patch: operations["admin-change_account"];
+        trace?: never;
+    };
+    "/api/admin/accounts/{account_id}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset password
+         * @description A new password by chance, to hand over; everywhere the person is signed out.
+         */
+        post: operations["admin-reset_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/accounts/{account_id}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke keys
+         * @description Sign somebody out everywhere, and take all their API tokens back.
+         */
+        delete: operations["admin-revoke_keys"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List workers
+         * @description Workers that were seen within a week, and whether they are alive.
+         */
+        get: operations["admin-list_workers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get queue
+         * @description What waits and runs, whoever's it is; without what is in it.
+         */
+        get: operations["admin-get_queue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get metrics
+         * @description Figures in Prometheus' text format; for administrators and programs with the metrics token.
+         */
+        get: operations["studio-get_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Health
+         * @description 200 when the database answers, 503 with the reason when it does not. For whoever watches the process.
+         */
+        get: operations["studio-health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
-  schemas: {
-    /**
-     * AccountShown
-     * @description An account as its own person sees it.
-     */
-    AccountShown: {
-      /**
-       * Created At
-       * Format: date-time
-       */
-      created_at: string;
-      /** Has Password */
-      has_password: boolean;
-      /** Id */
-      id: string;
-      /** Is Admin */
-      is_admin: boolean;
-      /** Name */
-      name: string;
-      /** Plan Name */
-      plan_name: string;
-    };
-    /**
-     * AddedShown
-     * @description What became of a picture.
-     */
-    AddedShown: {
-      /** Is New */
-      is_new: boolean;
-      /** Note */
-      note: string;
-      picture: components["schemas"]["enogu__datasets__shown__PictureShown"];
-    };
-    /**
-     * ApiTokenMade
-     * @description A new key for scripts.
-     */
-    ApiTokenMade: {
-      /** Id */
-      id: string;
-      /** Secret */
-      secret: string;
-    };
-    /**
-     * ApiTokenShown
-     * @description A key for scripts, without its secret.
-     */
-    ApiTokenShown: {
-      /**
-       * Created At
-       * Format: date-time
-       */
-      created_at: string;
-      /** Expires At */
-      expires_at: string | null;
-      /** Id */
-      id: string;
-      /** Name */
-      name: string;
-      /** Seen At */
-      seen_at: string | null;
-    };
-    /**
-     * BalanceShown
-     * @description What one may spend just now.
-     */
-    BalanceShown: {
-      /** Can Try */
-      can_try: string[];
-      /** Is Metered */
-      is_metered: boolean;
-      /**
-       * Next Day At
-       * Format: date-time
-       */
-      next_day_at: string;
-      /** Plan */
-      plan: string;
-      /** Stamina */
-      stamina: number;
-      /** Stamina Per Day */
-      stamina_per_day: number;
-      /** Trial Ends On */
-      trial_ends_on: string | null;
-    };
-    /**
-     * BucketShown
-     * @description How full a bucket is.
-     */
-    BucketShown: {
-      /** Batches Per Epoch */
-      batches_per_epoch: number;
-      /** Height */
-      height: number;
-      /** Num Pictures */
-      num_pictures: number;
-      /** Uses Per Epoch */
-      uses_per_epoch: number;
-      /** Width */
-      width: number;
-    };
-    /**
-     * ChangeShown
-     * @description One recipe value to change.
-     */
-    ChangeShown: {
-      /** After */
-      after: number | string[];
-      /** Before */
-      before: number | string[];
-      /** Path */
-      path: string;
-    };
-    /**
-     * ChargeShown
-     * @description What one attempt of a run was and is charged.
-     */
-    ChargeShown: {
-      /** Attempt */
-      attempt: number;
-      /** Charged */
-      charged: number | null;
-      /** Quoted */
-      quoted: number;
-      /** Refunded */
-      refunded: number | null;
-      /** Run Id */
-      run_id: string;
-    };
-    /**
-     * CheckShown
-     * @description Problems, or the recipe with every default.
-     */
-    CheckShown: {
-      /** Is Fine */
-      is_fine: boolean;
-      /** Problems */
-      problems: components["schemas"]["enogu__runs__api__ProblemShown"][];
-      /** Recipe */
-      recipe: {
-        [key: string]: unknown;
-      } | null;
-    };
-    /**
-     * CopyName
-     * @description How the copy is called; unless given, as the original with "copy" behind it.
-     */
-    CopyName: {
-      /** Name */
-      name?: string | null;
-    };
-    /**
-     * CountShown
-     * @description How many pictures it was.
-     */
-    CountShown: {
-      /** Num Pictures */
-      num_pictures: number;
-    };
-    /**
-     * CropChange
-     * @description What is left out stays.
-     */
-    CropChange: {
-      /** Background */
-      background?: string | null;
-      /** Height */
-      height?: number | null;
-      /** Method */
-      method?: ("none" | "centre" | "smart" | "face" | "hand") | null;
-      /** Width */
-      width?: number | null;
-    };
-    /**
-     * CropSettingsShown
-     * @description How pictures are cropped.
-     */
-    CropSettingsShown: {
-      /** Background */
-      background: string;
-      /** Height */
-      height: number;
-      /**
-       * Method
-       * @enum {string}
-       */
-      method: "none" | "centre" | "smart" | "face" | "hand";
-      /** Width */
-      width: number;
-    };
-    /**
-     * CropShown
-     * @description Which part is trained, at which size, and how that was found.
-     */
-    CropShown: {
-      /** Height */
-      height: number;
-      /** Left */
-      left: number;
-      /**
-       * Method
-       * @enum {string}
-       */
-      method: "none" | "centre" | "smart" | "face" | "hand";
-      /** Note */
-      note: string;
-      /** Result Height */
-      result_height: number;
-      /** Result Width */
-      result_width: number;
-      /** Top */
-      top: number;
-      /** Width */
-      width: number;
-    };
-    /**
-     * DatasetChange
-     * @description What is left out stays.
-     */
-    DatasetChange: {
-      crop?: components["schemas"]["CropChange"] | null;
-      /** Name */
-      name?: string | null;
-      tag?: components["schemas"]["TagChange"] | null;
-      /** Trigger */
-      trigger?: string | null;
-    };
-    /**
-     * DatasetShown
-     * @description One dataset.
-     */
-    DatasetShown: {
-      /** Captions Revision */
-      captions_revision: number;
-      /**
-       * Changed At
-       * Format: date-time
-       */
-      changed_at: string;
-      /** Cover */
-      cover: string | null;
-      /**
-       * Created At
-       * Format: date-time
-       */
-      created_at: string;
-      crop: components["schemas"]["CropSettingsShown"];
-      /** Deleted At */
-      deleted_at: string | null;
-      /** Id */
-      id: string;
-      /** Name */
-      name: string;
-      /** Num Pictures */
-      num_pictures: number;
-      tag: components["schemas"]["TagSettingsShown"];
-      /** Trigger */
-      trigger: string;
-    };
-    /**
-     * DatasetsShown
-     * @description A page of them.
-     */
-    DatasetsShown: {
-      /** Datasets */
-      datasets: components["schemas"]["DatasetShown"][];
-      /** Total */
-      total: number;
-    };
-    /**
-     * DifferenceShown
-     * @description One field that differs.
-     */
-    DifferenceShown: {
-      /** After */
-      after: unknown;
-      /** Before */
-      before: unknown;
-      /** Path */
-      path: string;
-      /** Sentence */
-      sentence: string;
-    };
-    /**
-     * DuplicateShown
-     * @description One picture that another stands for.
-     */
-    DuplicateShown: {
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: "exact" | "near" | "mirrored";
-      /** Picture Id */
-      picture_id: string;
-    };
-    /**
-     * DuplicatesShown
-     * @description Pictures that are the same to the eye.
-     */
-    DuplicatesShown: {
-      /** Kept Id */
-      kept_id: string;
-      /** Others */
-      others: components["schemas"]["DuplicateShown"][];
-      /** Words */
-      words: string;
-    };
-    /**
-     * EntryShown
-     * @description One line of the ledger.
-     */
-    EntryShown: {
-      /** Amount */
-      amount: number;
-      /**
-       * At
-       * Format: date-time
-       */
-      at: string;
-      /** Attempt */
-      attempt: number;
-      /** Balance After */
-      balance_after: number;
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: "granted" | "reserved" | "settled" | "refunded";
-      /** Number */
-      number: number;
-      /** Reason */
-      reason: string;
-      /** Run Id */
-      run_id: string | null;
-    };
-    /**
-     * EpochShown
-     * @description A LoRA file with its previews.
-     */
-    EpochShown: {
-      /** Epoch */
-      epoch: number;
-      /** File Url */
-      file_url: string;
-      /** Filename */
-      filename: string;
-      /** Is Extra */
-      is_extra: boolean;
-      /** Samples */
-      samples: components["schemas"]["enogu__runs__api__SampleShown"][];
-      /**
-       * Saved At
-       * Format: date-time
-       */
-      saved_at: string;
-      /** Sha256 */
-      sha256: string;
-      /** Size Bytes */
-      size_bytes: number;
-      /** Step */
-      step: number;
-    };
-    /**
-     * FailureShown
-     * @description Why a run failed, and what to change.
-     */
-    FailureShown: {
-      /** Cure */
-      cure: string;
-      /** Kind */
-      kind: string;
-      /** Message */
-      message: string;
-      /** Path */
-      path: string;
-      /** Value */
-      value: unknown;
-    };
-    /**
-     * FieldShown
-     * @description One field of the recipe, everything that a form needs.
-     */
-    FieldShown: {
-      /** Advanced */
-      advanced: boolean;
-      /** Choices */
-      choices: (string | number)[];
-      /** Default */
-      default: unknown;
-      /** Default Words */
-      default_words: string;
-      /** High */
-      high: number | null;
-      /** High Is Open */
-      high_is_open: boolean;
-      /** Kind */
-      kind: string;
-      /** Kohya */
-      kohya: string;
-      /** Low */
-      low: number | null;
-      /** Low Is Open */
-      low_is_open: boolean;
-      /** May Be Unset */
-      may_be_unset: boolean;
-      /** Path */
-      path: string;
-      /** Product */
-      product: string;
-      /** Range */
-      range: string;
-      /** Sentence */
-      sentence: string;
-      /** Step */
-      step: number | null;
-      /**
-       * Type
-       * @enum {string}
-       */
-      type: "bool" | "int" | "float" | "str" | "list";
-    };
-    /**
-     * FileShown
-     * @description A LoRA file that the run will leave.
-     */
-    FileShown: {
-      /** Epoch */
-      epoch: number;
-      /** Filename */
-      filename: string;
-      /** Step */
-      step: number;
-    };
-    /**
-     * FindingsShown
-     * @description What is pointed out about a dataset.
-     */
-    FindingsShown: {
-      /** Duplicates */
-      duplicates: components["schemas"]["DuplicatesShown"][];
-      /** Problems */
-      problems: components["schemas"]["ProblemsShown"][];
-    };
-    /**
-     * FirstAdmin
-     * @description What makes the first administrator.
-     */
-    FirstAdmin: {
-      /** Name */
-      name: string;
-      /**
-       * Password
-       * Format: password
-       */
-      password: string;
-      /** Setup Code */
-      setup_code: string;
-    };
-    /** HTTPValidationError */
-    HTTPValidationError: {
-      /** Detail */
-      detail?: components["schemas"]["ValidationError"][];
-    };
-    /**
-     * HandCrop
-     * @description A rectangle in the upright original, in its pixels.
-     */
-    HandCrop: {
-      /** Height */
-      height: number;
-      /** Left */
-      left: number;
-      /** Top */
-      top: number;
-      /** Width */
-      width: number;
-    };
-    /**
-     * Health
-     * @description The answer of a studio that works.
-     */
-    Health: {
-      /**
-       * Status
-       * @default ok
-       */
-      status: string;
-    };
-    /**
-     * ImportShown
-     * @description What came in and what did not.
-     */
-    ImportShown: {
-      /** Added */
-      added: components["schemas"]["AddedShown"][];
-      /** Notes */
-      notes: string[];
-      /** Num Captions */
-      num_captions: number;
-      /** Refused */
-      refused: components["schemas"]["RefusedShown"][];
-    };
-    /**
-     * LimitsShown
-     * @description None is no limit.
-     */
-    LimitsShown: {
-      /** Most Pictures */
-      most_pictures: number | null;
-      /** Most Resolution */
-      most_resolution: number | null;
-      /** Most Steps */
-      most_steps: number | null;
-      /** Most Waiting Runs */
-      most_waiting_runs: number | null;
-    };
-    /**
-     * LiveShown
-     * @description How it is going.
-     */
-    LiveShown: {
-      /** Average Loss */
-      average_loss: number | null;
-      /** Learning Rates */
-      learning_rates: {
-        [key: string]: number;
-      };
-      /** Memory Mib */
-      memory_mib: number | null;
-      /** Seconds Left */
-      seconds_left: number | null;
-      /** Steps Per Second */
-      steps_per_second: number | null;
-    };
-    /**
-     * LossesShown
-     * @description The curve as three lists of one length.
-     */
-    LossesShown: {
-      /** Losses */
-      losses: number[];
-      /** Smoothed */
-      smoothed: number[];
-      /** Steps */
-      steps: number[];
-    };
-    /**
-     * Me
-     * @description Who is calling.
-     */
-    Me: {
-      account: components["schemas"]["AccountShown"];
-      /** Csrf Token */
-      csrf_token: string | null;
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: "loopback" | "session" | "api_token";
-    };
-    /**
-     * NameAndPassword
-     * @description What signs in.
-     */
-    NameAndPassword: {
-      /** Name */
-      name: string;
-      /**
-       * Password
-       * Format: password
-       */
-      password: string;
-    };
-    /**
-     * NewApiToken
-     * @description What makes an API token.
-     */
-    NewApiToken: {
-      /** Expires At */
-      expires_at?: string | null;
-      /** Name */
-      name: string;
-    };
-    /**
-     * NewDataset
-     * @description A dataset to make.
-     */
-    NewDataset: {
-      /** Name */
-      name: string;
-    };
-    /**
-     * NewName
-     * @description A run's.
-     */
-    NewName: {
-      /** Name */
-      name: string;
-    };
-    /**
-     * NewPassword
-     * @description What changes a password.
-     */
-    NewPassword: {
-      /**
-       * New
-       * Format: password
-       */
-      new: string;
-      /**
-       * Old
-       * Format: password
-       * @default
-       */
-      old: string;
-    };
-    /**
-     * NewTagger
-     * @description A tagger from finished uploads.
-     */
-    NewTagger: {
-      /** Name */
-      name: string;
-      /** Upload Ids */
-      upload_ids: string[];
-    };
-    /**
-     * NoteShown
-     * @description A sentence to read before starting.
-     */
-    NoteShown: {
-      /** Cure */
-      cure: string;
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: "no_captions" | "some_captions" | "no_trigger" | "one_picture" | "far_from_native_size" | "long_run";
-      /** Message */
-      message: string;
-      /** Path */
-      path: string;
-    };
-    /**
-     * OpenIdBegun
-     * @description Where to send the browser.
-     */
-    OpenIdBegun: {
-      /** Url */
-      url: string;
-    };
-    /**
-     * PictureIds
-     * @description Some pictures of a dataset.
-     */
-    PictureIds: {
-      /** Ids */
-      ids: string[];
-    };
-    /**
-     * PictureToQuote
-     * @description One picture as far as the price cares.
-     */
-    PictureToQuote: {
-      /** Height */
-      height: number;
-      /** Key */
-      key: string;
-      /**
-       * Repeats
-       * @default 1
-       */
-      repeats: number;
-      /** Width */
-      width: number;
-    };
-    /**
-     * PicturesShown
-     * @description A page of them.
-     */
-    PicturesShown: {
-      /** Captions Revision */
-      captions_revision: number;
-      /** Pictures */
-      pictures: components["schemas"]["enogu__datasets__shown__PictureShown"][];
-      /** Total */
-      total: number;
-    };
-    /**
-     * PlanToTry
-     * @description Which plan.
-     */
-    PlanToTry: {
-      /** Plan */
-      plan: string;
-    };
-    /**
-     * PlannedRunShown
-     * @description Everything about a run before it is one.
-     */
-    PlannedRunShown: {
-      /** Balance */
-      balance: number;
-      /** Base Model Id */
-      base_model_id: string;
-      /** Base Model Name */
-      base_model_name: string;
-      /** Can Train */
-      can_train: boolean;
-      /** Ends In Seconds */
-      ends_in_seconds: number | null;
-      /** Expected Seconds */
-      expected_seconds: number | null;
-      /** Family */
-      family: string;
-      /** Is Affordable */
-      is_affordable: boolean;
-      /** Is Metered */
-      is_metered: boolean;
-      /** Name */
-      name: string;
-      /** Notes */
-      notes: components["schemas"]["NoteShown"][];
-      /** Over Limits */
-      over_limits: components["schemas"]["enogu__runs__api__ProblemShown"][];
-      plan: components["schemas"]["enogu__runs__api__PlanShown"];
-      /** Proposals */
-      proposals: components["schemas"]["enogu__runs__api__ProposalShown"][];
-      quote: components["schemas"]["enogu__runs__api__QuoteShown"];
-      /** Recipe */
-      recipe: {
-        [key: string]: unknown;
-      };
-      /** Runs Ahead */
-      runs_ahead: number;
-      /** Starts In Seconds */
-      starts_in_seconds: number | null;
-      /** Why Not */
-      why_not: string;
-    };
-    /**
-     * PresetShown
-     * @description A recipe to start from.
-     */
-    PresetShown: {
-      /** Changed At */
-      changed_at: string | null;
-      /** Id */
-      id: string;
-      /** Is Shipped */
-      is_shipped: boolean;
-      /** Name */
-      name: string;
-      /** Purpose */
-      purpose: string;
-      /** Recipe */
-      recipe: {
-        [key: string]: unknown;
-      };
-    };
-    /**
-     * PresetToSave
-     * @description A recipe under a name.
-     */
-    PresetToSave: {
-      /** Name */
-      name: string;
-      /**
-       * Purpose
-       * @default
-       */
-      purpose: string;
-      /** Recipe */
-      recipe: {
-        [key: string]: unknown;
-      };
-    };
-    /**
-     * ProblemsShown
-     * @description One kind of problem and who has it.
-     */
-    ProblemsShown: {
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: "too_small" | "blurred" | "dark" | "washed_out" | "blank";
-      /** Picture Ids */
-      picture_ids: string[];
-      /** Words */
-      words: string;
-    };
-    /**
-     * QuotedRunShown
-     * @description A quote beside the balance.
-     */
-    QuotedRunShown: {
-      balance: components["schemas"]["BalanceShown"];
-      /** Is Affordable */
-      is_affordable: boolean;
-      /** Over Limits */
-      over_limits: components["schemas"]["enogu__stamina__api__ProblemShown"][];
-      /** Proposals */
-      proposals: components["schemas"]["enogu__stamina__api__ProposalShown"][];
-      quote: components["schemas"]["enogu__stamina__api__QuoteShown"];
-    };
-    /**
-     * RecipeToCheck
-     * @description A recipe as it stands in a form.
-     */
-    RecipeToCheck: {
-      /** Recipe */
-      recipe: {
-        [key: string]: unknown;
-      };
-    };
-    /**
-     * RecipesToCompare
-     * @description Each side is a recipe, or the id of a run or a preset.
-     */
-    RecipesToCompare: {
-      /** After */
-      after:
-        | {
-            [key: string]: unknown;
-          }
-        | string;
-      /** Before */
-      before:
-        | {
-            [key: string]: unknown;
-          }
-        | string;
-    };
-    /**
-     * Refund
-     * @description Stamina to give back to whoever the run was charged to.
-     */
-    Refund: {
-      /**
-       * Attempt
-       * @default 1
-       */
-      attempt: number;
-      /** Reason */
-      reason: string;
-      /** Stamina */
-      stamina: number;
-    };
-    /**
-     * RefusedShown
-     * @description A file that did not come in, why, and what to do.
-     */
-    RefusedShown: {
-      /** Cure */
-      cure: string;
-      /** Message */
-      message: string;
-      /** Name */
-      name: string;
-    };
-    /**
-     * Repeats
-     * @description How often an epoch shows them; without ``ids`` all.
-     */
-    Repeats: {
-      /** Ids */
-      ids?: string[] | null;
-      /** Repeats */
-      repeats: number;
-    };
-    /**
-     * RunInList
-     * @description One line of the history.
-     */
-    RunInList: {
-      /** Attempt */
-      attempt: number;
-      /** Base Model Id */
-      base_model_id: string;
-      /** Base Model Name */
-      base_model_name: string;
-      /** Charged */
-      charged: number;
-      /**
-       * Created At
-       * Format: date-time
-       */
-      created_at: string;
-      /** Dataset Id */
-      dataset_id: string;
-      /** Dataset Name */
-      dataset_name: string;
-      /** Ended At */
-      ended_at: string | null;
-      /** Epoch */
-      epoch: number;
-      failure: components["schemas"]["FailureShown"] | null;
-      /** Family */
-      family: string;
-      /** Id */
-      id: string;
-      /** Made Of Run Id */
-      made_of_run_id: string | null;
-      /** Name */
-      name: string;
-      /** Num Epochs */
-      num_epochs: number;
-      /** Num Pictures */
-      num_pictures: number;
-      /** Num Steps */
-      num_steps: number;
-      /** Quoted */
-      quoted: number;
-      /** Started At */
-      started_at: string | null;
-      /**
-       * State
-       * @enum {string}
-       */
-      state: "queued" | "starting" | "training" | "paused" | "finished" | "failed" | "cancelled" | "parked";
-      /** Step */
-      step: number;
-    };
-    /**
-     * RunShown
-     * @description A run with everything.
-     */
-    RunShown: {
-      /** Asked */
-      asked: string[];
-      /** Attempt */
-      attempt: number;
-      /** Base Model Id */
-      base_model_id: string;
-      /** Base Model Name */
-      base_model_name: string;
-      /** Charged */
-      charged: number;
-      /** Checkpoint Step */
-      checkpoint_step: number;
-      /**
-       * Created At
-       * Format: date-time
-       */
-      created_at: string;
-      /** Dataset Id */
-      dataset_id: string;
-      /** Dataset Name */
-      dataset_name: string;
-      /** Device */
-      device: string;
-      /** Ended At */
-      ended_at: string | null;
-      /** Epoch */
-      epoch: number;
-      /** Expected End At */
-      expected_end_at: string | null;
-      /** Expected Seconds */
-      expected_seconds: number | null;
-      /** Expected Start At */
-      expected_start_at: string | null;
-      failure: components["schemas"]["FailureShown"] | null;
-      /** Family */
-      family: string;
-      /** Id */
-      id: string;
-      live: components["schemas"]["LiveShown"];
-      /** Made Of Run Id */
-      made_of_run_id: string | null;
-      /** Name */
-      name: string;
-      /** Num Epochs */
-      num_epochs: number;
-      /** Num Events */
-      num_events: number;
-      /** Num Pictures */
-      num_pictures: number;
-      /** Num Steps */
-      num_steps: number;
-      plan: components["schemas"]["enogu__runs__api__PlanShown"];
-      /** Quoted */
-      quoted: number;
-      /** Recipe */
-      recipe: {
-        [key: string]: unknown;
-      };
-      /** Runs Ahead */
-      runs_ahead: number | null;
-      /** Runs Waiting */
-      runs_waiting: number | null;
-      /** Started At */
-      started_at: string | null;
-      /**
-       * State
-       * @enum {string}
-       */
-      state: "queued" | "starting" | "training" | "paused" | "finished" | "failed" | "cancelled" | "parked";
-      /** Step */
-      step: number;
-      /** Steps Per Epoch */
-      steps_per_epoch: number;
-    };
-    /**
-     * RunToPlan
-     * @description A dataset, and what is asked for.
-     */
-    RunToPlan: {
-      /** Dataset Id */
-      dataset_id: string;
-      /** Recipe */
-      recipe?: {
-        [key: string]: unknown;
-      };
-    };
-    /**
-     * RunToQuote
-     * @description A run that somebody thinks about.
-     */
-    RunToQuote: {
-      /** Family */
-      family: string;
-      /**
-       * Make It Fit
-       * @default false
-       */
-      make_it_fit: boolean;
-      /** Pictures */
-      pictures: components["schemas"]["PictureToQuote"][];
-      /** Recipe */
-      recipe: {
-        [key: string]: unknown;
-      };
-    };
-    /**
-     * RunToRetry
-     * @description Changes by dotted path; None lets a field follow its default. With any, it is a new run on the same pictures.
-     */
-    RunToRetry: {
-      /** Changes */
-      changes?: {
-        [key: string]: unknown;
-      };
-    };
-    /**
-     * RunToStart
-     * @description The same, with the name it gets in the history; unless given, that of the LoRA file.
-     */
-    RunToStart: {
-      /** Dataset Id */
-      dataset_id: string;
-      /**
-       * Name
-       * @default
-       */
-      name: string;
-      /** Recipe */
-      recipe?: {
-        [key: string]: unknown;
-      };
-    };
-    /**
-     * SampleName
-     * @description Which sample.
-     */
-    SampleName: {
-      /** Name */
-      name: string;
-    };
-    /**
-     * SchemaShown
-     * @description The recipe as JSON schema, and its fields as a flat table.
-     */
-    SchemaShown: {
-      /** Fields */
-      fields: components["schemas"]["FieldShown"][];
-      /** Json Schema */
-      json_schema: {
-        [key: string]: unknown;
-      };
-    };
-    /**
-     * SessionShown
-     * @description One browser that is signed in.
-     */
-    SessionShown: {
-      /**
-       * Created At
-       * Format: date-time
-       */
-      created_at: string;
-      /** Described */
-      described: string;
-      /**
-       * Expires At
-       * Format: date-time
-       */
-      expires_at: string;
-      /** Id */
-      id: string;
-      /** Is This One */
-      is_this_one: boolean;
-      /**
-       * Seen At
-       * Format: date-time
-       */
-      seen_at: string;
-    };
-    /**
-     * StudioShown
-     * @description What anybody may know before signing in.
-     */
-    StudioShown: {
-      /** Needs First Admin */
-      needs_first_admin: boolean;
-      /** Openid Title */
-      openid_title: string | null;
-      /**
-       * Sign In
-       * @enum {string}
-       */
-      sign_in: "loopback" | "password";
-    };
-    /**
-     * TagChange
-     * @description What is left out stays; ``threshold`` and ``most_tags`` may be set to null.
-     */
-    TagChange: {
-      /** Existing */
-      existing?: ("keep" | "append" | "overwrite") | null;
-      /** Most Tags */
-      most_tags?: number | null;
-      /** Tagger */
-      tagger?: string | null;
-      /** Threshold */
-      threshold?: number | null;
-      /** Undesired Tags */
-      undesired_tags?: string[] | null;
-      /** With Underscores */
-      with_underscores?: boolean | null;
-    };
-    /**
-     * TagSettingsShown
-     * @description How pictures are tagged. ``threshold`` null: what the tagger recommends.
-     */
-    TagSettingsShown: {
-      /**
-       * Existing
-       * @enum {string}
-       */
-      existing: "keep" | "append" | "overwrite";
-      /** Most Tags */
-      most_tags: number | null;
-      /** Tagger */
-      tagger: string;
-      /** Threshold */
-      threshold: number | null;
-      /** Undesired Tags */
-      undesired_tags: string[];
-      /** With Underscores */
-      with_underscores: boolean;
-    };
-    /**
-     * TaggerShown
-     * @description One tagger.
-     */
-    TaggerShown: {
-      /** Id */
-      id: string;
-      /** Name */
-      name: string;
-      /** Num Tags */
-      num_tags: number;
-      /**
-       * Origin
-       * @enum {string}
-       */
-      origin: "starter" | "folder" | "upload";
-      /** Reason */
-      reason: string;
-      /** Recommended Threshold */
-      recommended_threshold: number;
-      /**
-       * State
-       * @enum {string}
-       */
-      state: "checking" | "ready" | "refused";
-    };
-    /**
-     * TaskShown
-     * @description A task and how far it is.
-     */
-    TaskShown: {
-      /** Ahead */
-      ahead: number | null;
-      /**
-       * Created At
-       * Format: date-time
-       */
-      created_at: string;
-      /** Done */
-      done: number;
-      /** Ended At */
-      ended_at: string | null;
-      /** Id */
-      id: string;
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: "import_pictures" | "crop_and_tag";
-      /** Name */
-      name: string;
-      /** Num New */
-      num_new: number;
-      /** Num Refused */
-      num_refused: number;
-      /** Reason */
-      reason: string;
-      /** Refused */
-      refused: {
-        [key: string]: string;
-      }[];
-      /**
-       * State
-       * @enum {string}
-       */
-      state: "waiting" | "running" | "done" | "failed" | "cancelled" | "parked";
-      /** Total */
-      total: number;
-    };
-    /**
-     * TaskToDo
-     * @description Which half of "crop and tag", and for which pictures (unless given, all).
-     */
-    TaskToDo: {
-      /**
-       * Parts
-       * @default both
-       * @enum {string}
-       */
-      parts: "both" | "crop" | "tag";
-      /** Picture Ids */
-      picture_ids?: string[] | null;
-    };
-    /**
-     * UploadIds
-     * @description Finished uploads.
-     */
-    UploadIds: {
-      /** Upload Ids */
-      upload_ids: string[];
-    };
-    /**
-     * UploadShown
-     * @description An upload that is under way or waits to be used.
-     */
-    UploadShown: {
-      /**
-       * Created At
-       * Format: date-time
-       */
-      created_at: string;
-      /**
-       * Expires At
-       * Format: date-time
-       */
-      expires_at: string;
-      /** Id */
-      id: string;
-      /** Is Finished */
-      is_finished: boolean;
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: "picture" | "caption" | "zip" | "base_model" | "tagger" | "lora" | "vocabulary";
-      /** Name */
-      name: string;
-      /** Offset */
-      offset: number;
-      /** Size Bytes */
-      size_bytes: number;
-    };
-    /** ValidationError */
-    ValidationError: {
-      /** Context */
-      ctx?: Record<string, never>;
-      /** Input */
-      input?: unknown;
-      /** Location */
-      loc: (string | number)[];
-      /** Message */
-      msg: string;
-      /** Error Type */
-      type: string;
-    };
-    /**
-     * PictureShown
-     * @description One picture with everything that a page shows of it.
-     */
-    enogu__datasets__shown__PictureShown: {
-      /**
-       * Added At
-       * Format: date-time
-       */
-      added_at: string;
-      /** Caption */
-      caption: string;
-      /** Class Tokens */
-      class_tokens: string;
-      crop: components["schemas"]["CropShown"] | null;
-      /** Cropped Url */
-      cropped_url: string | null;
-      /** File Url */
-      file_url: string;
-      /** Format */
-      format: string;
-      /** Has Caption */
-      has_caption: boolean;
-      /** Height */
-      height: number;
-      /** Id */
-      id: string;
-      /** Name */
-      name: string;
-      /** Notes */
-      notes: string[];
-      /** Position */
-      position: number;
-      /** Problems */
-      problems: components["schemas"]["enogu__datasets__shown__ProblemShown"][];
-      /** Repeats */
-      repeats: number;
-      /** Size Bytes */
-      size_bytes: number;
-      /** Thumb Url */
-      thumb_url: string;
-      /** Trained Height */
-      trained_height: number;
-      /** Trained Width */
-      trained_width: number;
-      /** Width */
-      width: number;
-    };
-    /**
-     * ProblemShown
-     * @description One remark on a picture.
-     */
-    enogu__datasets__shown__ProblemShown: {
-      /**
-       * Kind
-       * @enum {string}
-       */
-      kind: "too_small" | "blurred" | "dark" | "washed_out" | "blank";
-      /** Message */
-      message: string;
-    };
-    /**
-     * SampleShown
-     * @description A set to try things with.
-     */
-    enogu__datasets__shown__SampleShown: {
-      /** Name */
-      name: string;
-      /** Num Pictures */
-      num_pictures: number;
-    };
-    /**
-     * PartShown
-     * @description One line of a quote, before rounding.
-     */
-    enogu__runs__api__PartShown: {
-      /** Count */
-      count: number;
-      /** Name */
-      name: string;
-      /** Stamina */
-      stamina: number;
-    };
-    /**
-     * PictureShown
-     * @description A picture as it is trained.
-     */
-    enogu__runs__api__PictureShown: {
-      /** Caption */
-      caption: string;
-      /** Height */
-      height: number;
-      /** Name */
-      name: string;
-      /** Picture Id */
-      picture_id: string;
-      /** Repeats */
-      repeats: number;
-      /** Width */
-      width: number;
-    };
-    /**
-     * PlanShown
-     * @description What will happen, counted.
-     */
-    enogu__runs__api__PlanShown: {
-      /** Buckets */
-      buckets: components["schemas"]["BucketShown"][];
-      /** Files */
-      files: components["schemas"]["FileShown"][];
-      /** Num Epochs */
-      num_epochs: number;
-      /** Num Pictures */
-      num_pictures: number;
-      /** Num Steps */
-      num_steps: number;
-      /** Seen Fewest */
-      seen_fewest: number;
-      /** Seen Most */
-      seen_most: number;
-      /** Sentences */
-      sentences: string[];
-      /** Steps Per Epoch */
-      steps_per_epoch: number;
-      /** Warmup Steps */
-      warmup_steps: number;
-    };
-    /**
-     * ProblemShown
-     * @description What is wrong, and the change that mends it: {path: value}, None to leave a field out; empty: decide yourself.
-     */
-    enogu__runs__api__ProblemShown: {
-      /** Cure */
-      cure: string;
-      /** Fix */
-      fix?: {
-        [key: string]: unknown;
-      };
-      /** Message */
-      message: string;
-      /** Path */
-      path: string;
-    };
-    /**
-     * ProposalShown
-     * @description One way to make it fit. ``left_out`` are ids of pictures.
-     */
-    enogu__runs__api__ProposalShown: {
-      /** Changes */
-      changes: {
-        [key: string]: unknown;
-      };
-      /** Left Out */
-      left_out: string[];
-      /** Lever */
-      lever: string;
-      /** Stamina */
-      stamina: number;
-      /** Training Kept */
-      training_kept: number;
-    };
-    /**
-     * QuoteShown
-     * @description The price, which is the bill.
-     */
-    enogu__runs__api__QuoteShown: {
-      /** Parts */
-      parts: components["schemas"]["enogu__runs__api__PartShown"][];
-      /** Stamina */
-      stamina: number;
-    };
-    /**
-     * SampleShown
-     * @description A preview.
-     */
-    enogu__runs__api__SampleShown: {
-      /** Epoch */
-      epoch: number;
-      /** Id */
-      id: string;
-      /** Is Extra */
-      is_extra: boolean;
-      /** Picture Url */
-      picture_url: string;
-      /** Prompt */
-      prompt: string;
-      /** Prompt Index */
-      prompt_index: number;
-      /**
-       * Sampled At
-       * Format: date-time
-       */
-      sampled_at: string;
-      /** Seed */
-      seed: number;
-      /** Step */
-      step: number;
-    };
-    /**
-     * PartShown
-     * @description One line of a quote, before rounding.
-     */
-    enogu__stamina__api__PartShown: {
-      /** Count */
-      count: number;
-      /**
-       * Name
-       * @enum {string}
-       */
-      name: "pictures" | "steps" | "previews" | "start";
-      /** Stamina */
-      stamina: number;
-    };
-    /**
-     * PlanShown
-     * @description One stamina plan of this studio.
-     */
-    enogu__stamina__api__PlanShown: {
-      limits: components["schemas"]["LimitsShown"];
-      /** Name */
-      name: string;
-      /** Queue Priority */
-      queue_priority: number;
-      /** Stamina Per Day */
-      stamina_per_day: number;
-      /** Trial Days */
-      trial_days: number;
-      /** Trial Stamina */
-      trial_stamina: number;
-    };
-    /**
-     * ProblemShown
-     * @description What stands against a run: field, reason, cure.
-     */
-    enogu__stamina__api__ProblemShown: {
-      /** Cure */
-      cure: string;
-      /** Message */
-      message: string;
-      /** Path */
-      path: string;
-    };
-    /**
-     * ProposalShown
-     * @description One way to make a run fit.
-     */
-    enogu__stamina__api__ProposalShown: {
-      /** Changes */
-      changes: components["schemas"]["ChangeShown"][];
-      /** Left Out */
-      left_out: string[];
-      /**
-       * Lever
-       * @enum {string}
-       */
-      lever: "previews" | "repeats" | "epochs" | "pictures" | "several";
-      quote: components["schemas"]["enogu__stamina__api__QuoteShown"];
-      /** Training Kept */
-      training_kept: number;
-    };
-    /**
-     * QuoteShown
-     * @description What a run costs.
-     */
-    enogu__stamina__api__QuoteShown: {
-      /** Parts */
-      parts: components["schemas"]["enogu__stamina__api__PartShown"][];
-      /** Stamina */
-      stamina: number;
-      /** Steps */
-      steps: number;
-    };
-  };
-  responses: never;
-  parameters: never;
-  requestBodies: never;
-  headers: never;
-  pathItems: never;
+    schemas: {
+        /**
+         * AccountChange
+         * @description What is to be different; what is left out stays.
+         */
+        AccountChange: {
+            /** Plan Name */
+            plan_name?: string | null;
+            /** Is Admin */
+            is_admin?: boolean | null;
+        };
+        /**
+         * AccountMade
+         * @description A new account, with the password to hand over.
+         */
+        AccountMade: {
+            account: components["schemas"]["AccountSeen"];
+            /** Password */
+            password: string;
+        };
+        /**
+         * AccountSeen
+         * @description An account as an administrator sees it.
+         */
+        AccountSeen: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Is Admin */
+            is_admin: boolean;
+            /** Plan Name */
+            plan_name: string;
+            /** Has Password */
+            has_password: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
+         * AccountShown
+         * @description An account as its own person sees it.
+         */
+        AccountShown: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Is Admin */
+            is_admin: boolean;
+            /** Plan Name */
+            plan_name: string;
+            /** Has Password */
+            has_password: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
+         * AddBody
+         * @description Put tags in where they are missing.
+         */
+        AddBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "add";
+            /** Tags */
+            tags: string[];
+            /**
+             * Where
+             * @default last
+             * @enum {string}
+             */
+            where: "first" | "last" | "before" | "after";
+            /**
+             * Anchor
+             * @default
+             */
+            anchor: string;
+        };
+        /**
+         * AddedShown
+         * @description What became of a picture.
+         */
+        AddedShown: {
+            picture: components["schemas"]["enogu__datasets__shown__PictureShown"];
+            /** Is New */
+            is_new: boolean;
+            /** Note */
+            note: string;
+        };
+        /**
+         * AdviceShown
+         * @description What the trait advisor says.
+         */
+        AdviceShown: {
+            /**
+             * Level
+             * @enum {string}
+             */
+            level: "identity" | "outfit";
+            /** Proposals */
+            proposals: components["schemas"]["enogu__captions__shown__ProposalShown"][];
+            /** Kept */
+            kept: components["schemas"]["KeptShown"][];
+        };
+        /**
+         * ApiTokenMade
+         * @description A new key for scripts.
+         */
+        ApiTokenMade: {
+            /** Id */
+            id: string;
+            /** Secret */
+            secret: string;
+        };
+        /**
+         * ApiTokenShown
+         * @description A key for scripts, without its secret.
+         */
+        ApiTokenShown: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Seen At */
+            seen_at: string | null;
+            /** Expires At */
+            expires_at: string | null;
+        };
+        /**
+         * AppendBody
+         * @description Words at the end.
+         */
+        AppendBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "append";
+            /** Text */
+            text: string;
+        };
+        /**
+         * BalanceShown
+         * @description What one may spend just now.
+         */
+        BalanceShown: {
+            /** Is Metered */
+            is_metered: boolean;
+            /** Stamina */
+            stamina: number;
+            /** Plan */
+            plan: string;
+            /** Stamina Per Day */
+            stamina_per_day: number;
+            /** Trial Ends On */
+            trial_ends_on: string | null;
+            /**
+             * Next Day At
+             * Format: date-time
+             */
+            next_day_at: string;
+            /** Can Try */
+            can_try: string[];
+        };
+        /**
+         * BaseModelChange
+         * @description What is left out stays.
+         */
+        BaseModelChange: {
+            /** Name */
+            name?: string | null;
+            /** Notes */
+            notes?: string | null;
+            /** Licence */
+            licence?: string | null;
+            /** Derivative */
+            derivative?: ("" | "pony" | "illustrious" | "noobai" | "schnell") | null;
+            /** Style */
+            style?: ("" | "2d" | "3d") | null;
+        };
+        /**
+         * BaseModelReadShown
+         * @description The base model that a picture's text names.
+         */
+        BaseModelReadShown: {
+            /** Name */
+            name: string;
+            /** Hash */
+            hash: string;
+            /** Base Model Id */
+            base_model_id: string | null;
+        };
+        /**
+         * BaseModelShown
+         * @description One base model.
+         */
+        BaseModelShown: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Is Own */
+            is_own: boolean;
+            /** Family */
+            family: string;
+            /** Family Title */
+            family_title: string;
+            /** Derivative */
+            derivative: string;
+            /** Prediction Type */
+            prediction_type: string;
+            /** Origin */
+            origin: string;
+            /** Layout */
+            layout: string;
+            /** State */
+            state: string;
+            /** Reason */
+            reason: string;
+            /** Hash */
+            hash: string;
+            /** Short Hash */
+            short_hash: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Licence */
+            licence: string;
+            /** Notes */
+            notes: string;
+            /** Style */
+            style: string;
+            /** Has Picture */
+            has_picture: boolean;
+            /** Native Side */
+            native_side: number | null;
+            /** Created At */
+            created_at: string | null;
+            /** Path */
+            path: string | null;
+            /** Can Train */
+            can_train: boolean;
+            /** Why Not */
+            why_not: string;
+            /** Progress */
+            progress?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * BaseModelsShown
+         * @description A page of them.
+         */
+        BaseModelsShown: {
+            /** Base Models */
+            base_models: components["schemas"]["BaseModelShown"][];
+            /** Total */
+            total: number;
+            /** Next Offset */
+            next_offset: number | null;
+            /** Refused */
+            refused: string[];
+        };
+        /**
+         * BinEmptied
+         * @description How many drawings are gone for good.
+         */
+        BinEmptied: {
+            /** Num Deleted */
+            num_deleted: number;
+        };
+        /**
+         * BucketShown
+         * @description How full a bucket is.
+         */
+        BucketShown: {
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** Num Pictures */
+            num_pictures: number;
+            /** Uses Per Epoch */
+            uses_per_epoch: number;
+            /** Batches Per Epoch */
+            batches_per_epoch: number;
+        };
+        /**
+         * CaptionShown
+         * @description One picture's caption.
+         */
+        CaptionShown: {
+            /** Picture Id */
+            picture_id: string;
+            /** Name */
+            name: string;
+            /** Caption */
+            caption: string;
+            /** Tags */
+            tags: string[];
+        };
+        /**
+         * CaptionTokensShown
+         * @description One picture's caption in tokens.
+         */
+        CaptionTokensShown: {
+            /** Picture Id */
+            picture_id: string;
+            /** Name */
+            name: string;
+            /** Num Tokens */
+            num_tokens: number;
+            /** Smallest Limit */
+            smallest_limit: number | null;
+            /** First Beyond */
+            first_beyond: string | null;
+        };
+        /**
+         * CaptionsShown
+         * @description The captions that the filter takes, a page of them.
+         */
+        CaptionsShown: {
+            /** Captions Revision */
+            captions_revision: number;
+            /** Trigger */
+            trigger: string;
+            /** Num Pictures */
+            num_pictures: number;
+            /** Num Matching */
+            num_matching: number;
+            /** Num To Undo */
+            num_to_undo: number;
+            /** Num To Redo */
+            num_to_redo: number;
+            /** Captions */
+            captions: components["schemas"]["CaptionShown"][];
+        };
+        /**
+         * CellShown
+         * @description One picture that is or will be drawn.
+         */
+        CellShown: {
+            /** Number */
+            number: number;
+            /** Prompt */
+            prompt: string;
+            /** Seed */
+            seed: number;
+            /** Loras */
+            loras: components["schemas"]["LoraUsed"][];
+            /** Places */
+            places: [
+                number,
+                number
+            ][];
+        };
+        /**
+         * ChangeShown
+         * @description One recipe value to change.
+         */
+        ChangeShown: {
+            /** Path */
+            path: string;
+            /** Before */
+            before: number | string[];
+            /** After */
+            after: number | string[];
+        };
+        /**
+         * ChargeShown
+         * @description What one attempt of a run was and is charged.
+         */
+        ChargeShown: {
+            /** Run Id */
+            run_id: string;
+            /** Attempt */
+            attempt: number;
+            /** Quoted */
+            quoted: number;
+            /** Charged */
+            charged: number | null;
+            /** Refunded */
+            refunded: number | null;
+        };
+        /**
+         * CheckShown
+         * @description Problems, or the recipe with every default.
+         */
+        CheckShown: {
+            /** Is Fine */
+            is_fine: boolean;
+            /** Problems */
+            problems: components["schemas"]["enogu__runs__api__ProblemShown"][];
+            /** Recipe */
+            recipe: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * ComparisonToDraw
+         * @description LoRAs at several weights beside each other, at one seed (I5).
+         */
+        ComparisonToDraw: {
+            /**
+             * Base Model
+             * @description Its id or its name.
+             * @default starter
+             */
+            base_model: string;
+            /**
+             * Negative Prompt
+             * @default
+             */
+            negative_prompt: string;
+            /**
+             * Width
+             * @description In pixels; unless given, what the base model draws best.
+             */
+            width?: number | null;
+            /** Height */
+            height?: number | null;
+            /**
+             * Steps
+             * @default 20
+             */
+            steps: number;
+            /**
+             * Cfg
+             * @default 7
+             */
+            cfg: number;
+            /**
+             * Sampler
+             * @default ddim
+             * @enum {string}
+             */
+            sampler: "ddim" | "euler" | "euler_a" | "dpmpp_2m";
+            /**
+             * Seed
+             * @description -1: the server chooses one and tells which.
+             * @default -1
+             */
+            seed: number;
+            /**
+             * Clip Skip
+             * @description Unless given, as the first LoRA was trained.
+             */
+            clip_skip?: number | null;
+            /** Loras */
+            loras?: components["schemas"]["LoraToUse"][];
+            /**
+             * Add Trigger
+             * @description Whether the triggers of the LoRAs are put in front of the prompt where they are missing.
+             * @default false
+             */
+            add_trigger: boolean;
+            /** Prompts */
+            prompts: string[];
+            /**
+             * Compare
+             * @description Ids or names of the LoRAs to compare, such as several epochs of a run.
+             */
+            compare: string[];
+            /**
+             * Weights
+             * @default [
+             *       0.7,
+             *       0.8,
+             *       1
+             *     ]
+             */
+            weights: number[];
+            /**
+             * Without Lora
+             * @description Whether the first column is drawn without the compared LoRA.
+             * @default true
+             */
+            without_lora: boolean;
+        };
+        /**
+         * CompletionShown
+         * @description One proposal while typing.
+         */
+        CompletionShown: {
+            /** Name */
+            name: string;
+            /**
+             * Category
+             * @enum {string}
+             */
+            category: "trigger" | "character" | "copyright" | "artist" | "general" | "meta" | "rating" | "unknown";
+            /** Count */
+            count: number;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "own" | "tagger" | "imported";
+            /** Translation */
+            translation: string;
+            /** Matched */
+            matched: string;
+        };
+        /**
+         * CopyBody
+         * @description From another picture of the dataset.
+         */
+        CopyBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "copy";
+            /** From Picture Id */
+            from_picture_id: string;
+        };
+        /**
+         * CopyName
+         * @description How the copy is called; unless given, as the original with "copy" behind it.
+         */
+        CopyName: {
+            /** Name */
+            name?: string | null;
+        };
+        /**
+         * CountShown
+         * @description How many pictures it was.
+         */
+        CountShown: {
+            /** Num Pictures */
+            num_pictures: number;
+        };
+        /**
+         * CropChange
+         * @description What is left out stays.
+         */
+        CropChange: {
+            /** Method */
+            method?: ("none" | "centre" | "smart" | "face" | "hand") | null;
+            /** Width */
+            width?: number | null;
+            /** Height */
+            height?: number | null;
+            /** Background */
+            background?: string | null;
+        };
+        /**
+         * CropSettingsShown
+         * @description How pictures are cropped.
+         */
+        CropSettingsShown: {
+            /**
+             * Method
+             * @enum {string}
+             */
+            method: "none" | "centre" | "smart" | "face" | "hand";
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** Background */
+            background: string;
+        };
+        /**
+         * CropShown
+         * @description Which part is trained, at which size, and how that was found.
+         */
+        CropShown: {
+            /** Left */
+            left: number;
+            /** Top */
+            top: number;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** Result Width */
+            result_width: number;
+            /** Result Height */
+            result_height: number;
+            /**
+             * Method
+             * @enum {string}
+             */
+            method: "none" | "centre" | "smart" | "face" | "hand";
+            /** Note */
+            note: string;
+        };
+        /**
+         * DatasetChange
+         * @description What is left out stays.
+         */
+        DatasetChange: {
+            /** Name */
+            name?: string | null;
+            /** Trigger */
+            trigger?: string | null;
+            crop?: components["schemas"]["CropChange"] | null;
+            tag?: components["schemas"]["TagChange"] | null;
+        };
+        /**
+         * DatasetShown
+         * @description One dataset.
+         */
+        DatasetShown: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Trigger */
+            trigger: string;
+            /** Num Pictures */
+            num_pictures: number;
+            /** Captions Revision */
+            captions_revision: number;
+            crop: components["schemas"]["CropSettingsShown"];
+            tag: components["schemas"]["TagSettingsShown"];
+            /** Cover */
+            cover: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Deleted At */
+            deleted_at: string | null;
+        };
+        /**
+         * DatasetsShown
+         * @description A page of them.
+         */
+        DatasetsShown: {
+            /** Datasets */
+            datasets: components["schemas"]["DatasetShown"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * DeleteBody
+         * @description Take tags out, in every spelling.
+         */
+        DeleteBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "delete";
+            /** Tags */
+            tags: string[];
+            /**
+             * With Trigger
+             * @default false
+             */
+            with_trigger: boolean;
+        };
+        /**
+         * DifferenceShown
+         * @description One field that differs.
+         */
+        DifferenceShown: {
+            /** Path */
+            path: string;
+            /** Before */
+            before: unknown;
+            /** After */
+            after: unknown;
+            /** Sentence */
+            sentence: string;
+        };
+        /**
+         * DrawingShown
+         * @description A picture that was drawn.
+         */
+        DrawingShown: {
+            /** Id */
+            id: string;
+            /** Request Id */
+            request_id: string;
+            /** Number */
+            number: number;
+            /** Prompt */
+            prompt: string;
+            settings: components["schemas"]["SettingsShown"];
+            /** Seed */
+            seed: number;
+            /** Loras */
+            loras: components["schemas"]["LoraUsed"][];
+            /** Base Model Id */
+            base_model_id: string;
+            /** Base Model Name */
+            base_model_name: string;
+            /** Parameters */
+            parameters: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Picture Url */
+            picture_url: string;
+            /** Thumbnail Url */
+            thumbnail_url: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Deleted At */
+            deleted_at: string | null;
+        };
+        /**
+         * DrawingsChanged
+         * @description The drawings that were changed by this call.
+         */
+        DrawingsChanged: {
+            /** Ids */
+            ids: string[];
+        };
+        /**
+         * DrawingsNamed
+         * @description Some drawings.
+         */
+        DrawingsNamed: {
+            /** Ids */
+            ids: string[];
+        };
+        /**
+         * DuplicateShown
+         * @description One picture that another stands for.
+         */
+        DuplicateShown: {
+            /** Picture Id */
+            picture_id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "exact" | "near" | "mirrored";
+        };
+        /**
+         * DuplicatesShown
+         * @description Pictures that are the same to the eye.
+         */
+        DuplicatesShown: {
+            /** Kept Id */
+            kept_id: string;
+            /** Others */
+            others: components["schemas"]["DuplicateShown"][];
+            /** Words */
+            words: string;
+        };
+        /**
+         * EditShown
+         * @description One entry of the history.
+         */
+        EditShown: {
+            /** Number */
+            number: number;
+            /** Words */
+            words: string;
+            /** Num Pictures */
+            num_pictures: number;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Is Undone */
+            is_undone: boolean;
+            /** Captions Revision */
+            captions_revision: number;
+        };
+        /**
+         * EditToMake
+         * @description A command and the pictures it is for.
+         */
+        EditToMake: {
+            /** Command */
+            command: components["schemas"]["AddBody"] | components["schemas"]["DeleteBody"] | components["schemas"]["RenameBody"] | components["schemas"]["ReplaceBody"] | components["schemas"]["OrderBody"] | components["schemas"]["SortBody"] | components["schemas"]["PrependBody"] | components["schemas"]["AppendBody"] | components["schemas"]["RemoveDuplicatesBody"] | components["schemas"]["SetBody"] | components["schemas"]["CopyBody"] | components["schemas"]["RespellBody"];
+            /** Picture Ids */
+            picture_ids?: string[] | null;
+            /**
+             * Filter
+             * @default
+             */
+            filter: string;
+            /**
+             * Dry Run
+             * @default false
+             */
+            dry_run: boolean;
+            /** Expected Revision */
+            expected_revision?: number | null;
+        };
+        /**
+         * EditedShown
+         * @description What a command did, or would do.
+         */
+        EditedShown: {
+            /** Words */
+            words: string;
+            /** Num Selected */
+            num_selected: number;
+            /** Num Changed */
+            num_changed: number;
+            /** Captions Revision */
+            captions_revision: number;
+            /** Examples */
+            examples: components["schemas"]["ExampleShown"][];
+            edit: components["schemas"]["EditShown"] | null;
+        };
+        /**
+         * EntryShown
+         * @description One line of the ledger.
+         */
+        EntryShown: {
+            /** Number */
+            number: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "granted" | "reserved" | "settled" | "refunded";
+            /** Amount */
+            amount: number;
+            /** Balance After */
+            balance_after: number;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Run Id */
+            run_id: string | null;
+            /** Attempt */
+            attempt: number;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * EpochShown
+         * @description A LoRA file with its previews.
+         */
+        EpochShown: {
+            /** Epoch */
+            epoch: number;
+            /** Step */
+            step: number;
+            /** Filename */
+            filename: string;
+            /** Sha256 */
+            sha256: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Is Extra */
+            is_extra: boolean;
+            /**
+             * Saved At
+             * Format: date-time
+             */
+            saved_at: string;
+            /** File Url */
+            file_url: string;
+            /** Samples */
+            samples: components["schemas"]["enogu__runs__api__SampleShown"][];
+        };
+        /**
+         * ExampleShown
+         * @description One caption before and after.
+         */
+        ExampleShown: {
+            /** Picture Id */
+            picture_id: string;
+            /** Name */
+            name: string;
+            /** Before */
+            before: string;
+            /** After */
+            after: string;
+        };
+        /**
+         * FedCaptionShown
+         * @description One caption as the trainer gets it.
+         */
+        FedCaptionShown: {
+            /** Picture Id */
+            picture_id: string;
+            /** Name */
+            name: string;
+            /** Epoch */
+            epoch: number;
+            /** Step */
+            step: number;
+            /** Written */
+            written: string;
+            /** Fed */
+            fed: string;
+            tokens: components["schemas"]["TokenCountShown"];
+        };
+        /**
+         * FedShown
+         * @description What the trainer sees.
+         */
+        FedShown: {
+            /** Num Steps */
+            num_steps: number;
+            /** Captions */
+            captions: components["schemas"]["FedCaptionShown"][];
+        };
+        /**
+         * FedToShow
+         * @description A recipe whose captions are wanted.
+         */
+        FedToShow: {
+            /** Recipe */
+            recipe?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Step
+             * @default 1
+             */
+            step: number;
+            /**
+             * Most
+             * @default 3
+             */
+            most: number;
+            /** Picture Ids */
+            picture_ids?: string[] | null;
+        };
+        /**
+         * FieldShown
+         * @description One field of the recipe, everything that a form needs.
+         */
+        FieldShown: {
+            /** Path */
+            path: string;
+            /** Kind */
+            kind: string;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "bool" | "int" | "float" | "str" | "list";
+            /** May Be Unset */
+            may_be_unset: boolean;
+            /** Choices */
+            choices: (string | number)[];
+            /** Default */
+            default: unknown;
+            /** Default Words */
+            default_words: string;
+            /** Low */
+            low: number | null;
+            /** High */
+            high: number | null;
+            /** Low Is Open */
+            low_is_open: boolean;
+            /** High Is Open */
+            high_is_open: boolean;
+            /** Step */
+            step: number | null;
+            /** Range */
+            range: string;
+            /** Sentence */
+            sentence: string;
+            /** Product */
+            product: string;
+            /** Kohya */
+            kohya: string;
+            /** Advanced */
+            advanced: boolean;
+        };
+        /**
+         * FileShown
+         * @description A LoRA file that the run will leave.
+         */
+        FileShown: {
+            /** Epoch */
+            epoch: number;
+            /** Step */
+            step: number;
+            /** Filename */
+            filename: string;
+        };
+        /**
+         * FindingsShown
+         * @description What is pointed out about a dataset.
+         */
+        FindingsShown: {
+            /** Duplicates */
+            duplicates: components["schemas"]["DuplicatesShown"][];
+            /** Problems */
+            problems: components["schemas"]["ProblemsShown"][];
+        };
+        /**
+         * FirstAdmin
+         * @description What makes the first administrator.
+         */
+        FirstAdmin: {
+            /** Name */
+            name: string;
+            /**
+             * Password
+             * Format: password
+             */
+            password: string;
+            /** Setup Code */
+            setup_code: string;
+        };
+        /**
+         * FittingBaseModelShown
+         * @description A base model that a LoRA can be used with (C5).
+         */
+        FittingBaseModelShown: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Family */
+            family: string;
+            /** Is Same Derivative */
+            is_same_derivative: boolean;
+        };
+        /**
+         * FittingBaseModels
+         * @description All of them, those of the LoRA's own branch first.
+         */
+        FittingBaseModels: {
+            /** Base Models */
+            base_models: components["schemas"]["FittingBaseModelShown"][];
+        };
+        /**
+         * FormRead
+         * @description A picture's text as the form's fields. What the text does not say is None.
+         */
+        FormRead: {
+            /** Parameters */
+            parameters: string;
+            /** Prompt */
+            prompt: string;
+            /** Negative Prompt */
+            negative_prompt: string;
+            /** Width */
+            width?: number | null;
+            /** Height */
+            height?: number | null;
+            /** Steps */
+            steps?: number | null;
+            /** Cfg */
+            cfg?: number | null;
+            /** Sampler */
+            sampler?: ("ddim" | "euler" | "euler_a" | "dpmpp_2m") | null;
+            /** Seed */
+            seed?: number | null;
+            /** Clip Skip */
+            clip_skip?: number | null;
+            /** Loras */
+            loras: components["schemas"]["LoraReadShown"][];
+            base_model: components["schemas"]["BaseModelReadShown"] | null;
+            /** Notes */
+            notes: string[];
+            /** Others */
+            others: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * GalleryPage
+         * @description A page of drawings, newest first.
+         */
+        GalleryPage: {
+            /** Drawings */
+            drawings: components["schemas"]["DrawingShown"][];
+            /** Next Before */
+            next_before: string | null;
+        };
+        /**
+         * HandCrop
+         * @description A rectangle in the upright original, in its pixels.
+         */
+        HandCrop: {
+            /** Left */
+            left: number;
+            /** Top */
+            top: number;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+        };
+        /**
+         * HashTaskShown
+         * @description The hash, or that a task is finding it.
+         */
+        HashTaskShown: {
+            /** Hash */
+            hash: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "known" | "waiting";
+        };
+        /**
+         * Health
+         * @description The answer of a studio that works.
+         */
+        Health: {
+            /**
+             * Status
+             * @default ok
+             */
+            status: string;
+        };
+        /**
+         * ImportShown
+         * @description What came in and what did not.
+         */
+        ImportShown: {
+            /** Added */
+            added: components["schemas"]["AddedShown"][];
+            /** Refused */
+            refused: components["schemas"]["RefusedShown"][];
+            /** Notes */
+            notes: string[];
+            /** Num Captions */
+            num_captions: number;
+        };
+        /**
+         * ImportedShown
+         * @description Just imported.
+         */
+        ImportedShown: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Num Tags */
+            num_tags: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Num Left Out */
+            num_left_out: number;
+        };
+        /**
+         * JobSeen
+         * @description A job as far as it concerns who runs the studio: whose, of what kind, how far. Not what is in it.
+         */
+        JobSeen: {
+            /** Id */
+            id: string;
+            /**
+             * Lane
+             * @enum {string}
+             */
+            lane: "train" | "draw" | "task";
+            /** Kind */
+            kind: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled" | "parked";
+            /** Owner Id */
+            owner_id: string;
+            /** Priority */
+            priority: number;
+            /** Attempts */
+            attempts: number;
+            /** Deaths */
+            deaths: number;
+            /** Worker Id */
+            worker_id: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Beat At */
+            beat_at: string | null;
+            /** Asked */
+            asked: ("cancel" | "pause" | "save" | "sample")[];
+        };
+        /**
+         * KeptShown
+         * @description A shared tag that stays.
+         */
+        KeptShown: {
+            /** Key */
+            key: string;
+            /** Count */
+            count: number;
+            /** Num Pictures */
+            num_pictures: number;
+            /** Kind */
+            kind: string;
+            /**
+             * Reason Code
+             * @enum {string}
+             */
+            reason_code: "promptable" | "not_shared" | "outfit_kept" | "not_known";
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * KeysRevoked
+         * @description What signing somebody out came to.
+         */
+        KeysRevoked: {
+            /** Num Revoked */
+            num_revoked: number;
+        };
+        /**
+         * LimitsShown
+         * @description None is no limit.
+         */
+        LimitsShown: {
+            /** Most Pictures */
+            most_pictures: number | null;
+            /** Most Steps */
+            most_steps: number | null;
+            /** Most Resolution */
+            most_resolution: number | null;
+            /** Most Waiting Runs */
+            most_waiting_runs: number | null;
+        };
+        /**
+         * LiveShown
+         * @description How it is going.
+         */
+        LiveShown: {
+            /** Average Loss */
+            average_loss: number | null;
+            /** Learning Rates */
+            learning_rates: {
+                [key: string]: number;
+            };
+            /** Steps Per Second */
+            steps_per_second: number | null;
+            /** Seconds Left */
+            seconds_left: number | null;
+            /** Memory Mib */
+            memory_mib: number | null;
+        };
+        /**
+         * LoraChange
+         * @description What is to be set; what is left out stays.
+         */
+        LoraChange: {
+            /** Name */
+            name?: string | null;
+            /** Trigger */
+            trigger?: string | null;
+            /** Notes */
+            notes?: string | null;
+            /** Negative */
+            negative?: string | null;
+            /** Preferred Weight */
+            preferred_weight?: number | null;
+        };
+        /**
+         * LoraInFull
+         * @description A LoRA with all that its header tells.
+         */
+        LoraInFull: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Filename */
+            filename: string;
+            /** Family */
+            family: string;
+            /** Sha256 */
+            sha256: string;
+            /** Short Hash */
+            short_hash: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Trigger */
+            trigger: string;
+            /** Dim */
+            dim: number | null;
+            /** Alpha */
+            alpha: number | null;
+            /** Base Model Name */
+            base_model_name: string;
+            /** Run Id */
+            run_id: string | null;
+            /** Epoch */
+            epoch: number | null;
+            /** Notes */
+            notes: string;
+            /** Negative */
+            negative: string;
+            /** Preferred Weight */
+            preferred_weight: number;
+            /** Preview Url */
+            preview_url: string | null;
+            /** File Url */
+            file_url: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Deleted At */
+            deleted_at: string | null;
+            /** Facts */
+            facts: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * LoraReadShown
+         * @description A LoRA that a picture's text names.
+         */
+        LoraReadShown: {
+            /** Name */
+            name: string;
+            /** Weight */
+            weight: number;
+            /** Hash */
+            hash: string;
+            /** Lora Id */
+            lora_id: string | null;
+            /** Library Name */
+            library_name: string | null;
+        };
+        /**
+         * LoraShown
+         * @description A LoRA in one's library.
+         */
+        LoraShown: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Filename */
+            filename: string;
+            /** Family */
+            family: string;
+            /** Sha256 */
+            sha256: string;
+            /** Short Hash */
+            short_hash: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Trigger */
+            trigger: string;
+            /** Dim */
+            dim: number | null;
+            /** Alpha */
+            alpha: number | null;
+            /** Base Model Name */
+            base_model_name: string;
+            /** Run Id */
+            run_id: string | null;
+            /** Epoch */
+            epoch: number | null;
+            /** Notes */
+            notes: string;
+            /** Negative */
+            negative: string;
+            /** Preferred Weight */
+            preferred_weight: number;
+            /** Preview Url */
+            preview_url: string | null;
+            /** File Url */
+            file_url: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Deleted At */
+            deleted_at: string | null;
+        };
+        /**
+         * LoraToAdd
+         * @description A finished upload, or what a run has left: an epoch by its number or any of its files by name.
+         */
+        LoraToAdd: {
+            /** Upload Id */
+            upload_id?: string | null;
+            /** Run Id */
+            run_id?: string | null;
+            /** Epoch */
+            epoch?: number | null;
+            /** Filename */
+            filename?: string | null;
+            /** Name */
+            name?: string | null;
+        };
+        /**
+         * LoraToUse
+         * @description A LoRA of one's library.
+         */
+        LoraToUse: {
+            /**
+             * Lora
+             * @description Its id or its name.
+             */
+            lora: string;
+            /**
+             * Weight
+             * @default 1
+             */
+            weight: number;
+        };
+        /**
+         * LoraUsed
+         * @description A LoRA as a picture was drawn with it.
+         */
+        LoraUsed: {
+            /** Lora Id */
+            lora_id: string;
+            /** Name */
+            name: string;
+            /** Weight */
+            weight: number;
+        };
+        /**
+         * LorasShown
+         * @description A page of the library.
+         */
+        LorasShown: {
+            /** Loras */
+            loras: components["schemas"]["LoraShown"][];
+            /** Total */
+            total: number;
+            /** Next Offset */
+            next_offset: number | null;
+        };
+        /**
+         * LossesShown
+         * @description The curve as three lists of one length.
+         */
+        LossesShown: {
+            /** Steps */
+            steps: number[];
+            /** Losses */
+            losses: number[];
+            /** Smoothed */
+            smoothed: number[];
+        };
+        /**
+         * Me
+         * @description Who is calling.
+         */
+        Me: {
+            account: components["schemas"]["AccountShown"];
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "loopback" | "session" | "api_token";
+            /** Csrf Token */
+            csrf_token: string | null;
+        };
+        /**
+         * NameAndPassword
+         * @description What signs in.
+         */
+        NameAndPassword: {
+            /** Name */
+            name: string;
+            /**
+             * Password
+             * Format: password
+             */
+            password: string;
+        };
+        /**
+         * NewAccount
+         * @description An account to make for somebody.
+         */
+        NewAccount: {
+            /** Name */
+            name: string;
+            /**
+             * Is Admin
+             * @default false
+             */
+            is_admin: boolean;
+            /**
+             * Plan Name
+             * @default free
+             */
+            plan_name: string;
+        };
+        /**
+         * NewApiToken
+         * @description What makes an API token.
+         */
+        NewApiToken: {
+            /** Name */
+            name: string;
+            /** Expires At */
+            expires_at?: string | null;
+        };
+        /**
+         * NewBaseModel
+         * @description One of the two: a path on this machine (administrators only), or a finished upload.
+         */
+        NewBaseModel: {
+            /** Path */
+            path?: string | null;
+            /** Upload Id */
+            upload_id?: string | null;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+        };
+        /**
+         * NewDataset
+         * @description A dataset to make.
+         */
+        NewDataset: {
+            /** Name */
+            name: string;
+        };
+        /**
+         * NewName
+         * @description A run's.
+         */
+        NewName: {
+            /** Name */
+            name: string;
+        };
+        /**
+         * NewPassword
+         * @description What changes a password.
+         */
+        NewPassword: {
+            /**
+             * Old
+             * Format: password
+             * @default
+             */
+            old: string;
+            /**
+             * New
+             * Format: password
+             */
+            new: string;
+        };
+        /**
+         * NewTagger
+         * @description A tagger from finished uploads.
+         */
+        NewTagger: {
+            /** Name */
+            name: string;
+            /** Upload Ids */
+            upload_ids: string[];
+        };
+        /**
+         * NoteShown
+         * @description A sentence to read before starting.
+         */
+        NoteShown: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "no_captions" | "some_captions" | "no_trigger" | "one_picture" | "far_from_native_size" | "long_run";
+            /** Path */
+            path: string;
+            /** Message */
+            message: string;
+            /** Cure */
+            cure: string;
+        };
+        /**
+         * OpenIdBegun
+         * @description Where to send the browser.
+         */
+        OpenIdBegun: {
+            /** Url */
+            url: string;
+        };
+        /**
+         * OrderBody
+         * @description These first, in this order.
+         */
+        OrderBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "order";
+            /** Tags */
+            tags: string[];
+        };
+        /**
+         * PasswordMade
+         * @description A password by chance.
+         */
+        PasswordMade: {
+            /** Password */
+            password: string;
+        };
+        /**
+         * PictureIds
+         * @description Some pictures of a dataset.
+         */
+        PictureIds: {
+            /** Ids */
+            ids: string[];
+        };
+        /**
+         * PictureIdsShown
+         * @description Which pictures a filter takes, in the order of the dataset.
+         */
+        PictureIdsShown: {
+            /** Captions Revision */
+            captions_revision: number;
+            /** Picture Ids */
+            picture_ids: string[];
+        };
+        /**
+         * PictureToQuote
+         * @description One picture as far as the price cares.
+         */
+        PictureToQuote: {
+            /** Key */
+            key: string;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /**
+             * Repeats
+             * @default 1
+             */
+            repeats: number;
+        };
+        /**
+         * PicturesShown
+         * @description A page of them.
+         */
+        PicturesShown: {
+            /** Pictures */
+            pictures: components["schemas"]["enogu__datasets__shown__PictureShown"][];
+            /** Total */
+            total: number;
+            /** Captions Revision */
+            captions_revision: number;
+        };
+        /**
+         * PicturesToDraw
+         * @description What to draw (I3).
+         */
+        PicturesToDraw: {
+            /**
+             * Base Model
+             * @description Its id or its name.
+             * @default starter
+             */
+            base_model: string;
+            /**
+             * Negative Prompt
+             * @default
+             */
+            negative_prompt: string;
+            /**
+             * Width
+             * @description In pixels; unless given, what the base model draws best.
+             */
+            width?: number | null;
+            /** Height */
+            height?: number | null;
+            /**
+             * Steps
+             * @default 20
+             */
+            steps: number;
+            /**
+             * Cfg
+             * @default 7
+             */
+            cfg: number;
+            /**
+             * Sampler
+             * @default ddim
+             * @enum {string}
+             */
+            sampler: "ddim" | "euler" | "euler_a" | "dpmpp_2m";
+            /**
+             * Seed
+             * @description -1: the server chooses one and tells which.
+             * @default -1
+             */
+            seed: number;
+            /**
+             * Clip Skip
+             * @description Unless given, as the first LoRA was trained.
+             */
+            clip_skip?: number | null;
+            /** Loras */
+            loras?: components["schemas"]["LoraToUse"][];
+            /**
+             * Add Trigger
+             * @description Whether the triggers of the LoRAs are put in front of the prompt where they are missing.
+             * @default false
+             */
+            add_trigger: boolean;
+            /**
+             * Prompt
+             * @description May hold ``<lora:name:weight>``.
+             */
+            prompt: string;
+            /**
+             * Count
+             * @description How many, with the seed counting up.
+             * @default 1
+             */
+            count: number;
+        };
+        /**
+         * PlanToTry
+         * @description Which plan.
+         */
+        PlanToTry: {
+            /** Plan */
+            plan: string;
+        };
+        /**
+         * PlannedRunShown
+         * @description Everything about a run before it is one.
+         */
+        PlannedRunShown: {
+            /** Name */
+            name: string;
+            /** Recipe */
+            recipe: {
+                [key: string]: unknown;
+            };
+            /** Base Model Id */
+            base_model_id: string;
+            /** Base Model Name */
+            base_model_name: string;
+            /** Family */
+            family: string;
+            /** Can Train */
+            can_train: boolean;
+            /** Why Not */
+            why_not: string;
+            plan: components["schemas"]["enogu__runs__api__PlanShown"];
+            /** Notes */
+            notes: components["schemas"]["NoteShown"][];
+            quote: components["schemas"]["enogu__runs__api__QuoteShown"];
+            /** Is Metered */
+            is_metered: boolean;
+            /** Balance */
+            balance: number;
+            /** Is Affordable */
+            is_affordable: boolean;
+            /** Over Limits */
+            over_limits: components["schemas"]["enogu__runs__api__ProblemShown"][];
+            /** Proposals */
+            proposals: components["schemas"]["enogu__runs__api__ProposalShown"][];
+            /** Expected Seconds */
+            expected_seconds: number | null;
+            /** Runs Ahead */
+            runs_ahead: number;
+            /** Starts In Seconds */
+            starts_in_seconds: number | null;
+            /** Ends In Seconds */
+            ends_in_seconds: number | null;
+        };
+        /**
+         * PrependBody
+         * @description Words behind the trigger.
+         */
+        PrependBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "prepend";
+            /** Text */
+            text: string;
+        };
+        /**
+         * PresetShown
+         * @description A recipe to start from.
+         */
+        PresetShown: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Purpose */
+            purpose: string;
+            /** Recipe */
+            recipe: {
+                [key: string]: unknown;
+            };
+            /** Is Shipped */
+            is_shipped: boolean;
+            /** Changed At */
+            changed_at: string | null;
+        };
+        /**
+         * PresetToSave
+         * @description A recipe under a name.
+         */
+        PresetToSave: {
+            /** Name */
+            name: string;
+            /** Recipe */
+            recipe: {
+                [key: string]: unknown;
+            };
+            /**
+             * Purpose
+             * @default
+             */
+            purpose: string;
+        };
+        /**
+         * PreviewToShow
+         * @description One of the previews of the LoRA's run.
+         */
+        PreviewToShow: {
+            /** Sample Id */
+            sample_id: string;
+        };
+        /**
+         * ProblemsShown
+         * @description One kind of problem and who has it.
+         */
+        ProblemsShown: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "too_small" | "blurred" | "dark" | "washed_out" | "blank";
+            /** Words */
+            words: string;
+            /** Picture Ids */
+            picture_ids: string[];
+        };
+        /**
+         * QueueSeen
+         * @description What waits and runs.
+         */
+        QueueSeen: {
+            /** Counts */
+            counts: {
+                [key: string]: {
+                    [key: string]: number;
+                };
+            };
+            /** Jobs */
+            jobs: components["schemas"]["JobSeen"][];
+        };
+        /**
+         * QuotedRunShown
+         * @description A quote beside the balance.
+         */
+        QuotedRunShown: {
+            quote: components["schemas"]["enogu__stamina__api__QuoteShown"];
+            balance: components["schemas"]["BalanceShown"];
+            /** Is Affordable */
+            is_affordable: boolean;
+            /** Over Limits */
+            over_limits: components["schemas"]["enogu__stamina__api__ProblemShown"][];
+            /** Proposals */
+            proposals: components["schemas"]["enogu__stamina__api__ProposalShown"][];
+        };
+        /**
+         * RecipeToCheck
+         * @description A recipe as it stands in a form.
+         */
+        RecipeToCheck: {
+            /** Recipe */
+            recipe: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * RecipesToCompare
+         * @description Each side is a recipe, or the id of a run or a preset.
+         */
+        RecipesToCompare: {
+            /** Before */
+            before: {
+                [key: string]: unknown;
+            } | string;
+            /** After */
+            after: {
+                [key: string]: unknown;
+            } | string;
+        };
+        /**
+         * Refund
+         * @description Stamina to give back to whoever the run was charged to.
+         */
+        Refund: {
+            /** Stamina */
+            stamina: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Attempt
+             * @default 1
+             */
+            attempt: number;
+        };
+        /**
+         * RefusedShown
+         * @description A file that did not come in, why, and what to do.
+         */
+        RefusedShown: {
+            /** Name */
+            name: string;
+            /** Message */
+            message: string;
+            /** Cure */
+            cure: string;
+        };
+        /**
+         * RemoveDuplicatesBody
+         * @description The first of each stays.
+         */
+        RemoveDuplicatesBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "remove_duplicates";
+        };
+        /**
+         * RenameBody
+         * @description Tags become one other; several are merged.
+         */
+        RenameBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "rename";
+            /** Tags */
+            tags: string[];
+            /** New */
+            new: string;
+        };
+        /**
+         * Repeats
+         * @description How often an epoch shows them; without ``ids`` all.
+         */
+        Repeats: {
+            /** Ids */
+            ids?: string[] | null;
+            /** Repeats */
+            repeats: number;
+        };
+        /**
+         * ReplaceBody
+         * @description Plain text or a regular expression.
+         */
+        ReplaceBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "replace";
+            /** Find */
+            find: string;
+            /**
+             * Replacement
+             * @default
+             */
+            replacement: string;
+            /**
+             * Is Pattern
+             * @default false
+             */
+            is_pattern: boolean;
+            /**
+             * Scope
+             * @default caption
+             * @enum {string}
+             */
+            scope: "caption" | "tag";
+            /**
+             * Ignore Case
+             * @default false
+             */
+            ignore_case: boolean;
+        };
+        /**
+         * RequestInFull
+         * @description With its pictures.
+         */
+        RequestInFull: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "pictures" | "comparison";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled";
+            /** Prompt */
+            prompt: string;
+            settings: components["schemas"]["SettingsShown"];
+            /** Seed */
+            seed: number;
+            /** Base Model Id */
+            base_model_id: string;
+            /** Base Model Name */
+            base_model_name: string;
+            /** Count */
+            count: number;
+            /** Num Done */
+            num_done: number;
+            /** Step */
+            step: number;
+            /** Num Steps */
+            num_steps: number;
+            /** Ahead */
+            ahead: number | null;
+            /** Is Cancel Asked */
+            is_cancel_asked: boolean;
+            failure: components["schemas"]["enogu__drawings__api__FailureShown"] | null;
+            sheet: components["schemas"]["SheetShown"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Cells */
+            cells: components["schemas"]["CellShown"][];
+            /** Drawings */
+            drawings: components["schemas"]["DrawingShown"][];
+        };
+        /**
+         * RequestPage
+         * @description A page of requests, newest first.
+         */
+        RequestPage: {
+            /** Requests */
+            requests: components["schemas"]["RequestShown"][];
+            /** Next Before */
+            next_before: string | null;
+        };
+        /**
+         * RequestShown
+         * @description What was asked for, and how far it is.
+         */
+        RequestShown: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "pictures" | "comparison";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled";
+            /** Prompt */
+            prompt: string;
+            settings: components["schemas"]["SettingsShown"];
+            /** Seed */
+            seed: number;
+            /** Base Model Id */
+            base_model_id: string;
+            /** Base Model Name */
+            base_model_name: string;
+            /** Count */
+            count: number;
+            /** Num Done */
+            num_done: number;
+            /** Step */
+            step: number;
+            /** Num Steps */
+            num_steps: number;
+            /** Ahead */
+            ahead: number | null;
+            /** Is Cancel Asked */
+            is_cancel_asked: boolean;
+            failure: components["schemas"]["enogu__drawings__api__FailureShown"] | null;
+            sheet: components["schemas"]["SheetShown"] | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+        };
+        /**
+         * RespellBody
+         * @description Underscores or spaces.
+         */
+        RespellBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "respell";
+            /**
+             * To
+             * @enum {string}
+             */
+            to: "spaces" | "underscores";
+        };
+        /**
+         * RunInList
+         * @description One line of the history.
+         */
+        RunInList: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "starting" | "training" | "paused" | "finished" | "failed" | "cancelled" | "parked";
+            /** Attempt */
+            attempt: number;
+            /** Dataset Id */
+            dataset_id: string;
+            /** Dataset Name */
+            dataset_name: string;
+            /** Base Model Id */
+            base_model_id: string;
+            /** Base Model Name */
+            base_model_name: string;
+            /** Family */
+            family: string;
+            /** Num Pictures */
+            num_pictures: number;
+            /** Step */
+            step: number;
+            /** Num Steps */
+            num_steps: number;
+            /** Epoch */
+            epoch: number;
+            /** Num Epochs */
+            num_epochs: number;
+            /** Quoted */
+            quoted: number;
+            /** Charged */
+            charged: number;
+            failure: components["schemas"]["enogu__runs__api__FailureShown"] | null;
+            /** Made Of Run Id */
+            made_of_run_id: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+        };
+        /**
+         * RunShown
+         * @description A run with everything.
+         */
+        RunShown: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "starting" | "training" | "paused" | "finished" | "failed" | "cancelled" | "parked";
+            /** Attempt */
+            attempt: number;
+            /** Dataset Id */
+            dataset_id: string;
+            /** Dataset Name */
+            dataset_name: string;
+            /** Base Model Id */
+            base_model_id: string;
+            /** Base Model Name */
+            base_model_name: string;
+            /** Family */
+            family: string;
+            /** Num Pictures */
+            num_pictures: number;
+            /** Step */
+            step: number;
+            /** Num Steps */
+            num_steps: number;
+            /** Epoch */
+            epoch: number;
+            /** Num Epochs */
+            num_epochs: number;
+            /** Quoted */
+            quoted: number;
+            /** Charged */
+            charged: number;
+            failure: components["schemas"]["enogu__runs__api__FailureShown"] | null;
+            /** Made Of Run Id */
+            made_of_run_id: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Recipe */
+            recipe: {
+                [key: string]: unknown;
+            };
+            /** Steps Per Epoch */
+            steps_per_epoch: number;
+            /** Device */
+            device: string;
+            live: components["schemas"]["LiveShown"];
+            /** Checkpoint Step */
+            checkpoint_step: number;
+            /** Asked */
+            asked: string[];
+            /** Runs Ahead */
+            runs_ahead: number | null;
+            /** Runs Waiting */
+            runs_waiting: number | null;
+            /** Expected Start At */
+            expected_start_at: string | null;
+            /** Expected End At */
+            expected_end_at: string | null;
+            /** Expected Seconds */
+            expected_seconds: number | null;
+            /** Num Events */
+            num_events: number;
+            plan: components["schemas"]["enogu__runs__api__PlanShown"];
+        };
+        /**
+         * RunToPlan
+         * @description A dataset, and what is asked for.
+         */
+        RunToPlan: {
+            /** Dataset Id */
+            dataset_id: string;
+            /** Recipe */
+            recipe?: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * RunToQuote
+         * @description A run that somebody thinks about.
+         */
+        RunToQuote: {
+            /** Recipe */
+            recipe: {
+                [key: string]: unknown;
+            };
+            /** Pictures */
+            pictures: components["schemas"]["PictureToQuote"][];
+            /** Family */
+            family: string;
+            /**
+             * Make It Fit
+             * @default false
+             */
+            make_it_fit: boolean;
+        };
+        /**
+         * RunToRetry
+         * @description Changes by dotted path; None lets a field follow its default. With any, it is a new run on the same pictures.
+         */
+        RunToRetry: {
+            /** Changes */
+            changes?: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * RunToStart
+         * @description The same, with the name it gets in the history; unless given, that of the LoRA file.
+         */
+        RunToStart: {
+            /** Dataset Id */
+            dataset_id: string;
+            /** Recipe */
+            recipe?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+        };
+        /**
+         * SampleName
+         * @description Which sample.
+         */
+        SampleName: {
+            /** Name */
+            name: string;
+        };
+        /**
+         * SchemaShown
+         * @description The recipe as JSON schema, and its fields as a flat table.
+         */
+        SchemaShown: {
+            /** Json Schema */
+            json_schema: {
+                [key: string]: unknown;
+            };
+            /** Fields */
+            fields: components["schemas"]["FieldShown"][];
+        };
+        /**
+         * SessionShown
+         * @description One browser that is signed in.
+         */
+        SessionShown: {
+            /** Id */
+            id: string;
+            /** Described */
+            described: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Seen At
+             * Format: date-time
+             */
+            seen_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Is This One */
+            is_this_one: boolean;
+        };
+        /**
+         * SetBody
+         * @description The whole caption.
+         */
+        SetBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "set";
+            /** Text */
+            text: string;
+        };
+        /**
+         * SettingsShown
+         * @description What the pictures of a request have in common.
+         */
+        SettingsShown: {
+            /** Negative Prompt */
+            negative_prompt: string;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** Steps */
+            steps: number;
+            /** Cfg */
+            cfg: number;
+            /**
+             * Sampler
+             * @enum {string}
+             */
+            sampler: "ddim" | "euler" | "euler_a" | "dpmpp_2m";
+            /** Clip Skip */
+            clip_skip: number;
+        };
+        /**
+         * SheetShown
+         * @description What stands beside and above the pictures of a comparison.
+         */
+        SheetShown: {
+            /** Title */
+            title: string;
+            /** Rows */
+            rows: string[];
+            /** Columns */
+            columns: string[];
+            /** Is Ready */
+            is_ready: boolean;
+            /** Size Bytes */
+            size_bytes: number;
+        };
+        /**
+         * SortBody
+         * @description All tags.
+         */
+        SortBody: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "sort";
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "count" | "alphabet" | "category";
+        };
+        /**
+         * StudioShown
+         * @description What anybody may know before signing in.
+         */
+        StudioShown: {
+            /**
+             * Sign In
+             * @enum {string}
+             */
+            sign_in: "loopback" | "password";
+            /** Needs First Admin */
+            needs_first_admin: boolean;
+            /** Openid Title */
+            openid_title: string | null;
+        };
+        /**
+         * TagChange
+         * @description What is left out stays; ``threshold`` and ``most_tags`` may be set to null.
+         */
+        TagChange: {
+            /** Tagger */
+            tagger?: string | null;
+            /** Threshold */
+            threshold?: number | null;
+            /** Existing */
+            existing?: ("keep" | "append" | "overwrite") | null;
+            /** With Underscores */
+            with_underscores?: boolean | null;
+            /** Undesired Tags */
+            undesired_tags?: string[] | null;
+            /** Most Tags */
+            most_tags?: number | null;
+        };
+        /**
+         * TagSettingsShown
+         * @description How pictures are tagged. ``threshold`` null: what the tagger recommends.
+         */
+        TagSettingsShown: {
+            /** Tagger */
+            tagger: string;
+            /** Threshold */
+            threshold: number | null;
+            /**
+             * Existing
+             * @enum {string}
+             */
+            existing: "keep" | "append" | "overwrite";
+            /** With Underscores */
+            with_underscores: boolean;
+            /** Undesired Tags */
+            undesired_tags: string[];
+            /** Most Tags */
+            most_tags: number | null;
+        };
+        /**
+         * TagTokensShown
+         * @description One piece in tokens.
+         */
+        TagTokensShown: {
+            /** Text */
+            text: string;
+            /** First */
+            first: number;
+            /** Num Tokens */
+            num_tokens: number;
+            /** Window */
+            window: number;
+            /** Is Cut */
+            is_cut: boolean;
+            /** Is Beyond */
+            is_beyond: boolean;
+        };
+        /**
+         * TaggerShown
+         * @description One tagger.
+         */
+        TaggerShown: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Origin
+             * @enum {string}
+             */
+            origin: "starter" | "folder" | "upload";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "checking" | "ready" | "refused";
+            /** Reason */
+            reason: string;
+            /** Recommended Threshold */
+            recommended_threshold: number;
+            /** Num Tags */
+            num_tags: number;
+        };
+        /**
+         * TaskShown
+         * @description A task and how far it is.
+         */
+        TaskShown: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "import_pictures" | "crop_and_tag";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled" | "parked";
+            /** Total */
+            total: number;
+            /** Done */
+            done: number;
+            /** Name */
+            name: string;
+            /** Num New */
+            num_new: number;
+            /** Num Refused */
+            num_refused: number;
+            /** Refused */
+            refused: {
+                [key: string]: string;
+            }[];
+            /** Ahead */
+            ahead: number | null;
+            /** Reason */
+            reason: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+        };
+        /**
+         * TaskToDo
+         * @description Which half of "crop and tag", and for which pictures (unless given, all).
+         */
+        TaskToDo: {
+            /**
+             * Parts
+             * @default both
+             * @enum {string}
+             */
+            parts: "both" | "crop" | "tag";
+            /** Picture Ids */
+            picture_ids?: string[] | null;
+        };
+        /**
+         * TextToCount
+         * @description A caption that is being typed.
+         */
+        TextToCount: {
+            /** Text */
+            text: string;
+            /**
+             * Limit
+             * @default 75
+             * @enum {integer}
+             */
+            limit: 75 | 150 | 225;
+        };
+        /**
+         * TokenCountShown
+         * @description A caption in tokens.
+         */
+        TokenCountShown: {
+            /** Num Tokens */
+            num_tokens: number;
+            /** Limit */
+            limit: number;
+            /** Smallest Limit */
+            smallest_limit: number | null;
+            /** First Beyond */
+            first_beyond: string | null;
+            /** Tags */
+            tags: components["schemas"]["TagTokensShown"][];
+        };
+        /**
+         * UnionShown
+         * @description Every tag with the number of pictures that have it.
+         */
+        UnionShown: {
+            /** Captions Revision */
+            captions_revision: number;
+            /** Num Pictures */
+            num_pictures: number;
+            /** Tags */
+            tags: components["schemas"]["UnionTagShown"][];
+        };
+        /**
+         * UnionTagShown
+         * @description One tag of the union.
+         */
+        UnionTagShown: {
+            /** Key */
+            key: string;
+            /** Shown */
+            shown: string;
+            /** Count */
+            count: number;
+            /**
+             * Category
+             * @enum {string}
+             */
+            category: "trigger" | "character" | "copyright" | "artist" | "general" | "meta" | "rating" | "unknown";
+            /** Is Trigger */
+            is_trigger: boolean;
+            /** Translation */
+            translation: string;
+        };
+        /**
+         * UploadIds
+         * @description Finished uploads.
+         */
+        UploadIds: {
+            /** Upload Ids */
+            upload_ids: string[];
+        };
+        /**
+         * UploadShown
+         * @description An upload that is under way or waits to be used.
+         */
+        UploadShown: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "picture" | "caption" | "zip" | "base_model" | "tagger" | "lora" | "vocabulary";
+            /** Size Bytes */
+            size_bytes: number;
+            /** Offset */
+            offset: number;
+            /** Is Finished */
+            is_finished: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+        };
+        /**
+         * VocabularyShown
+         * @description An imported list of tags.
+         */
+        VocabularyShown: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Num Tags */
+            num_tags: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
+         * WorkerSeen
+         * @description A process that takes jobs.
+         */
+        WorkerSeen: {
+            /** Id */
+            id: string;
+            /** Device */
+            device: string;
+            /** Lanes */
+            lanes: ("train" | "draw" | "task")[];
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Beat At
+             * Format: date-time
+             */
+            beat_at: string;
+            /** Stopped At */
+            stopped_at: string | null;
+            /** Is Alive */
+            is_alive: boolean;
+        };
+        /**
+         * ProposalShown
+         * @description A tag to delete.
+         */
+        enogu__captions__shown__ProposalShown: {
+            /** Key */
+            key: string;
+            /** Count */
+            count: number;
+            /** Num Pictures */
+            num_pictures: number;
+            /** Kind */
+            kind: string;
+            /**
+             * Reason Code
+             * @enum {string}
+             */
+            reason_code: "shared_identity" | "shared_outfit";
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * PictureShown
+         * @description One picture with everything that a page shows of it.
+         */
+        enogu__datasets__shown__PictureShown: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Position */
+            position: number;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Format */
+            format: string;
+            /** Notes */
+            notes: string[];
+            /** Problems */
+            problems: components["schemas"]["enogu__datasets__shown__ProblemShown"][];
+            /** Caption */
+            caption: string;
+            /** Has Caption */
+            has_caption: boolean;
+            /** Repeats */
+            repeats: number;
+            /** Class Tokens */
+            class_tokens: string;
+            crop: components["schemas"]["CropShown"] | null;
+            /** Trained Width */
+            trained_width: number;
+            /** Trained Height */
+            trained_height: number;
+            /** Thumb Url */
+            thumb_url: string;
+            /** File Url */
+            file_url: string;
+            /** Cropped Url */
+            cropped_url: string | null;
+            /**
+             * Added At
+             * Format: date-time
+             */
+            added_at: string;
+        };
+        /**
+         * ProblemShown
+         * @description One remark on a picture.
+         */
+        enogu__datasets__shown__ProblemShown: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "too_small" | "blurred" | "dark" | "washed_out" | "blank";
+            /** Message */
+            message: string;
+        };
+        /**
+         * SampleShown
+         * @description A set to try things with.
+         */
+        enogu__datasets__shown__SampleShown: {
+            /** Name */
+            name: string;
+            /** Num Pictures */
+            num_pictures: number;
+        };
+        /**
+         * FailureShown
+         * @description Why it failed.
+         */
+        enogu__drawings__api__FailureShown: {
+            /** Kind */
+            kind: string;
+            /** Message */
+            message: string;
+            /** Cure */
+            cure: string;
+        };
+        /**
+         * FailureShown
+         * @description Why a run failed, and what to change.
+         */
+        enogu__runs__api__FailureShown: {
+            /** Kind */
+            kind: string;
+            /** Message */
+            message: string;
+            /** Cure */
+            cure: string;
+            /** Path */
+            path: string;
+            /** Value */
+            value: unknown;
+        };
+        /**
+         * PartShown
+         * @description One line of a quote, before rounding.
+         */
+        enogu__runs__api__PartShown: {
+            /** Name */
+            name: string;
+            /** Count */
+            count: number;
+            /** Stamina */
+            stamina: number;
+        };
+        /**
+         * PictureShown
+         * @description A picture as it is trained.
+         */
+        enogu__runs__api__PictureShown: {
+            /** Picture Id */
+            picture_id: string;
+            /** Name */
+            name: string;
+            /** Caption */
+            caption: string;
+            /** Repeats */
+            repeats: number;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+        };
+        /**
+         * PlanShown
+         * @description What will happen, counted.
+         */
+        enogu__runs__api__PlanShown: {
+            /** Sentences */
+            sentences: string[];
+            /** Num Pictures */
+            num_pictures: number;
+            /** Seen Fewest */
+            seen_fewest: number;
+            /** Seen Most */
+            seen_most: number;
+            /** Num Epochs */
+            num_epochs: number;
+            /** Steps Per Epoch */
+            steps_per_epoch: number;
+            /** Num Steps */
+            num_steps: number;
+            /** Warmup Steps */
+            warmup_steps: number;
+            /** Buckets */
+            buckets: components["schemas"]["BucketShown"][];
+            /** Files */
+            files: components["schemas"]["FileShown"][];
+        };
+        /**
+         * ProblemShown
+         * @description What is wrong, and the change that mends it: {path: value}, None to leave a field out; empty: decide yourself.
+         */
+        enogu__runs__api__ProblemShown: {
+            /** Path */
+            path: string;
+            /** Message */
+            message: string;
+            /** Cure */
+            cure: string;
+            /** Fix */
+            fix?: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * ProposalShown
+         * @description One way to make it fit. ``left_out`` are ids of pictures.
+         */
+        enogu__runs__api__ProposalShown: {
+            /** Lever */
+            lever: string;
+            /** Changes */
+            changes: {
+                [key: string]: unknown;
+            };
+            /** Left Out */
+            left_out: string[];
+            /** Stamina */
+            stamina: number;
+            /** Training Kept */
+            training_kept: number;
+        };
+        /**
+         * QuoteShown
+         * @description The price, which is the bill.
+         */
+        enogu__runs__api__QuoteShown: {
+            /** Stamina */
+            stamina: number;
+            /** Parts */
+            parts: components["schemas"]["enogu__runs__api__PartShown"][];
+        };
+        /**
+         * SampleShown
+         * @description A preview.
+         */
+        enogu__runs__api__SampleShown: {
+            /** Id */
+            id: string;
+            /** Epoch */
+            epoch: number;
+            /** Step */
+            step: number;
+            /** Prompt Index */
+            prompt_index: number;
+            /** Prompt */
+            prompt: string;
+            /** Seed */
+            seed: number;
+            /** Is Extra */
+            is_extra: boolean;
+            /**
+             * Sampled At
+             * Format: date-time
+             */
+            sampled_at: string;
+            /** Picture Url */
+            picture_url: string;
+        };
+        /**
+         * PartShown
+         * @description One line of a quote, before rounding.
+         */
+        enogu__stamina__api__PartShown: {
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "pictures" | "steps" | "previews" | "start";
+            /** Count */
+            count: number;
+            /** Stamina */
+            stamina: number;
+        };
+        /**
+         * PlanShown
+         * @description One stamina plan of this studio.
+         */
+        enogu__stamina__api__PlanShown: {
+            /** Name */
+            name: string;
+            /** Stamina Per Day */
+            stamina_per_day: number;
+            /** Trial Days */
+            trial_days: number;
+            /** Trial Stamina */
+            trial_stamina: number;
+            /** Queue Priority */
+            queue_priority: number;
+            limits: components["schemas"]["LimitsShown"];
+        };
+        /**
+         * ProblemShown
+         * @description What stands against a run: field, reason, cure.
+         */
+        enogu__stamina__api__ProblemShown: {
+            /** Path */
+            path: string;
+            /** Message */
+            message: string;
+            /** Cure */
+            cure: string;
+        };
+        /**
+         * ProposalShown
+         * @description One way to make a run fit.
+         */
+        enogu__stamina__api__ProposalShown: {
+            /**
+             * Lever
+             * @enum {string}
+             */
+            lever: "previews" | "repeats" | "epochs" | "pictures" | "several";
+            /** Changes */
+            changes: components["schemas"]["ChangeShown"][];
+            /** Left Out */
+            left_out: string[];
+            quote: components["schemas"]["enogu__stamina__api__QuoteShown"];
+            /** Training Kept */
+            training_kept: number;
+        };
+        /**
+         * QuoteShown
+         * @description What a run costs.
+         */
+        enogu__stamina__api__QuoteShown: {
+            /** Stamina */
+            stamina: number;
+            /** Steps */
+            steps: number;
+            /** Parts */
+            parts: components["schemas"]["enogu__stamina__api__PartShown"][];
+        };
+        /**
+         * Problem
+         * @description What does not go, and what to do about it (RFC 9457).
+         */
+        Problem: {
+            type: string;
+            title: string;
+            status: number;
+            /** @description What a program may decide by, such as NotFound. */
+            kind: string;
+            /** @description What is wrong, in a sentence that names the culprit. */
+            detail: string;
+            /** @description What to do about it; may be empty. */
+            cure: string;
+            /** @description Where to look in the server's log. */
+            request_id: string;
+            /** @description Each field with what stands against it, where there are several. */
+            problems?: {
+                path: string;
+                message: string;
+                cure?: string;
+            }[];
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-  list_datasets_api_datasets_get: {
-    parameters: {
-      query?: {
-        search?: string;
-        deleted?: boolean;
-        before?: string | null;
-        limit?: number;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["DatasetsShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  create_dataset_api_datasets_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["NewDataset"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["DatasetShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  list_samples_api_datasets_samples_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["enogu__datasets__shown__SampleShown"][];
-        };
-      };
-    };
-  };
-  add_sample_api_datasets_samples_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["SampleName"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["DatasetShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_dataset_api_datasets__dataset_id__get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["DatasetShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  delete_dataset_api_datasets__dataset_id__delete: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["DatasetShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  change_dataset_api_datasets__dataset_id__patch: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["DatasetChange"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["DatasetShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  copy_dataset_api_datasets__dataset_id__copy_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["CopyName"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["DatasetShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_cover_api_datasets__dataset_id__cover_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  crop_and_tag_api_datasets__dataset_id__crop_and_tag_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["TaskToDo"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["TaskShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  find_findings_api_datasets__dataset_id__findings_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["FindingsShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  import_uploads_api_datasets__dataset_id__imports_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["UploadIds"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["TaskShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  list_pictures_api_datasets__dataset_id__pictures_get: {
-    parameters: {
-      query?: {
-        start?: number;
-        limit?: number;
-      };
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["PicturesShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  add_pictures_api_datasets__dataset_id__pictures_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "multipart/form-data": {
-          files: string[];
-        };
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ImportShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  reorder_pictures_api_datasets__dataset_id__pictures_order_put: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["PictureIds"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  remove_pictures_api_datasets__dataset_id__pictures_remove_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["PictureIds"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["CountShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  set_repeats_api_datasets__dataset_id__pictures_repeats_put: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["Repeats"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["CountShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  restore_pictures_api_datasets__dataset_id__pictures_restore_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["PictureIds"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["CountShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_picture_api_datasets__dataset_id__pictures__picture_id__get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-        picture_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["enogu__datasets__shown__PictureShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  remove_picture_api_datasets__dataset_id__pictures__picture_id__delete: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-        picture_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  crop_by_hand_api_datasets__dataset_id__pictures__picture_id__crop_put: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-        picture_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["HandCrop"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["enogu__datasets__shown__PictureShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  reset_crop_api_datasets__dataset_id__pictures__picture_id__crop_delete: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-        picture_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["enogu__datasets__shown__PictureShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_cropped_api_datasets__dataset_id__pictures__picture_id__cropped_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-        picture_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_file_api_datasets__dataset_id__pictures__picture_id__file_get: {
-    parameters: {
-      query?: {
-        download?: boolean;
-      };
-      header?: never;
-      path: {
-        dataset_id: string;
-        picture_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_thumbnail_api_datasets__dataset_id__pictures__picture_id__thumb_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-        picture_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  restore_dataset_api_datasets__dataset_id__restore_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["DatasetShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  list_tasks_api_datasets__dataset_id__tasks_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["TaskShown"][];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_task_api_datasets__dataset_id__tasks__job_id__get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-        job_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["TaskShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  cancel_task_api_datasets__dataset_id__tasks__job_id__cancel_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-        job_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["TaskShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  follow_task_api_datasets__dataset_id__tasks__job_id__events_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-        job_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  download_dataset_api_datasets__dataset_id__zip_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        dataset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  create_first_admin_api_first_admin_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["FirstAdmin"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["AccountShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_me_api_me_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Me"];
-        };
-      };
-    };
-  };
-  delete_me_api_me_delete: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-    };
-  };
-  export_me_api_me_export_zip_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-    };
-  };
-  add_openid_identity_api_me_openid_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["OpenIdBegun"];
-        };
-      };
-    };
-  };
-  set_password_api_me_password_put: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["NewPassword"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  list_sessions_api_me_sessions_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["SessionShown"][];
-        };
-      };
-    };
-  };
-  close_session_api_me_sessions__session_id__delete: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        session_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  list_api_tokens_api_me_tokens_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ApiTokenShown"][];
-        };
-      };
-    };
-  };
-  create_api_token_api_me_tokens_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["NewApiToken"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ApiTokenMade"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  revoke_api_token_api_me_tokens__token_id__delete: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        token_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  list_presets_api_presets_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["PresetShown"][];
-        };
-      };
-    };
-  };
-  add_preset_api_presets_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["PresetToSave"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["PresetShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_preset_api_presets__preset_id__get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        preset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["PresetShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  change_preset_api_presets__preset_id__put: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        preset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["PresetToSave"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["PresetShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  delete_preset_api_presets__preset_id__delete: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        preset_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  check_recipe_api_recipe_check_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["RecipeToCheck"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["CheckShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  diff_recipes_api_recipe_diff_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["RecipesToCompare"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["DifferenceShown"][];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_schema_api_recipe_schema_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["SchemaShown"];
-        };
-      };
-    };
-  };
-  list_runs_api_runs_get: {
-    parameters: {
-      query?: {
-        state?:
-          ("queued" | "starting" | "training" | "paused" | "finished" | "failed" | "cancelled" | "parked")[] | null;
-        dataset_id?: string | null;
-        text?: string;
-        before?: string | null;
-        limit?: number;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["RunInList"][];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  start_run_api_runs_post: {
-    parameters: {
-      query?: never;
-      header?: {
-        "idempotency-key"?: string | null;
-      };
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["RunToStart"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["RunShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  plan_run_api_runs_plan_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["RunToPlan"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["PlannedRunShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_run_api_runs__run_id__get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["RunShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  delete_run_api_runs__run_id__delete: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  rename_run_api_runs__run_id__patch: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["NewName"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["RunShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  cancel_run_api_runs__run_id__cancel_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["RunShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  list_epochs_api_runs__run_id__epochs_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["EpochShown"][];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_epoch_file_api_runs__run_id__epochs__epoch__file_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-        epoch: number;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  follow_run_api_runs__run_id__events_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_files_zip_api_runs__run_id__files_zip_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_file_api_runs__run_id__files__filename__get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-        filename: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  list_losses_api_runs__run_id__losses_get: {
-    parameters: {
-      query?: {
-        smoothing?: number;
-        points?: number | null;
-      };
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["LossesShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  pause_run_api_runs__run_id__pause_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["RunShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  list_pictures_api_runs__run_id__pictures_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["enogu__runs__api__PictureShown"][];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_recipe_api_runs__run_id__recipe_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": {
-            [key: string]: unknown;
-          };
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  resume_run_api_runs__run_id__resume_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["RunShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  retry_run_api_runs__run_id__retry_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["RunToRetry"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["RunShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  sample_now_api_runs__run_id__sample_now_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["RunShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  list_samples_api_runs__run_id__samples_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["enogu__runs__api__SampleShown"][];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_sample_picture_api_runs__run_id__samples__sample_id__picture_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-        sample_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  save_now_api_runs__run_id__save_now_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["RunShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  sign_in_api_sign_in_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["NameAndPassword"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Me"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  begin_openid_sign_in_api_sign_in_openid_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      303: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-    };
-  };
-  finish_openid_sign_in_api_sign_in_openid_callback_get: {
-    parameters: {
-      query?: {
-        state?: string;
-        code?: string;
-        error?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      303: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  sign_out_api_sign_out_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-    };
-  };
-  get_balance_api_stamina_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["BalanceShown"];
-        };
-      };
-    };
-  };
-  list_entries_api_stamina_ledger_get: {
-    parameters: {
-      query?: {
-        before?: number | null;
-        limit?: number;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["EntryShown"][];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  list_plans_api_stamina_plans_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["enogu__stamina__api__PlanShown"][];
-        };
-      };
-    };
-  };
-  quote_run_api_stamina_quote_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["RunToQuote"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["QuotedRunShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  refund_api_stamina_runs__run_id__refund_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        run_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["Refund"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["ChargeShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  begin_trial_api_stamina_trials_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["PlanToTry"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["BalanceShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  get_studio_api_studio_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["StudioShown"];
-        };
-      };
-    };
-  };
-  list_taggers_api_taggers_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["TaggerShown"][];
-        };
-      };
-    };
-  };
-  add_tagger_api_taggers_post: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["NewTagger"];
-      };
-    };
-    responses: {
-      /** @description Successful Response */
-      202: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["TaggerShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  delete_tagger_api_taggers__tagger_id__delete: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        tagger_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  list_uploads_api_uploads_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["UploadShown"][];
-        };
-      };
-    };
-  };
-  create_upload_api_uploads_post: {
-    parameters: {
-      query?: never;
-      header: {
-        "upload-length": number;
-        "upload-metadata"?: string;
-        "Tus-Resumable"?: string;
-      };
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      201: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": unknown;
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  describe_uploads_api_uploads_options: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-    };
-  };
-  get_upload_api_uploads__upload_id__get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        upload_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["UploadShown"];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  cancel_upload_api_uploads__upload_id__delete: {
-    parameters: {
-      query?: never;
-      header?: {
-        "Tus-Resumable"?: string;
-      };
-      path: {
-        upload_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  find_offset_api_uploads__upload_id__head: {
-    parameters: {
-      query?: never;
-      header?: {
-        "Tus-Resumable"?: string;
-      };
-      path: {
-        upload_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": unknown;
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  append_to_upload_api_uploads__upload_id__patch: {
-    parameters: {
-      query?: never;
-      header: {
-        "upload-offset": number;
-        "content-type": string;
-        "Tus-Resumable"?: string;
-      };
-      path: {
-        upload_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      204: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["HTTPValidationError"];
-        };
-      };
-    };
-  };
-  health_health_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          "application/json": components["schemas"]["Health"];
-        };
-      };
-    };
-  };
-  get_metrics_metrics_get: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-    };
-  };
+    "accounts-get_studio": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StudioShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-sign_in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NameAndPassword"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-sign_out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-create_first_admin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FirstAdmin"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-get_me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-delete_me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-set_password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-list_sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-close_session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-list_api_tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiTokenShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-create_api_token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApiToken"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiTokenMade"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-revoke_api_token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-begin_openid_sign_in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-add_openid_identity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenIdBegun"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-finish_openid_sign_in": {
+        parameters: {
+            query?: {
+                state?: string;
+                code?: string;
+                error?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accounts-export_me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "stamina-get_balance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BalanceShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "stamina-list_plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["enogu__stamina__api__PlanShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "stamina-list_entries": {
+        parameters: {
+            query?: {
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "stamina-quote_run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunToQuote"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotedRunShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "stamina-begin_trial": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanToTry"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BalanceShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "stamina-refund": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Refund"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChargeShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "uploads-list_uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "uploads-create_upload": {
+        parameters: {
+            query?: never;
+            header: {
+                "upload-length": number;
+                "upload-metadata"?: string;
+                "Tus-Resumable"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "uploads-describe_uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "uploads-get_upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "uploads-cancel_upload": {
+        parameters: {
+            query?: never;
+            header?: {
+                "Tus-Resumable"?: string;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "uploads-find_offset": {
+        parameters: {
+            query?: never;
+            header?: {
+                "Tus-Resumable"?: string;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "uploads-append_to_upload": {
+        parameters: {
+            query?: never;
+            header: {
+                "upload-offset": number;
+                "content-type": string;
+                "Tus-Resumable"?: string;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "base_models-list_base_models": {
+        parameters: {
+            query?: {
+                search?: string;
+                family?: string;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BaseModelsShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "base_models-register_base_model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBaseModel"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BaseModelShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "base_models-get_base_model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                base_model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BaseModelShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "base_models-delete_base_model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                base_model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "base_models-change_base_model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                base_model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BaseModelChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BaseModelShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "base_models-find_hash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                base_model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HashTaskShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "base_models-get_picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                base_model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "base_models-set_picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                base_model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BaseModelShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "base_models-remove_picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                base_model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BaseModelShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-list_datasets": {
+        parameters: {
+            query?: {
+                search?: string;
+                deleted?: boolean;
+                before?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetsShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-create_dataset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDataset"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-list_samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["enogu__datasets__shown__SampleShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-add_sample": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SampleName"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-get_dataset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-delete_dataset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-change_dataset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DatasetChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-restore_dataset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-copy_dataset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CopyName"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-get_cover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-download_dataset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-find_findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingsShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-list_pictures": {
+        parameters: {
+            query?: {
+                start?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PicturesShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-add_pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    files: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-remove_pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PictureIds"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-restore_pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PictureIds"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-reorder_pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PictureIds"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-set_repeats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Repeats"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-get_picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["enogu__datasets__shown__PictureShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-remove_picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-get_file": {
+        parameters: {
+            query?: {
+                download?: boolean;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-get_thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-get_cropped": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-crop_by_hand": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HandCrop"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["enogu__datasets__shown__PictureShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-reset_crop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["enogu__datasets__shown__PictureShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-import_uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadIds"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-crop_and_tag": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskToDo"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-list_tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-get_task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-cancel_task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-follow_task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "taggers-list_taggers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaggerShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "taggers-add_tagger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTagger"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaggerShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "taggers-delete_tagger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tagger_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-list_captions": {
+        parameters: {
+            query?: {
+                filter?: string;
+                spelling?: "as_written" | "spaces" | "underscores";
+                start?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaptionsShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-list_matching": {
+        parameters: {
+            query?: {
+                filter?: string;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureIdsShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-get_union": {
+        parameters: {
+            query?: {
+                filter?: string;
+                order?: "first_seen" | "count" | "alphabetical" | "category";
+                spelling?: "as_written" | "spaces" | "underscores";
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnionShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-list_edits": {
+        parameters: {
+            query?: {
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EditShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-edit_captions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditToMake"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EditedShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EditShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-redo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EditShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-get_advice": {
+        parameters: {
+            query?: {
+                level?: "identity" | "outfit";
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdviceShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-count_tokens": {
+        parameters: {
+            query?: {
+                limit?: 75 | 150 | 225;
+                filter?: string;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CaptionTokensShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-show_fed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FedToShow"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FedShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-complete": {
+        parameters: {
+            query: {
+                typed: string;
+                dataset_id?: string | null;
+                spelling?: "as_written" | "spaces" | "underscores";
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompletionShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-count_text": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TextToCount"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenCountShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-list_vocabularies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VocabularyShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-import_vocabulary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file: string;
+                    name?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "captions-delete_vocabulary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                vocabulary_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-get_schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemaShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-check_recipe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecipeToCheck"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-diff_recipes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecipesToCompare"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DifferenceShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-list_presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresetShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-add_preset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PresetToSave"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresetShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-get_preset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                preset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresetShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-change_preset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                preset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PresetToSave"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresetShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-delete_preset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                preset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-plan_run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunToPlan"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlannedRunShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-list_runs": {
+        parameters: {
+            query?: {
+                state?: ("queued" | "starting" | "training" | "paused" | "finished" | "failed" | "cancelled" | "parked")[] | null;
+                dataset_id?: string | null;
+                text?: string;
+                before?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunInList"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-start_run": {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunToStart"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-get_run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-delete_run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-rename_run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewName"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-get_recipe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-list_pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["enogu__runs__api__PictureShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-cancel_run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-pause_run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-resume_run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-save_now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-sample_now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-retry_run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunToRetry"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-follow_run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-list_losses": {
+        parameters: {
+            query?: {
+                smoothing?: number;
+                points?: number | null;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LossesShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-list_epochs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EpochShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-list_samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["enogu__runs__api__SampleShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-get_sample_picture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+                sample_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-get_epoch_file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+                epoch: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-get_file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+                filename: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-get_files_zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-list_loras": {
+        parameters: {
+            query?: {
+                /** @description Looked for in name, trigger, base model and notes. */
+                q?: string;
+                family?: ("sd15" | "sd2" | "sdxl" | "flux" | "unknown") | null;
+                /** @description Id or name of a base model: only LoRAs that fit it. */
+                base_model?: string | null;
+                /** @description Those that can be brought back instead. */
+                deleted?: boolean;
+                offset?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LorasShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-add_lora": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoraToAdd"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoraInFull"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-get_all_as_zip": {
+        parameters: {
+            query?: {
+                /** @description Where the files lie: flat, or as in ComfyUI's folder. */
+                layout?: "a1111" | "comfyui";
+                /** @description Looked for in name, trigger, base model and notes. */
+                q?: string;
+                family?: ("sd15" | "sd2" | "sdxl" | "flux" | "unknown") | null;
+                /** @description Only these. */
+                id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-get_lora": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lora_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoraInFull"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-delete_lora": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lora_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-change_lora": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lora_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoraChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoraInFull"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-restore_lora": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lora_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoraInFull"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-get_file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lora_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-get_sidecar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lora_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-get_preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lora_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-set_preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lora_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewToShow"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoraInFull"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-list_fitting_base_models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lora_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FittingBaseModels"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-list_drawings": {
+        parameters: {
+            query?: {
+                /** @description Words that are all in the prompt. */
+                q?: string;
+                /** @description Id of a LoRA. */
+                lora?: string | null;
+                /** @description Id of a base model. */
+                base_model?: string | null;
+                /** @description Id of a request. */
+                request?: string | null;
+                /** @description Those that were put away, and only those. */
+                deleted?: boolean;
+                before?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GalleryPage"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-request_drawing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PicturesToDraw"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestInFull"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-request_comparison": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ComparisonToDraw"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestInFull"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-read_parameters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FormRead"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-list_requests": {
+        parameters: {
+            query?: {
+                /** @description Only those that wait or are drawn. */
+                live?: boolean;
+                before?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestPage"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-get_request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestInFull"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-follow_request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-cancel_request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-continue_request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-get_sheet": {
+        parameters: {
+            query?: {
+                download?: boolean;
+            };
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-delete_drawings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DrawingsNamed"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrawingsChanged"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-restore_drawings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DrawingsNamed"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrawingsChanged"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-empty_bin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BinEmptied"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-download_drawings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DrawingsNamed"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-get_drawing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                drawing_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrawingShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-delete_drawing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                drawing_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrawingsChanged"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-get_picture": {
+        parameters: {
+            query?: {
+                download?: boolean;
+            };
+            header?: never;
+            path: {
+                drawing_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "drawings-get_thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                drawing_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "admin-list_accounts": {
+        parameters: {
+            query?: {
+                search?: string;
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountSeen"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "admin-create_account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAccount"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountMade"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "admin-get_account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountSeen"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "admin-delete_account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "admin-change_account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountSeen"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "admin-reset_password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasswordMade"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "admin-revoke_keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeysRevoked"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "admin-list_workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerSeen"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "admin-get_queue": {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueSeen"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "studio-get_metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "studio-health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
 }

@@ -5,6 +5,7 @@ import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
+import { BaseModelPicker } from "@/features/base_models/components/base-model-picker";
 import { CropAndTagPanel } from "@/features/datasets/components/crop-and-tag-panel";
 import { PictureBoard } from "@/features/datasets/components/picture-board";
 import { datasetQueries } from "@/features/datasets/queries";
@@ -41,7 +42,12 @@ export function DatasetPage() {
             revision={dataset.captions_revision + dataset.num_pictures}
             values={values}
             onChange={setChanged}
-            baseModel={null}
+            baseModel={
+              <BaseModelPicker
+                value={typeof values.base_model === "string" ? values.base_model : "starter"}
+                onChange={(id) => setChanged({ ...values, base_model: id })}
+              />
+            }
             hasPictures={dataset.num_pictures > 0}
           />
         </Grid.Col>
