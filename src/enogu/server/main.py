@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import ipaddress
 import os
 import socket
@@ -85,6 +86,8 @@ def serve(settings: Settings, serving: Serving, on_ready: Callable[[Ready], None
         try:
             sweeps.start()
             app = create_app(studio, _allowed_hosts(serving))
+            gc.freeze()  # what is there by now stays, and need never be looked at again
+            gc.enable()
             config = uvicorn.Config(
                 app,
                 log_config=None,
