@@ -221,7 +221,7 @@ function Curve({ id, isEmpty }: { readonly id: string; readonly isEmpty: boolean
             {t("live.loss")}
           </Title>
           <Group gap="xs">
-            <Text size="xs" c="dimmed" id="smoothing">
+            <Text size="xs" c="dimmed" aria-hidden>
               {ui("chart.smoothing")}
             </Text>
             <Slider
@@ -232,7 +232,7 @@ function Curve({ id, isEmpty }: { readonly id: string; readonly isEmpty: boolean
               value={smoothing}
               onChange={setSmoothing}
               label={null}
-              aria-labelledby="smoothing"
+              thumbLabel={ui("chart.smoothing")}
             />
           </Group>
         </Group>
