@@ -1,0 +1,239 @@
+"""Browser proofs: a real chromium before a real studio; every page that is opened is watched for what must not happen.
+
+Skipped with a reason where there is no chromium or the app cannot be built, so that ``make test`` works anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 60
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's; Playwright brings none."""
+    path = "/usr/bin/chromium" if Path("/usr/bin/chromium").exists() else shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium at /usr/bin/chromium or on PATH; Debian: apt install chromium fonts-noto-cjk")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def web_app() -> None:
+    """Built from the sources as they are now."""
+    built = subprocess.run([sys.executable, "tools/build_web.py"], cwd=ROOT, capture_output=True, text=True)
+    if built.returncode != 0:
+        pytest.skip(f"the browser app cannot be built here: {built.stderr[-300:]}")
+
+
+class Studio:
+    """A server and a worker with the engine that pretends, as processes that a test may kill."""
+
+    def __init__(self, home: Path, *options: str) -> None:
+        self.home = home
+        self.options = options
+        self.port = 0
+        self.setup_code = ""
+        self._environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("ENOGU_")},
+            "ENOGU_HOME": str(home),
+            "OMP_NUM_THREADS": "1",
+        }
+        self.start_server()
+        command = [sys.executable, "-m", "enogu", "worker", "--engine", "fake"]
+        with (home / "worker.log").open("wb") as log:
+            self.worker = subprocess.Popen(command, env=self._environment, stdout=log, stderr=subprocess.STDOUT)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start_server(self) -> None:
+        """On the port it had before, if any."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "enogu", "--json", "serve", "--port", str(self.port), *self.options]
+        with (self.home / "server.log").open("ab") as log:
+            self.server = subprocess.Popen(
+                command, env=self._environment, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert self.server.stdout is not None
+        line = self.server.stdout.readline()
+        assert line, (self.home / "server.log").read_text()
+        ready = json.loads(line)
+        self.port = urlsplit(ready["url"]).port or 0
+        self.setup_code = ready.get("setup_code") or self.setup_code
+
+    def kill_server(self) -> None:
+        """As an outage does it: no goodbye."""
+        self.server.kill()
+        self.server.communicate(timeout=SECONDS)
+
+    def post(self, path: str, body: dict[str, Any] | None = None, **more: Any) -> Any:
+        """One call past the page; raises for a refusal."""
+        answer = httpx.post(f"{self.url}/api{path}", json=body or {}, timeout=SECONDS, **more)
+        answer.raise_for_status()
+        return answer.json()
+
+    def get(self, path: str) -> Any:
+        """What the API answers."""
+        answer = httpx.get(f"{self.url}/api{path}", timeout=SECONDS)
+        answer.raise_for_status()
+        return answer.json()
+
+    def close(self) -> None:
+        """Both, by their own ids."""
+        for process in (self.worker, self.server):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in (self.worker, self.server):
+            try:
+                process.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate(timeout=SECONDS)
+
+
+@contextmanager
+def open_studio(home: Path, *options: str) -> Iterator[Studio]:
+    """A studio that is closed at the end, whatever happened."""
+    studio = Studio(home, *options)
+    try:
+        yield studio
+    finally:
+        studio.close()
+
+
+@pytest.fixture(scope="session")
+def studio(web_app: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """For the tests that harm no process; they share it and each brings its own data."""
+    with open_studio(tmp_path_factory.mktemp("studio") / "home") as one:
+        yield one
+
+
+@pytest.fixture
+def own_studio(web_app: None, tmp_path: Path) -> Iterator[Studio]:
+    """For the tests that kill it."""
+    with open_studio(tmp_path / "own-home") as one:
+        yield one
+
+
+@pytest.fixture
+def locked_studio(web_app: None, tmp_path: Path) -> Iterator[Studio]:
+    """Where people sign in."""
+    with open_studio(tmp_path / "own-home", "--sign-in", "password") as one:
+        yield one
+
+
+@dataclass
+class Watched:
+    """What pages did that they must not do."""
+
+    host: str
+    faults: list[str] = field(default_factory=list)
+    allowed: list[str] = field(default_factory=list)
+    """Pieces of console errors that this test brings about itself."""
+
+    def watch(self, page: Page) -> None:
+        """Listen from now on."""
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+        page.on("request", self._request)
+        page.on("dialog", lambda dialog: self.faults.append(f"dialog: {dialog.message}"))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.faults.append(f"console: {message.text} ({message.location.get('url')})")
+
+    def _request(self, request: Request) -> None:
+        where = urlsplit(request.url)
+        if where.scheme in {"http", "https", "ws", "wss"} and where.netloc != self.host:
+            self.faults.append(f"another host: {request.url}")
+
+    def check(self) -> None:
+        """Fails when there was a fault that was not allowed."""
+        faults = [fault for fault in self.faults if not any(piece in fault for piece in self.allowed)]
+        assert not faults, "\n".join(faults)
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[OpenPage]:
+    """``open_page(studio, language="ja", scheme="light", width=1280, height=800, touch=False, allowed=())``."""
+    contexts: list[BrowserContext] = []
+    watches: list[Watched] = []
+
+    def opened(
+        at: Studio,
+        *,
+        language: str = "ja",
+        scheme: str = "light",
+        width: int = 1280,
+        height: int = 800,
+        touch: bool = False,
+        allowed: tuple[str, ...] = (),
+        path: str = "/",
+    ) -> Page:
+        context = chromium.new_context(
+            viewport={"width": width, "height": height},
+            locale={"ja": "ja-JP", "en": "en-GB"}[language],
+            timezone_id="Asia/Tokyo",
+            color_scheme="dark" if scheme == "dark" else "light",
+            has_touch=touch,
+            is_mobile=touch,
+            reduced_motion="reduce",
+            accept_downloads=True,
+        )
+        contexts.append(context)
+        watched = Watched(urlsplit(at.url).netloc, allowed=list(allowed))
+        watches.append(watched)
+        context.on("page", watched.watch)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.goto(at.url + path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    for watched in watches:
+        watched.check()
+
+
+def wait_until(true: Callable[[], bool], seconds: float = SECONDS) -> None:
+    """Bounded; for what no page shows."""
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, "it did not come about in time"
+        time.sleep(0.1)

@@ -1,0 +1,41 @@
+"""Every page there is, with something on it, for what is asked of all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from enogu import starter_data
+from tests.browser.conftest import Studio, wait_until
+
+RECIPE = {"training": {"epochs": 2}, "previews": {"prompts": ["mame, smile", "mame, sleeping"]}}
+
+
+def list_places(studio: Studio) -> dict[str, str]:
+    """Name to path: of a studio with a tagged dataset and a finished run, which are made when they are missing."""
+    if not studio.get("/datasets")["datasets"]:
+        dataset = studio.post("/datasets/samples", {"name": "mame"})["id"]
+        studio.post(f"/datasets/{dataset}/crop-and-tag", {"parts": "both"})
+        wait_until(lambda: all(one["caption"] for one in studio.get(f"/datasets/{dataset}/pictures")["pictures"]))
+        run = start_run(studio, dataset)
+        wait_until(lambda: studio.get(f"/runs/{run}")["state"] == "finished")
+    dataset = studio.get("/datasets")["datasets"][-1]["id"]
+    runs = studio.get("/runs")
+    run = (runs["runs"] if isinstance(runs, dict) else runs)[-1]["id"]
+    return {
+        "training": "/",
+        "dataset": f"/datasets/{dataset}",
+        "run": f"/runs/{run}",
+        "account": "/account",
+        "not_found": "/no-such-page",
+    }
+
+
+def start_run(studio: Studio, dataset: str, epochs: int = 2) -> str:
+    """A run of that dataset; its id."""
+    recipe = {**RECIPE, "output_name": "mame", "trigger": "mame", "training": {"epochs": epochs}}
+    return str(studio.post("/runs", {"dataset_id": dataset, "recipe": recipe, "name": "mame"})["id"])
+
+
+def sample_picture() -> Path:
+    """One of the sample's pictures."""
+    return min((starter_data.path("pictures") / "mame").glob("*.png"))
