@@ -44,7 +44,10 @@ export function AccountCard() {
           </Button>
         </Group>
         <Text size="sm" c="dimmed">
-          {t("account.private")} <Anchor underline="always" href="/openapi.json">{t("account.api")}</Anchor>
+          {t("account.private")}{" "}
+          <Anchor underline="always" href="/openapi.json">
+            {t("account.api")}
+          </Anchor>
         </Text>
       </Stack>
       <Modal
