@@ -101,13 +101,13 @@ class Studio:
     def post(self, path: str, body: dict[str, Any] | None = None, **more: Any) -> Any:
         """One call past the page; raises for a refusal."""
         answer = httpx.post(f"{self.url}/api{path}", json=body or {}, timeout=SECONDS, **more)
-        answer.raise_for_status()
+        assert answer.is_success, answer.text
         return answer.json()
 
     def get(self, path: str) -> Any:
         """What the API answers."""
         answer = httpx.get(f"{self.url}/api{path}", timeout=SECONDS)
-        answer.raise_for_status()
+        assert answer.is_success, answer.text
         return answer.json()
 
     def close(self) -> None:

@@ -12,15 +12,11 @@ RECIPE = {"training": {"epochs": 2}, "previews": {"prompts": ["mame, smile", "ma
 
 def list_places(studio: Studio) -> dict[str, str]:
     """Name to path: of a studio with a tagged dataset and a finished run, which are made when they are missing."""
-    if not studio.get("/datasets")["datasets"]:
-        dataset = studio.post("/datasets/samples", {"name": "mame"})["id"]
-        studio.post(f"/datasets/{dataset}/crop-and-tag", {"parts": "both"})
-        wait_until(lambda: all(one["caption"] for one in studio.get(f"/datasets/{dataset}/pictures")["pictures"]))
-        run = start_run(studio, dataset)
+    if not studio.get("/runs"):
+        run = start_run(studio, tagged_sample(studio))
         wait_until(lambda: studio.get(f"/runs/{run}")["state"] == "finished")
-    dataset = studio.get("/datasets")["datasets"][-1]["id"]
-    runs = studio.get("/runs")
-    run = (runs["runs"] if isinstance(runs, dict) else runs)[-1]["id"]
+    run = studio.get("/runs")[-1]
+    dataset, run = run["dataset_id"], run["id"]
     return {
         "training": "/",
         "dataset": f"/datasets/{dataset}",
@@ -28,6 +24,14 @@ def list_places(studio: Studio) -> dict[str, str]:
         "account": "/account",
         "not_found": "/no-such-page",
     }
+
+
+def tagged_sample(studio: Studio) -> str:
+    """The sample, cropped and tagged; the dataset's id."""
+    dataset = studio.post("/datasets/samples", {"name": "mame"})["id"]
+    studio.post(f"/datasets/{dataset}/crop-and-tag", {"parts": "both"})
+    wait_until(lambda: all(one["caption"] for one in studio.get(f"/datasets/{dataset}/pictures")["pictures"]))
+    return str(dataset)
 
 
 def start_run(studio: Studio, dataset: str, epochs: int = 2) -> str:

@@ -102,7 +102,7 @@ def option(page: Page, path: str, kind: str = "input") -> Locator:
 
 
 def contradict_and_mend(page: Page, fix: str) -> None:
-    """A size that is no multiple of the buckets' step; the page says so at the field, and the button beside it helps."""
+    """A size that is no multiple of the buckets' step; the page says so at the field, and its button mends it."""
     option(page, "pictures.resolution").fill("100")
     field = page.locator("[data-option='pictures.resolution']")
     expect(field.locator(".mantine-InputWrapper-error, .mantine-Input-error").first).to_be_visible()
