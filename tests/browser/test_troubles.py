@@ -1,0 +1,58 @@
+"""What goes wrong in a browser's life: closed, cut off, a server that dies, broken files, other people, conversions."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage, Studio, wait_until
+from tests.browser.places import sample_picture, start_run, tagged_sample
+
+CUT_OFF = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+
+
+def test_a_run_outlives_its_page_and_its_server(own_studio: Studio, open_page: OpenPage) -> None:
+    """Closed and opened again it goes on; while the server is dead the page says so, and then goes on by itself."""
+    dataset = tagged_sample(own_studio)
+    run = start_run(own_studio, dataset, epochs=75)
+    first = open_page(own_studio, path=f"/runs/{run}")
+    expect(first.get_by_role("heading", level=1, name="mame")).to_be_visible()
+    first.close()
+    page = open_page(own_studio, path=f"/runs/{run}", allowed=CUT_OFF)
+    expect(page.get_by_text("学習中", exact=True)).to_be_visible()
+    own_studio.kill_server()
+    expect(page.get_by_text("スタジオとの接続が切れました", exact=False)).to_be_visible()
+    own_studio.start_server()
+    expect(page.get_by_text("スタジオとの接続が切れました", exact=False)).to_have_count(0)
+    wait_until(lambda: own_studio.get(f"/runs/{run}")["state"] in ("training", "finished"))
+    expect(page.get_by_text(re.compile("^(学習中|完了)$"))).to_be_visible()
+
+
+def test_a_broken_file_is_named_and_the_others_are_in(studio: Studio, open_page: OpenPage) -> None:
+    dataset = studio.post("/datasets", {"name": "upload"})["id"]
+    page = open_page(studio, path=f"/datasets/{dataset}", allowed=("422",))
+    good = sample_picture().read_bytes()
+    page.locator("input[type=file]").first.set_input_files(
+        [
+            {"name": "豆 一.png", "mimeType": "image/png", "buffer": good},
+            {"name": "broken.png", "mimeType": "image/png", "buffer": good[:200]},
+        ]
+    )
+    expect(page.get_by_role("option")).to_have_count(1)
+    expect(page.get_by_text("broken.png").first).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("option")).to_have_count(1)
+
+
+def test_enter_that_confirms_a_conversion_creates_nothing(studio: Studio, open_page: OpenPage) -> None:
+    """Chromium itself sends no submit for a key that belongs to a conversion; the page must not add one."""
+    before = len(studio.get("/datasets")["datasets"])
+    page = open_page(studio)
+    field = page.get_by_label("データセットの名前")
+    field.fill("まめ")
+    field.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True})
+    page.wait_for_timeout(300)
+    assert len(studio.get("/datasets")["datasets"]) == before
+    field.press("Enter")
+    page.wait_for_url(re.compile("/datasets/"))
