@@ -16,8 +16,13 @@ from enogu.server.problems import add_problem_handlers
 from enogu.server.routes import ROUTERS
 from enogu.server.web_app import serve_web_app
 
-UPLOAD_PATHS = ("/api/datasets/*/pictures", "/api/uploads/", "/api/drawings/read-parameters", "/api/vocabularies")
-"""Of routes that take large bodies and bound them themselves; as ``Frame`` has them."""
+LARGE_BODIES = (
+    ("POST", "/api/datasets/{}/pictures"),
+    ("PATCH", "/api/uploads/{}"),
+    ("POST", "/api/drawings/read-parameters"),
+    ("POST", "/api/vocabularies"),
+)
+"""Routes that take large bodies and bound them themselves; ``{}`` for an id."""
 
 
 class Health(BaseModel):
@@ -41,7 +46,7 @@ def create_app(studio: Studio, allowed_hosts: Collection[str] | None = LOOPBACK_
     app.state.settings = studio.settings
     app.state.files = studio.files
     app.state.decoder = studio.decoder
-    app.add_middleware(Frame, allowed_hosts=allowed_hosts, upload_paths=UPLOAD_PATHS)
+    app.add_middleware(Frame, allowed_hosts=allowed_hosts, large_bodies=LARGE_BODIES)
     add_problem_handlers(app)
     for router in ROUTERS:
         app.include_router(router)

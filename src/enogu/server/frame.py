@@ -7,9 +7,9 @@ studio on loopback through a name of its own that it lets point to 127.0.0.1 (DN
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Collection
-from fnmatch import fnmatchcase
 from typing import Any
 
 import structlog
@@ -53,17 +53,21 @@ class Frame:
         self,
         app: ASGIApp,
         allowed_hosts: Collection[str] | None = LOOPBACK_HOSTS,
-        upload_paths: tuple[str, ...] = (),
+        large_bodies: Collection[tuple[str, str]] = (),
     ) -> None:
         """``allowed_hosts`` without ports; None allows every name, for a studio behind a proxy that checks it. A body
-        of any size reaches routes whose path begins with one of ``upload_paths``, or matches one that has a ``*``.
+        of any size reaches the routes of ``large_bodies``: method and address, in which ``{}`` is one part of it.
         """
         self._app = app
         self._allowed_hosts = allowed_hosts
-        self._upload_paths = upload_paths
+        self._large_bodies = [
+            (method, re.compile(re.escape(address).replace(r"\{\}", "[^/]+"))) for method, address in large_bodies
+        ]
 
-    def _takes_uploads(self, path: str) -> bool:
-        return any(fnmatchcase(path, one) if "*" in one else path.startswith(one) for one in self._upload_paths)
+    def _takes_large_bodies(self, scope: Scope) -> bool:
+        return any(
+            method == scope["method"] and address.fullmatch(scope["path"]) for method, address in self._large_bodies
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -77,7 +81,7 @@ class Frame:
         scope.setdefault("state", {})["request_id"] = request_id
         started_at = time.perf_counter()
         status = 0
-        is_bounded = not self._takes_uploads(scope["path"])
+        is_bounded = not self._takes_large_bodies(scope)
         received_bytes = 0
 
         async def receive_bounded() -> Message:
@@ -108,6 +112,9 @@ class Frame:
             pass
         except Exception:
             _log.exception("request_failed", request_id=request_id, method=scope["method"], path=scope["path"])
+            figures = getattr(scope["app"].state, "figures", None) if "app" in scope else None
+            if figures is not None:
+                figures.note_failure("Unforeseen")
             if status:
                 raise  # half of an answer was sent: all that can be done is to break off
             message = "Something in the studio went wrong that nobody foresaw."

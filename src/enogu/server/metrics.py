@@ -40,7 +40,16 @@ class Figures:
         self._seconds = Histogram(
             "enogu_request_seconds", "Time to the answer's end.", ("route",), buckets=_BUCKETS, registry=self.registry
         )
+        self._failures = Counter(
+            "enogu_failures", "Requests that database or files failed.", ("kind",), registry=self.registry
+        )
+        for kind in ("DatabaseFailed", "StorageFailed", "Unforeseen"):
+            self._failures.labels(kind)  # zero is a figure too
         self.registry.register(_FromTheDatabase(app, door))
+
+    def note_failure(self, kind: str) -> None:
+        """One request that failed through no fault of its sender's."""
+        self._failures.labels(kind).inc()
 
     def note(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request that ended."""

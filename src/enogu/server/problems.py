@@ -51,6 +51,9 @@ def add_problem_handlers(app: FastAPI) -> None:
     def refused(request: Request, error: EnoguError) -> JSONResponse:
         headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, TooManyAttempts) else {}
         status = status_of(error)
+        figures = getattr(request.app.state, "figures", None)
+        if figures is not None and isinstance(error, DatabaseFailed | StorageFailed):
+            figures.note_failure(type(error).__name__)
         if status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         more = {"problems": found} if (found := _problems_of(error)) else {}

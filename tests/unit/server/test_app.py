@@ -148,6 +148,36 @@ def test_a_body_over_the_limit_is_refused_however_it_is_sent(client: TestClient)
     assert answer.status_code == 413
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/vocabularies/x", "/api/uploads/x/y", "/api/datasets/a/b/pictures", "/api/uploads"]
+)
+def test_only_the_very_routes_that_stream_get_large_bodies(client: TestClient, path: str) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(9):
+            yield bytes(1024 * 1024)
+
+    headers = {"Content-Type": "application/json"}
+    for method in ("POST", "PUT", "PATCH"):
+        assert client.request(method, path, content=chunks(), headers=headers).status_code in (401, 404, 405, 413, 422)
+
+
+def test_failures_of_database_and_files_are_counted(make_app: MakeApp, mame: str) -> None:
+    from enogu.errors import StorageFailed
+
+    app = make_app("loopback")
+
+    @app.get("/api/full")
+    def full() -> None:
+        raise StorageFailed("The disk is full.", "Free some space.")
+
+    client = TestClient(app, base_url=SERVER)
+    assert client.get("/api/full").status_code == 503
+    figures = client.get("/metrics").text
+    assert 'enogu_failures_total{kind="StorageFailed"} 1.0' in figures
+    assert 'enogu_failures_total{kind="DatabaseFailed"} 0.0' in figures
+    assert 'enogu_requests_total{method="GET",route="/api/full",status="503"} 1.0' in figures
+
+
 def test_head_is_get_without_its_body_however_long_that_is(make_app: MakeApp) -> None:
     app = make_app()
     num_read = 0
