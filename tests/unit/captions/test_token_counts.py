@@ -7,7 +7,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enogu.captions.rules.token_counts import ClipTokens, count_tokens
+from enogu.captions.rules.token_counts import ClipTokens, count_tokens, measure_captions
 
 TOKENS = ClipTokens()
 
@@ -45,12 +45,15 @@ def test_pieces_never_overlap_and_never_exceed_the_whole(text: str) -> None:
     assert max(ends) <= count.num_tokens
 
 
-@given(
-    st.lists(st.one_of(st.text(max_size=8), st.sampled_from(["smile", "it's", "1girl", "黒髪", "hat)", "é", "t's"])))
-)
-def test_many_captions_are_counted_as_each_alone(tags: list[str]) -> None:
-    text = ", ".join(tags)
-    assert TOKENS.count_each([text, text, "zdm"]) == [TOKENS.count(text), TOKENS.count(text), 2]
+TAG = st.one_of(st.text(max_size=8), st.sampled_from(["smile", "it's", "1girl", "黒髪", "hat)", "é", "t's", "(a:1.2)"]))
+
+
+@given(st.lists(TAG, max_size=60).map(", ".join))
+def test_many_captions_are_measured_as_each_alone(text: str) -> None:
+    """E7."""
+    line = text.strip().splitlines()[0] if text.strip() else ""
+    alone = count_tokens(line, 75, TOKENS)
+    assert measure_captions([line, "zdm"], 75, TOKENS) == [(alone.num_tokens, alone.first_beyond), (2, None)]
 
 
 def test_the_vocabulary_is_let_go_when_nobody_asks_and_comes_back() -> None:

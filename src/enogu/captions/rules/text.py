@@ -224,7 +224,7 @@ def _closed_at(text: str) -> dict[int, int]:
             open_at = {")": [], "]": []}
         elif sign in _CLOSES:
             open_at[_CLOSES[sign]].append(at)
-        elif sign in open_at and open_at[sign]:
+        elif open_at.get(sign):
             found[open_at[sign].pop()] = at
     return found
 

@@ -73,23 +73,6 @@ class ClipTokens:
         """Tokens of a text, the two marks not counted."""
         return len(self.starts(text))
 
-    def count_each(self, texts: Iterable[str]) -> list[int]:
-        """``count`` of many texts. A tag is counted once and its number added wherever it stands again, which is right
-        where a letter or digit and a comma with a blank part it from the next.
-        """
-        known: dict[str, int] = {}
-        counts: list[int] = []
-        for text in texts:
-            tags = text.split(", ")
-            if text and all(tag and tag[-1].isalnum() and tag[0].isalnum() for tag in tags):
-                for tag in tags:
-                    if tag not in known:
-                        known[tag] = self.count(tag)
-                counts.append(sum(known[tag] for tag in tags) + len(tags) - 1)
-            else:
-                counts.append(self.count(text))
-        return counts
-
     def _tokenizer(self) -> Any:
         with self._lock:
             self._used_at = time.monotonic()
@@ -142,6 +125,31 @@ def count_tokens(text: str, limit: TokenLimit, tokens: ClipTokens) -> TokenCount
         first_beyond=over,
         tags=tuple(pieces),
     )
+
+
+def measure_captions(texts: Iterable[str], limit: TokenLimit, tokens: ClipTokens) -> list[tuple[int, str | None]]:
+    """Tokens and first tag beyond the limit, as ``count_tokens`` has them, of many captions of one line each.
+
+    A tag is counted once and its number added wherever it stands again, which is right where letters or digits stand on
+    both sides of a comma with a blank; captions of another form are counted as a whole.
+    """
+    known: dict[str, int] = {}
+    found: list[tuple[int, str | None]] = []
+    for text in texts:
+        tags = text.split(", ")
+        if not (text and text.isprintable() and all(tag and tag[-1].isalnum() and tag[0].isalnum() for tag in tags)):
+            count = count_tokens(text, limit, tokens)
+            found.append((count.num_tokens, count.first_beyond))
+            continue
+        num_tokens, beyond = -1, None
+        for tag in tags:
+            if tag not in known:
+                known[tag] = tokens.count(tag)
+            num_tokens += known[tag] + 1
+            if num_tokens > limit and beyond is None:
+                beyond = tag
+        found.append((num_tokens, beyond))
+    return found
 
 
 def smallest_limit(num_tokens: int) -> TokenLimit | None:

@@ -25,7 +25,14 @@ from enogu.captions.entities import (
 from enogu.captions.rules import fed, traits
 from enogu.captions.rules.commands import apply_command
 from enogu.captions.rules.filters import PictureFacts, parse_filter
-from enogu.captions.rules.token_counts import ClipTokens, TokenCount, TokenLimit, count_tokens, smallest_limit
+from enogu.captions.rules.token_counts import (
+    ClipTokens,
+    TokenCount,
+    TokenLimit,
+    count_tokens,
+    measure_captions,
+    smallest_limit,
+)
 from enogu.captions.rules.union import collect_tags, count_tags, union_of
 from enogu.captions.service.vocabularies import knowledge_of
 from enogu.datasets import service as datasets
@@ -200,16 +207,16 @@ def count_caption_tokens(
     """The length of each caption, the trigger counted where it is missing (E7). Raises NotFound, FilterRefused."""
     known, pictures = list_captions(session, owner_id, dataset_id, expression)
     texts = [fed.with_trigger(one.caption, known.dataset.trigger) for one in pictures]
-    counts = _tokens.count_each(texts)
+    measured = measure_captions(texts, limit, _tokens)
     return tuple(
         TokenRow(
             picture_id=one.picture_id,
             name=one.name,
             num_tokens=count,
             smallest_limit=smallest_limit(count),
-            first_beyond=None if count <= limit else count_tokens(text, limit, _tokens).first_beyond,
+            first_beyond=beyond,
         )
-        for one, text, count in zip(pictures, texts, counts, strict=True)
+        for one, (count, beyond) in zip(pictures, measured, strict=True)
     )
 
 
