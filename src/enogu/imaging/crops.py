@@ -13,14 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
 from PIL import Image
 
 from enogu.errors import WrongUse
 from enogu.imaging.decoding import MIN_SIDE
 from enogu.imaging.resizing import resize
+
+if TYPE_CHECKING:
+    pass
+
 
 CropMethod = Literal["none", "centre", "smart", "face", "hand"]
 
@@ -118,6 +121,7 @@ def _largest(image: Image.Image, size: tuple[int, int]) -> tuple[int, int]:
 
 def _attended(image: Image.Image, largest: tuple[int, int]) -> Box:
     """The box of that size where libvips' attention would cut."""
+    import numpy as np
     import pyvips  # here, since loading it costs a tenth of a second that most callers need not pay
 
     width, height = largest

@@ -20,9 +20,8 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-import numpy as np
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -39,6 +38,10 @@ from PIL import (
 from enogu.errors import PictureRefused, WrongUse
 from enogu.imaging.colours import converted_to_srgb
 from enogu.imaging.signatures import describe_content, find_format, png_orientation, webp_size
+
+if TYPE_CHECKING:
+    pass
+
 
 MAX_PIXELS = 100_000_000
 """Largest picture that is decoded, in pixels (100 megapixels)."""
@@ -335,6 +338,8 @@ def _with_srgb_colours(image_rgba: Image.Image, icc_profile: bytes | None) -> Im
 
 def _grey16_as_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     """16-bit grey to 8 bit by v/257 rounded; Pillow's own conversion would clip everything above 255 to white."""
+    import numpy as np
+
     grey_HW = np.asarray(image).astype(np.uint32)
     levels_HW = ((grey_HW + 128) // 257).astype(np.uint8)
     rgb_HWC = np.repeat(levels_HW[:, :, None], 3, axis=2)

@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import libphash
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 DuplicateKind = Literal["exact", "near", "mirrored"]
 
@@ -132,6 +135,8 @@ _BLANK_LEVELS = 6
 
 
 def _hashes(small: Image.Image) -> tuple[int, int]:
+    import numpy as np
+
     with libphash.ImageContext() as context:
         context.load_pixels(np.asarray(small))
         return context.phash(), context.dhash()
@@ -139,6 +144,8 @@ def _hashes(small: Image.Image) -> tuple[int, int]:
 
 def _near(indices: Sequence[int], prints: Sequence[Fingerprint]) -> list[tuple[int, list[Duplicate]]]:
     """For each leader, those near it; given from the most worth keeping to the least."""
+    import numpy as np
+
     looks = _Looks(prints)
     is_taken = np.zeros(len(prints), dtype=np.bool_)
     groups: list[tuple[int, list[Duplicate]]] = []
@@ -159,6 +166,8 @@ class _Looks:
     """Fingerprints as arrays."""
 
     def __init__(self, prints: Sequence[Fingerprint]) -> None:
+        import numpy as np
+
         rows = [(one.phash, one.dhash, one.mirrored_phash, one.mirrored_dhash) for one in prints]
         self._bits_4N = np.ascontiguousarray(np.array(rows, dtype=np.uint64).reshape(-1, 4).T)
         colours = np.frombuffer(b"".join(one.colours for one in prints), dtype=np.uint8)
@@ -166,6 +175,8 @@ class _Looks:
 
     def near_behind(self, row: int, *, is_mirrored: bool = False) -> NDArray[np.bool_]:
         """Which pictures behind ``row`` look like it, or like its mirror image."""
+        import numpy as np
+
         own_phash, own_dhash = self._bits_4N[2:, row] if is_mirrored else self._bits_4N[:2, row]
         is_near = np.bitwise_count(self._bits_4N[0, row + 1 :] ^ own_phash) <= NEAR_PHASH_BITS
         if is_near.any():

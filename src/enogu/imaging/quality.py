@@ -14,11 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 ProblemKind = Literal["too_small", "blurred", "dark", "washed_out", "blank"]
 
@@ -62,6 +65,8 @@ class PictureProblem:
 
 def measure_quality(image: Image.Image) -> QualityMeasures:
     """Measure an upright RGB picture."""
+    import numpy as np
+
     grey = image.convert("L")
     levels = np.cumsum(np.asarray(grey.histogram(), dtype=np.float64))
     levels /= levels[-1]
@@ -106,6 +111,8 @@ _LITTLE_DETAIL = 0.1
 
 def _normalised(grey: Image.Image) -> NDArray[np.float32]:
     """At most _NORMAL_SIDE on the shorter side, and eight times that on the longer; never enlarged."""
+    import numpy as np
+
     scale = min(_NORMAL_SIDE / min(grey.size), 8 * _NORMAL_SIDE / max(grey.size))
     if scale < 1:
         size = max(1, round(grey.width * scale)), max(1, round(grey.height * scale))
@@ -122,6 +129,8 @@ def _blur_effect(grey_HW: NDArray[np.float32]) -> float:
 
 def _differences(grey_HW: NDArray[np.float32]) -> tuple[float, float]:
     """Between neighbours in a row, summed; and how much of that is left when rows are averaged over _WINDOW pixels."""
+    import numpy as np
+
     padded = np.pad(grey_HW, ((0, 0), (_WINDOW // 2 + 1, _WINDOW // 2)), mode="edge")
     sums = np.cumsum(padded, axis=1, dtype=np.float64)
     blurred_HW = (sums[:, _WINDOW:] - sums[:, :-_WINDOW]) / _WINDOW
@@ -131,4 +140,6 @@ def _differences(grey_HW: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def _quantile(cumulated: Sequence[float] | NDArray[np.float64], share: float) -> float:
+    import numpy as np
+
     return int(np.searchsorted(cumulated, share)) / 255

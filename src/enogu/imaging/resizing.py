@@ -7,9 +7,13 @@ pixels average one or two source pixels by turns, and thin lines come and go.
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
+
 from PIL import Image
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def fit_to_bucket(
@@ -34,6 +38,8 @@ def fit_to_bucket(
 
 def resize(image: Image.Image, width: int, height: int) -> Image.Image:
     """Area averaging when neither side grows, else Lanczos; RGB in, RGB out; the same picture when the size fits."""
+    import numpy as np
+
     if image.size == (width, height):
         return image
     if width > image.width or height > image.height:
@@ -49,6 +55,8 @@ def _averaged(pixels_NWC: NDArray[np.generic], count: int) -> NDArray[np.float32
     As matrix products over a few intervals at a time: the weights are a band matrix, and this is ten times as fast as
     gathering or ``np.add.reduceat``, while only the rows at work are held as float32.
     """
+    import numpy as np
+
     length, *others = pixels_NWC.shape
     pixels_NK = np.ascontiguousarray(pixels_NWC).reshape(length, -1)
     edges = np.arange(count + 1, dtype=np.float64) * length / count

@@ -16,14 +16,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from enogu.errors import EnoguError, WrongUse
 from enogu.tagging.entities import Tag, TagCategory
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 DEFAULT_THRESHOLD = 0.35
 """General threshold of SmilingWolf's demo and of sd-scripts (finetune/tag_images_by_wd14_tagger.py)."""
@@ -85,6 +88,8 @@ class Wd14Tagger:
 
     def _probabilities(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Shape [pictures, tags]; at most one batch of pictures."""
+        import numpy as np
+
         pixels_NHWC = np.stack([prepare(image, self._input.width, self._input.height) for image in images])
         missing = self._input.fixed_batch - len(images) if self._input.fixed_batch else 0
         if missing > 0:
@@ -99,6 +104,8 @@ class Wd14Tagger:
         return self._checked(answer_NT[: len(images)])
 
     def _checked(self, answer_NT: NDArray[np.float32]) -> NDArray[np.float32]:
+        import numpy as np
+
         if not np.isfinite(answer_NT).all() or answer_NT.min() < -1e-3 or answer_NT.max() > 1 + 1e-3:
             raise EnoguError(
                 f"{self._model_file} does not answer with probabilities between 0 and 1.",
@@ -107,6 +114,8 @@ class Wd14Tagger:
         return np.clip(answer_NT, 0.0, 1.0)
 
     def _as_tags(self, probabilities_T: NDArray[np.float32]) -> list[Tag]:
+        import numpy as np
+
         order = cast("list[int]", np.argsort(-probabilities_T, kind="stable").tolist())
         return [Tag(self._labels[i][0], float(probabilities_T[i]), self._labels[i][1]) for i in order]
 
@@ -125,6 +134,8 @@ def prepare(image: Image.Image, width: int, height: int) -> NDArray[np.float32]:
 
     On white, padded to a centred square with white, bicubic only when the size differs (SmilingWolf's demo).
     """
+    import numpy as np
+
     with_alpha = image.convert("RGBA")
     side = max(with_alpha.size)
     square = Image.new("RGBA", (side, side), (255, 255, 255, 255))
@@ -159,7 +170,8 @@ def read_labels(path: Path) -> list[tuple[str, TagCategory]]:
 
 
 _RELEASE_CURE = "Take model.onnx and selected_tags.csv from one release of a WD14 tagger."
-_DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16"}
+"""numpy's names, which is loaded by who tags and not by who only asks what there is."""
 _DEFAULT_SIDE = 448
 
 
@@ -184,7 +196,7 @@ class _Input:
     """0 when the batch dimension is dynamic."""
     height: int
     width: int
-    dtype: type[np.float32] | type[np.float16]
+    dtype: str
 
 
 def _find_files(path: Path) -> tuple[Path, Path]:
