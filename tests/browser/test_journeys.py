@@ -49,7 +49,7 @@ def test_from_the_sample_to_a_trained_file(
     words = WORDS[language]
     page = open_page(own_studio, language=language, width=width, height=height, touch=touch)
     expect(page.get_by_role("heading", level=1, name=words["title"])).to_be_visible()
-    page.get_by_role("button", name=words["sample"]).click()
+    page.get_by_role("button", name=words["sample"], exact=True).click()
     page.get_by_role("link", name=re.compile("mame")).click()
 
     # Crop and tag with the one button; every picture has a caption after it.
