@@ -16,7 +16,7 @@ if __name__ == "__main__":
         device="cpu",
         lanes=("train",),
         name=name,
-        engine_command=[*FAKE, rest[0] if rest else "0.01"] if engine == "fake" else None,
+        engine_command=[*FAKE, rest[0] if rest else "0.05"] if engine == "fake" else None,
         beat_seconds=0.3,
         silent_seconds=2.0,
     )
