@@ -60,7 +60,7 @@ function useLiveRun(id: string, isOver: boolean): boolean {
       void client.invalidateQueries({ queryKey: ["runs", id] });
     };
   }, [client, id, isOver]);
-  return isConnected;
+  return isConnected || isOver; // nothing is missed of a run that has ended
 }
 
 const OVER = ["finished", "failed", "cancelled", "parked"];
