@@ -18,12 +18,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from enogu.engine.adapters.lora import LoraParameters
+from enogu.engine.optim import changing_values, restore_values
 from enogu.engine.tensor_files import tensor_file_bytes
 from enogu.errors import WrongUse
 from enogu.recipe import TrainRecipe
 from enogu.whole_file import write_whole_bytes
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def save_checkpoint(
         "started_at": repr(state.started_at),
         "saved": json.dumps(state.saved),
         "optimizer_values": json.dumps(plain),
+        "optimizer_groups": json.dumps(changing_values(optimizer)),
         "loss_scaler": json.dumps(scaler.state_dict()),
     }
     if state.previews_due:
@@ -119,6 +121,7 @@ def load_checkpoint(
     state = optimizer.state_dict()
     state["state"] = entries
     optimizer.load_state_dict(state)
+    restore_values(optimizer, json.loads(metadata["optimizer_groups"]))
     scaler.load_state_dict(json.loads(metadata["loss_scaler"]))
     return RunState(
         step=int(metadata["step"]),

@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from enogu.engine.families import LoadedBase
 from enogu.engine.tensor_files import tensor_file_bytes
 from enogu.errors import TrainingFailed
-from enogu.recipe import TrainRecipe
+from enogu.recipe import Optimizer, TrainRecipe, recipe_fields
 from enogu.recipe.plan import TrainPlan
 from enogu.whole_file import write_whole
 
@@ -154,10 +154,7 @@ def _ss_values(
         "ss_zero_terminal_snr": False,
         "ss_training_comment": None,
         "ss_sd_scripts_commit_hash": None,
-        "ss_optimizer": (
-            f"torch.optim.adamw.AdamW(weight_decay={optimizer.weight_decay},"
-            f"betas=({optimizer.beta1}, {optimizer.beta2}),eps={optimizer.epsilon})"
-        ),
+        "ss_optimizer": _optimizer_words(optimizer),
         "ss_max_grad_norm": optimizer.max_grad_norm,
         "ss_caption_dropout_rate": recipe.captions.dropout_rate,
         "ss_caption_dropout_every_n_epochs": 0,
@@ -188,6 +185,34 @@ def _ss_values(
         "enogu_base_model_hash": base.hash,
         "enogu_trigger": recipe.trigger,
     }
+
+
+_OPTIMIZER_CLASSES = {
+    "adamw": "torch.optim.adamw.AdamW",
+    "adamw8bit": "bitsandbytes.optim.adamw.AdamW8bit",
+    "adafactor": "transformers.optimization.Adafactor",
+    "lion": "lion_pytorch.lion_pytorch.Lion",
+    "dadaptation": "dadaptation.experimental.dadapt_adam_preprint.DAdaptAdamPreprint",
+    "dadapt_adam": "dadaptation.dadapt_adam.DAdaptAdam",
+    "prodigy": "prodigyopt.prodigy.Prodigy",
+}
+
+
+def _optimizer_words(optimizer: Optimizer) -> str:
+    """The class and its arguments as sd-scripts writes them, by its names for the arguments."""
+    arguments: dict[str, Any] = {}
+    betas: list[str] = []
+    for field in recipe_fields():
+        argument = field.kohya.removeprefix("optimizer_args.")
+        if argument == field.kohya or field.kind != optimizer.kind:
+            continue
+        value = getattr(optimizer, field.name)
+        if argument.startswith("betas["):
+            betas.append(str(value))
+            arguments["betas"] = f"({', '.join(betas)})"
+        elif value is not None:
+            arguments[argument] = value
+    return f"{_OPTIMIZER_CLASSES[optimizer.kind]}({','.join(f'{name}={value}' for name, value in arguments.items())})"
 
 
 def _data_set_values(recipe: TrainRecipe, plan: TrainPlan, pictures: Sequence[PictureForMetadata]) -> dict[str, Any]:

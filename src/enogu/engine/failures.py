@@ -12,7 +12,7 @@ import torch
 
 from enogu.engine.events import Failed
 from enogu.errors import EnoguError, RecipeRefused, StorageFailed, TrainingFailed
-from enogu.recipe import TrainRecipe
+from enogu.recipe import TrainRecipe, finds_its_rate
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _SIDES = (1024, 768, 512, 384, 256)
@@ -71,6 +71,8 @@ def _second_try(kind: str, error: EnoguError, recipe: TrainRecipe | None) -> tup
     if recipe is None:
         return "", None
     if kind == "NotANumber":
+        if finds_its_rate(recipe.optimizer):
+            return "optimizer.kind", "adamw"
         return "optimizer.learning_rate", recipe.optimizer.learning_rate / 2
     if kind != "OutOfMemory":
         return "", None

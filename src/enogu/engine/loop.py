@@ -30,7 +30,7 @@ from enogu.engine.families import LoadedBase, TextRules
 from enogu.engine.lora_file import LoraFile
 from enogu.engine.memory import peak_memory_mib
 from enogu.engine.noise import loss_weight
-from enogu.engine.optim import clip_gradients, make_optimizer
+from enogu.engine.optim import clip_gradients, make_optimizer, rates_of, set_rates
 from enogu.engine.pace import Pace
 from enogu.engine.previews import PreviewsStopped, draw_previews, draw_previews_now
 from enogu.errors import TrainingFailed
@@ -212,8 +212,7 @@ class _Run:
         """One step: each batch forward and backward, then one change of the weights. The loss stays on the device."""
         recipe, base, schedule = self.recipe, self.base, self.base.schedule
         factor = learning_rate_factor(recipe.schedule, self.step, self.plan.num_steps, recipe.optimizer.learning_rate)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["full_rate"] * factor
+        set_rates(self.optimizer, factor)
         total = torch.zeros((), device=base.compute.device)
         for micro_step, batch in enumerate(batches):
             b = make_batch(recipe, schedule, latents, self.captions, batch, self.step, micro_step)
@@ -406,7 +405,7 @@ class _Report:
                 epoch=epoch,
                 losses=tuple(losses),
                 average_loss=sum(window) / len(window),
-                learning_rates={group["part"]: group["lr"] for group in run.optimizer.param_groups},
+                learning_rates=rates_of(run.optimizer),
                 steps_per_second=len(losses) / seconds,
                 seconds_left=self.pace.seconds_left(run.step),
                 memory_mib=round(peak_memory_mib(run.base.compute.device)),

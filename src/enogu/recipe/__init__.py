@@ -9,7 +9,17 @@ from enogu.recipe.captions import CaptionRules, captions_vary, final_caption, sp
 from enogu.recipe.draws import random_for, seed_of
 from enogu.recipe.fields import RecipeField, fields_at, recipe_fields
 from enogu.recipe.noise import NoiseRules
-from enogu.recipe.optimizer import AdamW, Optimizer
+from enogu.recipe.optimizer import (
+    Adafactor,
+    AdamW,
+    AdamW8bit,
+    DAdaptAdam,
+    DAdaptation,
+    Lion,
+    Optimizer,
+    Prodigy,
+    finds_its_rate,
+)
 from enogu.recipe.pictures import PictureRules
 from enogu.recipe.plan import (
     Batch,
@@ -40,7 +50,9 @@ from enogu.recipe.training import TrainingRules
 from enogu.recipe.values import recipe_from_values, recipe_json_schema, with_settings
 
 __all__ = [
+    "Adafactor",
     "AdamW",
+    "AdamW8bit",
     "Adapter",
     "Batch",
     "Bucket",
@@ -50,7 +62,10 @@ __all__ = [
     "ConstantWithWarmupSchedule",
     "CosineSchedule",
     "CosineWithRestartsSchedule",
+    "DAdaptAdam",
+    "DAdaptation",
     "LinearSchedule",
+    "Lion",
     "LoraAdapter",
     "NoiseRules",
     "Optimizer",
@@ -59,6 +74,7 @@ __all__ = [
     "Placement",
     "PolynomialSchedule",
     "PreviewRules",
+    "Prodigy",
     "RecipeField",
     "SavedFile",
     "SavingRules",
@@ -71,6 +87,7 @@ __all__ = [
     "describe_plan",
     "fields_at",
     "final_caption",
+    "finds_its_rate",
     "learning_rate_factor",
     "load_recipe",
     "make_buckets",

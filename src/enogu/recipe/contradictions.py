@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from enogu.errors import Problem, RecipeRefused
+from enogu.recipe.optimizer import Adafactor
 
 if TYPE_CHECKING:
     from enogu.recipe.train import TrainRecipe
@@ -52,6 +53,38 @@ def _rate_of_an_untrained_part(recipe: TrainRecipe) -> Iterator[Contradiction]:
                 'Leave the rate out, or set adapter.parts = "unet_and_text_encoder".',
                 ("adapter.parts",),
             )
+
+
+def _step_size_of_its_own(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    """Adafactor's own step size takes the place of the rates and of the schedule (sd-scripts drops both silently)."""
+    optimizer = recipe.optimizer
+    if not isinstance(optimizer, Adafactor):
+        return
+    if optimizer.warmup_init and not optimizer.relative_step:
+        yield Contradiction(
+            "optimizer.warmup_init",
+            "it does nothing while optimizer.relative_step is off.",
+            "Leave it out, or set optimizer.relative_step = true.",
+            ("optimizer.relative_step",),
+        )
+    if not optimizer.relative_step:
+        return
+    for part in ("unet", "text_encoder"):
+        field = f"{part}_learning_rate"
+        if getattr(optimizer, field) is not None:
+            yield Contradiction(
+                f"optimizer.{field}",
+                "it does nothing while optimizer.relative_step lets Adafactor take its own step size.",
+                "Leave it out, or set optimizer.relative_step = false.",
+                ("optimizer.relative_step",),
+            )
+    if recipe.schedule.kind != "constant":
+        yield Contradiction(
+            "schedule.kind",
+            "it does nothing while optimizer.relative_step lets Adafactor take its own step size.",
+            'Set schedule.kind = "constant", or optimizer.relative_step = false.',
+            ("optimizer.relative_step", "optimizer.warmup_init"),
+        )
 
 
 def _kept_tokens_without_change(recipe: TrainRecipe) -> Iterator[Contradiction]:
@@ -155,6 +188,7 @@ def _discount_without_iterations(recipe: TrainRecipe) -> Iterator[Contradiction]
 _RULES: tuple[Callable[[TrainRecipe], Iterator[Contradiction]], ...] = (
     _alpha_over_dim,
     _rate_of_an_untrained_part,
+    _step_size_of_its_own,
     _kept_tokens_without_change,
     _no_captions_at_all,
     _bucket_sides,

@@ -19,7 +19,14 @@ _TYPE_WORDS: dict[type, str] = {
     str: 'text in quotes, such as "abc"',
     tuple: 'a list of texts, such as ["one", "two"]',
 }
-_CURES_OF_KINDS = {("schedule", "constant", "warmup_percent"): 'Use kind = "constant_with_warmup", or leave it out.'}
+_CURES_OF_KINDS = {
+    ("schedule", "constant", "warmup_percent"): 'Use kind = "constant_with_warmup", or leave it out.',
+    **{
+        ("optimizer", kind, rate): "Leave it out: this optimizer finds its own learning rate, and every rate is 1."
+        for kind in ("dadaptation", "dadapt_adam", "prodigy")
+        for rate in ("learning_rate", "unet_learning_rate", "text_encoder_learning_rate")
+    },
+}
 
 
 def problems_from(errors: Sequence[ErrorDetails]) -> Iterator[tuple[Problem, tuple[str | int, ...]]]:

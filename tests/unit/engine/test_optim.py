@@ -1,14 +1,26 @@
-"""The optimizer on flat parameters, and clipping, against torch's own on separate ones (F5, F9)."""
+"""The optimizers on flat parameters, and clipping, against torch's own and against their papers' formulas (F5, F9)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from enogu.engine.adapters.lora import LoraParameters, new_parameters
+from enogu.engine.control import Asked
 from enogu.engine.families import LoadedBase
-from enogu.engine.optim import clip_gradients, make_optimizer, part_rate
-from tests.unit.engine.tiny_run import tiny_recipe
+from enogu.engine.loop import TrainingStopped, TrainPicture
+from enogu.engine.optim import clip_gradients, make_optimizer, part_rate, rates_of, set_rates
+from enogu.errors import WrongUse
+from enogu.recipe import TrainRecipe
+from enogu.recipe.fields import kinds_of_section
+from tests.unit.engine.tiny_run import tiny_recipe, tiny_train
+
+FINDING = ("dadaptation", "dadapt_adam", "prodigy")
 
 
 def test_each_part_has_its_own_rate_else_the_common_one() -> None:
@@ -57,6 +69,171 @@ def test_clipping_and_adamw_on_flat_tensors_equal_torchs_on_separate_ones(
         parameters.zero_gradients()
     for matrix, copy in zip((m for pair in parameters.matrices.values() for m in pair), separate, strict=True):
         torch.testing.assert_close(matrix, copy, rtol=1e-5, atol=1e-6)
+
+
+def test_lion_steps_by_the_sign_of_its_papers_formula(tiny_base: LoadedBase) -> None:
+    """F9: Chen et al. 2023, algorithm 2, written out in numpy."""
+    recipe = tiny_recipe("optimizer.kind=lion", "optimizer.weight_decay=0.1", "optimizer.beta1=0.8")
+    ours, start, gradients = _steps(tiny_base, recipe)
+    weight, average, rate = start, np.zeros_like(start), 0.02
+    for gradient in gradients:
+        step = np.sign(0.8 * average + 0.2 * gradient) + 0.1 * weight
+        average = 0.99 * average + 0.01 * gradient
+        weight = weight - rate * step
+    np.testing.assert_allclose(ours, weight, rtol=1e-4, atol=1e-6)
+
+
+def test_adafactor_keeps_a_row_and_a_column_of_each_matrix(tiny_base: LoadedBase) -> None:
+    """F9: Shazeer & Stern 2018, algorithm 4 at a fixed rate, on one matrix of many, written out in numpy."""
+    recipe = tiny_recipe("optimizer.kind=adafactor", "optimizer.clip_threshold=0.5")
+    parameters = _parameters(tiny_base)
+    optimizer = make_optimizer(recipe, parameters)
+    key = next(iter(parameters.matrices))
+    matrix = parameters.matrices[key][0]
+    weight = matrix.detach().double().numpy().copy()
+    row, column = np.zeros(weight.shape[0]), np.zeros(weight.shape[1])
+    for step in range(1, 4):
+        gradient = _fill(parameters, step)[key]
+        optimizer.step()
+        square, keep = gradient**2 + 1e-30, 1 - step**-0.8
+        row = keep * row + (1 - keep) * square.mean(1)
+        column = keep * column + (1 - keep) * square.mean(0)
+        change = gradient / np.sqrt(np.outer(row, column) / row.mean())
+        change /= max(1.0, np.sqrt((change**2).mean()) / 0.5)
+        weight -= 0.02 * change
+    np.testing.assert_allclose(matrix.detach().numpy(), weight, rtol=1e-4, atol=1e-6)
+
+
+def test_prodigy_finds_its_rate_by_its_papers_formula(tiny_base: LoadedBase) -> None:
+    """F9: Mishchenko & Defazio 2023, algorithm 4, over both parts at once, written out in numpy."""
+    recipe = tiny_recipe("optimizer.kind=prodigy", "optimizer.rate_coefficient=2", "optimizer.first_estimate=0.001")
+    ours, start, gradients = _steps(tiny_base, recipe)
+    weight, first, second, s = start.copy(), 0.0 * start, 0.0 * start, 0.0 * start
+    d = largest = 0.001
+    r, root = 0.0, np.sqrt(0.999)
+    for gradient in gradients:
+        r = root * r + (d / 0.001) * d * float(gradient @ (start - weight))
+        first = 0.9 * first + 0.1 * d * gradient
+        second = 0.999 * second + 0.001 * d * d * gradient**2
+        s = root * s + (d / 0.001) * d * gradient
+        rate = d
+        found = 2 * r / np.abs(s).sum()
+        d = max(d, found) if d == 0.001 else d
+        d = largest = max(largest, found)
+        weight = weight - rate * first / (np.sqrt(second) + d * 1e-8)
+    np.testing.assert_allclose(ours, weight, rtol=2e-4, atol=1e-6)
+
+
+def test_d_adaptation_finds_its_rate_by_its_papers_formula(tiny_base: LoadedBase) -> None:
+    """F9: Defazio & Mishchenko 2023, DAdaptAdam, over both parts at once, written out in numpy."""
+    recipe = tiny_recipe("optimizer.kind=dadapt_adam", "optimizer.first_estimate=0.001")
+    ours, start, gradients = _steps(tiny_base, recipe)
+    weight, first, second, s = start.copy(), 0.0 * start, 0.0 * start, 0.0 * start
+    d, numerator, root = 0.001, 0.0, np.sqrt(0.999)
+    for gradient in gradients:
+        numerator = root * numerator + (1 - root) * d * float(gradient @ (s / (np.sqrt(second) + 1e-8)))
+        first = 0.9 * first + 0.1 * d * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        s = root * s + (1 - root) * d * gradient
+        d = max(d, numerator / ((1 - root) * np.abs(s).sum()))
+        weight = weight - first / (np.sqrt(second) + 1e-8)
+    np.testing.assert_allclose(ours, weight, rtol=2e-4, atol=1e-6)
+
+
+def test_the_first_d_adaptation_finds_its_rate_by_its_preprints_formula(tiny_base: LoadedBase) -> None:
+    """F9: the preprint's DAdaptAdam, which sd-scripts calls DAdaptation, written out in numpy."""
+    recipe = tiny_recipe("optimizer.kind=dadaptation", "optimizer.first_estimate=0.001")
+    ours, start, gradients = _steps(tiny_base, recipe)
+    weight, first, second, s = start.copy(), 0.0 * start, 0.0 * start, 0.0 * start
+    d, weighted = 0.001, 0.0
+    for gradient in gradients:
+        first = 0.9 * first + 0.1 * d * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        below = np.sqrt(second) + 1e-8
+        s = 0.999 * s + 0.001 * d * gradient
+        weighted = 0.999 * weighted + 0.001 * d * d * float((gradient**2 / below).sum())
+        d = max(d, (float((s * s / below).sum()) / 0.001 - weighted) / np.abs(s).sum())
+        weight = weight - first / below
+    np.testing.assert_allclose(ours, weight, rtol=2e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", FINDING)
+def test_a_method_that_finds_its_rate_has_one_for_both_parts_and_tells_it(tiny_base: LoadedBase, kind: str) -> None:
+    """F9: their libraries refuse two rates at the first step; what is shown is the rate that was found."""
+    recipe = tiny_recipe(f"optimizer.kind={kind}", "optimizer.first_estimate=0.001")
+    parameters = _parameters(tiny_base)
+    optimizer = make_optimizer(recipe, parameters)
+    assert {group["lr"] for group in optimizer.param_groups} == {1.0}
+    for step in range(3):
+        set_rates(optimizer, 0.5)
+        _fill(parameters, step)
+        optimizer.step()
+    rates = rates_of(optimizer)
+    assert set(rates) == {"unet", "text_encoder"}
+    assert len(set(rates.values())) == 1
+    assert rates["unet"] >= 0.0005
+
+
+def test_adafactor_may_take_a_step_size_of_its_own(tiny_base: LoadedBase) -> None:
+    """F9: sd-scripts' relative_step: at most 0.01, falling as one by the root of the step."""
+    recipe = tiny_recipe("optimizer.kind=adafactor", "optimizer.relative_step=true")
+    parameters = _parameters(tiny_base)
+    optimizer = make_optimizer(recipe, parameters)
+    assert rates_of(optimizer) == {"unet": 0.0, "text_encoder": 0.0}
+    set_rates(optimizer, 0.5)
+    _fill(parameters, 1)
+    optimizer.step()
+    assert rates_of(optimizer) == pytest.approx({"unet": 0.01, "text_encoder": 0.01})
+
+
+def test_adamw8bit_is_refused_with_the_cure_where_there_is_no_nvidia_card(tiny_base: LoadedBase) -> None:
+    """F9: and not silently replaced."""
+    with pytest.raises(WrongUse, match="NVIDIA cards only") as refused:
+        make_optimizer(tiny_recipe("optimizer.kind=adamw8bit"), _parameters(tiny_base))
+    assert 'optimizer.kind = "adamw"' in refused.value.cure
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds_of_section("optimizer") if kind != "adamw8bit"])
+def test_a_run_that_was_stopped_ends_with_the_same_bytes_with_every_optimizer(
+    tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path, kind: str, fixed_date: None
+) -> None:
+    """G6: N steps, saved, loaded into a new process's objects, N more."""
+    found = ["optimizer.first_estimate=0.001"] if kind in FINDING else []
+    recipe = tiny_recipe(f"optimizer.kind={kind}", "schedule.kind=cosine", "schedule.warmup_percent=25", *found)
+    straight = tiny_train(recipe, tiny_pictures, tiny_base, tmp_path / "straight")
+    with pytest.raises(TrainingStopped):
+        tiny_train(recipe, tiny_pictures, tiny_base, tmp_path / "out", between_steps=lambda at: Asked(at.step == 4))
+    resumed = tiny_train(recipe, tiny_pictures, tiny_base, tmp_path / "out", resume=True)
+    assert resumed.file_bytes() == straight.file_bytes()
+    first, last = (load_file(straight.out / name) for name in ("tiny-000001.safetensors", "tiny.safetensors"))
+    assert any(not torch.equal(first[name], last[name]) for name in first), "it learns"
+
+
+def _steps(base: LoadedBase, recipe: TrainRecipe) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Four steps: (weights after them, weights before, gradients), all numbers of both parts in one fp64 row."""
+    parameters = _parameters(base)
+    optimizer = make_optimizer(recipe, parameters)
+    start = _row(parameters.flat.values())
+    gradients: list[np.ndarray] = []
+    for step in range(4):
+        _fill(parameters, step)
+        gradients.append(_row(flat.grad for flat in parameters.flat.values() if flat.grad is not None))
+        optimizer.step()
+    return _row(parameters.flat.values()), start, gradients
+
+
+def _fill(parameters: LoraParameters, seed: int) -> dict[str, np.ndarray]:
+    """Gradients of one direction with some noise; what A of each layer got."""
+    for number, flat in enumerate(parameters.flat.values()):
+        assert flat.grad is not None
+        same = torch.randn(flat.shape, generator=torch.Generator().manual_seed(1000 + number))
+        noise = torch.randn(flat.shape, generator=torch.Generator().manual_seed(10 * seed + number))
+        flat.grad.copy_(same + 0.3 * noise)
+    return {key: a_RI.grad.double().numpy() for key, (a_RI, _) in parameters.matrices.items() if a_RI.grad is not None}
+
+
+def _row(tensors: Iterable[torch.Tensor]) -> np.ndarray:
+    return torch.cat([tensor.detach().double().flatten() for tensor in tensors]).numpy().copy()
 
 
 def _parameters(base: LoadedBase) -> LoraParameters:

@@ -69,6 +69,21 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, str]] = [
         "optimizer.unet_learning_rate",
         "unet_and_text_encoder",
     ),
+    (
+        {"optimizer": {"kind": "adafactor", "relative_step": True}},
+        "schedule.kind",
+        'Set schedule.kind = "constant"',
+    ),
+    (
+        {
+            "optimizer": {"kind": "adafactor", "relative_step": True, "unet_learning_rate": 1e-3},
+            "schedule": {"kind": "constant"},
+        },
+        "optimizer.unet_learning_rate",
+        "relative_step = false",
+    ),
+    ({"optimizer": {"kind": "adafactor", "warmup_init": True}}, "optimizer.warmup_init", "relative_step = true"),
+    ({"optimizer": {"kind": "prodigy", "learning_rate": 1e-4}}, "optimizer.learning_rate", "every rate is 1"),
     ({"captions": {"keep_tokens": 2}}, "captions.keep_tokens", "captions.shuffle = true"),
     ({"captions": {"dropout_rate": 1}, "trigger": "zdm"}, "trigger", "Lower captions.dropout_rate"),
     ({"captions": {"dropout_rate": 1, "shuffle": True}}, "captions.shuffle", "Lower captions.dropout_rate"),

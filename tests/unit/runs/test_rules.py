@@ -68,6 +68,9 @@ WRONG: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"adapter": {"parts": "unet"}, "optimizer": {"text_encoder_learning_rate": 1e-4}},
      {"optimizer.text_encoder_learning_rate": None}),
     ({"training": {"epochs": 0}}, {"training.epochs": 1}),
+    ({"optimizer": {"kind": "prodigy", "unet_learning_rate": 1e-4}}, {"optimizer.unet_learning_rate": None}),
+    ({"optimizer": {"kind": "adafactor", "relative_step": True}}, {"schedule.kind": "constant"}),
+    ({"optimizer": {"kind": "adafactor", "warmup_init": True}}, {"optimizer.warmup_init": None}),
     ({"schedule": {"kind": "constant", "warmup": 0.1}}, {"schedule.warmup": None}),
 ]  # fmt: skip
 

@@ -85,6 +85,8 @@ def _candidates(problem: Problem, values: Mapping[str, Any]) -> Iterator[dict[st
             yield {path: float(dim)}
     if path == "captions.keep_tokens":
         yield {"captions.shuffle": True}
+    if path == "schedule.kind":
+        yield {path: "constant"}
     if path == "pictures.no_upscale":
         yield {"pictures.buckets": True}
     if path == "pictures.resolution" and isinstance(value, int):

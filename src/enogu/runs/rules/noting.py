@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from enogu.recipe import TrainRecipe
+from enogu.recipe import TrainRecipe, finds_its_rate
 from enogu.runs.entities import Failure, FrozenPicture, Note
 
 MANY_PICTURES_SEEN = 1000
@@ -75,6 +75,8 @@ def _change_after(kind: str, message: str, recipe: TrainRecipe) -> tuple[str, An
             return "pictures.resolution", smaller
         return "adapter.dim", max(1, recipe.adapter.dim // 2)
     if "NaN" in message or "loss became" in message or "infinite" in message:
+        if finds_its_rate(recipe.optimizer):
+            return "optimizer.kind", "adamw"
         return "optimizer.learning_rate", recipe.optimizer.learning_rate / 4
     if kind == "BaseModelRefused":
         return "base_model", None
