@@ -172,6 +172,8 @@ RECIPE = {"base_model": "starter", "pictures": {"resolution": 128}, "training": 
 RUNS = (
     Row("GET /api/recipe/schema", "signed_in"),
     Row("POST /api/recipe/check", "signed_in", {"recipe": {}}),
+    Row("POST /api/recipe/import", "signed_in", {"files": [{"name": "a.toml", "text": "max_train_epochs = 3"}]}),
+    Row("POST /api/recipe/export", "signed_in", {"recipe": {}}),
     Row("POST /api/recipe/diff", "owner", {"before": "{run_id}", "after": {}}),
     Row("GET /api/presets", "signed_in"),
     Row("POST /api/presets", "signed_in", {"name": "a soft one", "recipe": RECIPE}),

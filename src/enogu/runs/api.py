@@ -18,7 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from enogu.accounts.asking import OneTransaction, SomeCaller, TheDoor
 from enogu.delivery import LiveEvent, TheFiles, TheSettings, file_answer, follow, zip_answer
 from enogu.errors import NotFound, Problem
-from enogu.recipe import SavedFile, TrainPlan, describe_plan, recipe_fields, recipe_json_schema
+from enogu.recipe import SavedFile, TrainPlan, describe_plan, recipe_fields, recipe_from_values, recipe_json_schema
+from enogu.recipe.foreign import Outcome, SettingsFile, export_to_kohya, import_recipe
+from enogu.recipe.foreign.files import MAX_CHARACTERS
 from enogu.runs import service
 from enogu.runs.entities import Epoch, Failure, Notice, Preset, Run, RunState, Sample
 from enogu.runs.rules.placing import file_name
@@ -59,6 +61,20 @@ class RecipesToCompare(_Body):
 
     before: _Recipe | str
     after: _Recipe | str
+
+
+class FileOfSettings(_Body):
+    """A text file by its name: settings of a trainer, a dataset's configuration, or prompts."""
+
+    name: str = Field(min_length=1, max_length=300)
+    text: str = Field(max_length=MAX_CHARACTERS)
+
+
+class SettingsToImport(_Body):
+    """The files of one run. With the number of pictures, steps are turned into epochs."""
+
+    files: list[FileOfSettings] = Field(min_length=1, max_length=8)
+    num_pictures: int | None = Field(default=None, ge=1, le=1_000_000)
 
 
 class PresetToSave(_Body):
@@ -151,6 +167,32 @@ class DifferenceShown(BaseModel):
     before: Any
     after: Any
     sentence: str
+
+
+class RemarkShown(BaseModel):
+    """What became of one value: where it went, or why it went nowhere."""
+
+    name: str
+    value: str
+    outcome: Outcome
+    path: str
+    became: Any
+    words: str
+
+
+class ImportShown(BaseModel):
+    """The recipe that the files mean, which trainer they are of, and a remark on each value."""
+
+    recipe: dict[str, Any]
+    source: str
+    remarks: list[RemarkShown]
+
+
+class ExportShown(BaseModel):
+    """Files for sd-scripts, and what it cannot hold."""
+
+    files: list[FileOfSettings]
+    remarks: list[RemarkShown]
 
 
 class PresetShown(BaseModel):
@@ -413,6 +455,28 @@ def diff_recipes(body: RecipesToCompare, session: OneTransaction, caller: SomeCa
     """What changed between two recipes, runs or presets, field by field (F32)."""
     found = service.diff_recipes(session, caller.account.id, body.before, body.after)
     return [DifferenceShown(**asdict(one)) for one in found]
+
+
+@router.post("/recipe/import")
+def import_settings(body: SettingsToImport, caller: SomeCaller) -> ImportShown:
+    """kohya_ss' JSON, sd-scripts' TOML or ai-toolkit's YAML as a recipe, with what has no counterpart (F33)."""
+    files = [SettingsFile(file.name, file.text) for file in body.files]
+    imported = import_recipe(files, num_pictures=body.num_pictures)
+    return ImportShown(
+        recipe=imported.recipe.model_dump(mode="json", exclude_unset=True),
+        source=imported.source,
+        remarks=[RemarkShown(**asdict(remark)) for remark in imported.remarks],
+    )
+
+
+@router.post("/recipe/export")
+def export_settings(body: RecipeToCheck, caller: SomeCaller) -> ExportShown:
+    """A recipe as files for sd-scripts, with what it cannot hold (F33)."""
+    exported = export_to_kohya(recipe_from_values(body.recipe))
+    return ExportShown(
+        files=[FileOfSettings(name=file.name, text=file.text) for file in exported.files],
+        remarks=[RemarkShown(**asdict(remark)) for remark in exported.remarks],
+    )
 
 
 @router.get("/presets")

@@ -217,3 +217,20 @@ def test_every_route_asks_who_is_calling(app: FastAPI) -> None:
     client = TestClient(app)
     for path in ("/api/recipe/schema", "/api/presets", "/api/runs", "/api/runs/x", "/api/runs/x/events"):
         assert client.get(path).status_code == 401
+
+
+def test_settings_of_another_trainer_come_in_and_go_out(client: TestClient) -> None:
+    """F33: what stands in the file, what has no counterpart, and the way back."""
+    text = 'network_dim = 8\nnetwork_alpha = 4\nmax_train_epochs = 3\nkeep_tokens_separator = "|||"\n'
+    imported = client.post("/api/recipe/import", json={"files": [{"name": "mine.toml", "text": text}]}).json()
+    assert imported["source"] == "sd-scripts"
+    assert imported["recipe"]["adapter"]["dim"] == 8
+    assert [one["name"] for one in imported["remarks"] if one["outcome"] == "no_counterpart"] == [
+        "keep_tokens_separator"
+    ]
+    exported = client.post("/api/recipe/export", json={"recipe": imported["recipe"]}).json()
+    assert [file["name"] for file in exported["files"]] == ["lora.toml", "lora_dataset.toml"]
+    again = client.post("/api/recipe/import", json={"files": exported["files"]}).json()
+    assert again["recipe"]["adapter"] == imported["recipe"]["adapter"]
+    refused = client.post("/api/recipe/import", json={"files": [{"name": "soup.json", "text": '{"salt": 1}'}]})
+    assert (refused.status_code, "soup.json" in refused.text) == (422, True)

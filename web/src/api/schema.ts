@@ -1454,6 +1454,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/recipe/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import settings
+         * @description kohya_ss' JSON, sd-scripts' TOML or ai-toolkit's YAML as a recipe, with what has no counterpart.
+         */
+        post: operations["runs-import_settings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recipe/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export settings
+         * @description A recipe as files for sd-scripts, with what it cannot hold.
+         */
+        post: operations["runs-export_settings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/presets": {
         parameters: {
             query?: never;
@@ -3489,6 +3529,16 @@ export interface components {
             after: string;
         };
         /**
+         * ExportShown
+         * @description Files for sd-scripts, and what it cannot hold.
+         */
+        ExportShown: {
+            /** Files */
+            files: components["schemas"]["FileOfSettings"][];
+            /** Remarks */
+            remarks: components["schemas"]["RemarkShown"][];
+        };
+        /**
          * FedCaptionShown
          * @description One caption as the trainer gets it.
          */
@@ -3581,6 +3631,16 @@ export interface components {
             kohya: string;
             /** Advanced */
             advanced: boolean;
+        };
+        /**
+         * FileOfSettings
+         * @description A text file by its name: settings of a trainer, a dataset's configuration, or prompts.
+         */
+        FileOfSettings: {
+            /** Name */
+            name: string;
+            /** Text */
+            text: string;
         };
         /**
          * FileShown
@@ -3723,20 +3783,6 @@ export interface components {
              * @default ok
              */
             status: string;
-        };
-        /**
-         * ImportShown
-         * @description What came in and what did not.
-         */
-        ImportShown: {
-            /** Added */
-            added: components["schemas"]["AddedShown"][];
-            /** Refused */
-            refused: components["schemas"]["RefusedShown"][];
-            /** Notes */
-            notes: string[];
-            /** Num Captions */
-            num_captions: number;
         };
         /**
          * ImportedShown
@@ -4542,6 +4588,27 @@ export interface components {
             cure: string;
         };
         /**
+         * RemarkShown
+         * @description What became of one value: where it went, or why it went nowhere.
+         */
+        RemarkShown: {
+            /** Name */
+            name: string;
+            /** Value */
+            value: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "taken" | "converted" | "default" | "own" | "no_effect" | "refused" | "no_counterpart";
+            /** Path */
+            path: string;
+            /** Became */
+            became: unknown;
+            /** Words */
+            words: string;
+        };
+        /**
          * RemoveDuplicatesBody
          * @description The first of each stays.
          */
@@ -5015,6 +5082,16 @@ export interface components {
             clip_skip: number;
         };
         /**
+         * SettingsToImport
+         * @description The files of one run. With the number of pictures, steps are turned into epochs.
+         */
+        SettingsToImport: {
+            /** Files */
+            files: components["schemas"]["FileOfSettings"][];
+            /** Num Pictures */
+            num_pictures?: number | null;
+        };
+        /**
          * SheetShown
          * @description What stands beside and above the pictures of a comparison.
          */
@@ -5368,6 +5445,20 @@ export interface components {
             reason: string;
         };
         /**
+         * ImportShown
+         * @description What came in and what did not.
+         */
+        enogu__datasets__shown__ImportShown: {
+            /** Added */
+            added: components["schemas"]["AddedShown"][];
+            /** Refused */
+            refused: components["schemas"]["RefusedShown"][];
+            /** Notes */
+            notes: string[];
+            /** Num Captions */
+            num_captions: number;
+        };
+        /**
          * PictureShown
          * @description One picture with everything that a page shows of it.
          */
@@ -5465,6 +5556,20 @@ export interface components {
             path: string;
             /** Value */
             value: unknown;
+        };
+        /**
+         * ImportShown
+         * @description The recipe that the files mean, which trainer they are of, and a remark on each value.
+         */
+        enogu__runs__api__ImportShown: {
+            /** Recipe */
+            recipe: {
+                [key: string]: unknown;
+            };
+            /** Source */
+            source: string;
+            /** Remarks */
+            remarks: components["schemas"]["RemarkShown"][];
         };
         /**
          * PartShown
@@ -7301,7 +7406,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ImportShown"];
+                    "application/json": components["schemas"]["enogu__datasets__shown__ImportShown"];
                 };
             };
             /** @description Refused, with the reason and the cure. */
@@ -8542,6 +8647,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DifferenceShown"][];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-import_settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsToImport"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["enogu__runs__api__ImportShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "runs-export_settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecipeToCheck"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportShown"];
                 };
             };
             /** @description Refused, with the reason and the cure. */
