@@ -180,7 +180,7 @@ class RemarkShown(BaseModel):
     words: str
 
 
-class ImportShown(BaseModel):
+class SettingsImportShown(BaseModel):
     """The recipe that the files mean, which trainer they are of, and a remark on each value."""
 
     recipe: dict[str, Any]
@@ -188,7 +188,7 @@ class ImportShown(BaseModel):
     remarks: list[RemarkShown]
 
 
-class ExportShown(BaseModel):
+class SettingsExportShown(BaseModel):
     """Files for sd-scripts, and what it cannot hold."""
 
     files: list[FileOfSettings]
@@ -458,11 +458,11 @@ def diff_recipes(body: RecipesToCompare, session: OneTransaction, caller: SomeCa
 
 
 @router.post("/recipe/import")
-def import_settings(body: SettingsToImport, caller: SomeCaller) -> ImportShown:
+def import_settings(body: SettingsToImport, caller: SomeCaller) -> SettingsImportShown:
     """kohya_ss' JSON, sd-scripts' TOML or ai-toolkit's YAML as a recipe, with what has no counterpart (F33)."""
     files = [SettingsFile(file.name, file.text) for file in body.files]
     imported = import_recipe(files, num_pictures=body.num_pictures)
-    return ImportShown(
+    return SettingsImportShown(
         recipe=imported.recipe.model_dump(mode="json", exclude_unset=True),
         source=imported.source,
         remarks=[RemarkShown(**asdict(remark)) for remark in imported.remarks],
@@ -470,10 +470,10 @@ def import_settings(body: SettingsToImport, caller: SomeCaller) -> ImportShown:
 
 
 @router.post("/recipe/export")
-def export_settings(body: RecipeToCheck, caller: SomeCaller) -> ExportShown:
+def export_settings(body: RecipeToCheck, caller: SomeCaller) -> SettingsExportShown:
     """A recipe as files for sd-scripts, with what it cannot hold (F33)."""
     exported = export_to_kohya(recipe_from_values(body.recipe))
-    return ExportShown(
+    return SettingsExportShown(
         files=[FileOfSettings(name=file.name, text=file.text) for file in exported.files],
         remarks=[RemarkShown(**asdict(remark)) for remark in exported.remarks],
     )

@@ -3529,16 +3529,6 @@ export interface components {
             after: string;
         };
         /**
-         * ExportShown
-         * @description Files for sd-scripts, and what it cannot hold.
-         */
-        ExportShown: {
-            /** Files */
-            files: components["schemas"]["FileOfSettings"][];
-            /** Remarks */
-            remarks: components["schemas"]["RemarkShown"][];
-        };
-        /**
          * FedCaptionShown
          * @description One caption as the trainer gets it.
          */
@@ -3783,6 +3773,20 @@ export interface components {
              * @default ok
              */
             status: string;
+        };
+        /**
+         * ImportShown
+         * @description What came in and what did not.
+         */
+        ImportShown: {
+            /** Added */
+            added: components["schemas"]["AddedShown"][];
+            /** Refused */
+            refused: components["schemas"]["RefusedShown"][];
+            /** Notes */
+            notes: string[];
+            /** Num Captions */
+            num_captions: number;
         };
         /**
          * ImportedShown
@@ -5059,6 +5063,30 @@ export interface components {
             text: string;
         };
         /**
+         * SettingsExportShown
+         * @description Files for sd-scripts, and what it cannot hold.
+         */
+        SettingsExportShown: {
+            /** Files */
+            files: components["schemas"]["FileOfSettings"][];
+            /** Remarks */
+            remarks: components["schemas"]["RemarkShown"][];
+        };
+        /**
+         * SettingsImportShown
+         * @description The recipe that the files mean, which trainer they are of, and a remark on each value.
+         */
+        SettingsImportShown: {
+            /** Recipe */
+            recipe: {
+                [key: string]: unknown;
+            };
+            /** Source */
+            source: string;
+            /** Remarks */
+            remarks: components["schemas"]["RemarkShown"][];
+        };
+        /**
          * SettingsShown
          * @description What the pictures of a request have in common.
          */
@@ -5445,20 +5473,6 @@ export interface components {
             reason: string;
         };
         /**
-         * ImportShown
-         * @description What came in and what did not.
-         */
-        enogu__datasets__shown__ImportShown: {
-            /** Added */
-            added: components["schemas"]["AddedShown"][];
-            /** Refused */
-            refused: components["schemas"]["RefusedShown"][];
-            /** Notes */
-            notes: string[];
-            /** Num Captions */
-            num_captions: number;
-        };
-        /**
          * PictureShown
          * @description One picture with everything that a page shows of it.
          */
@@ -5556,20 +5570,6 @@ export interface components {
             path: string;
             /** Value */
             value: unknown;
-        };
-        /**
-         * ImportShown
-         * @description The recipe that the files mean, which trainer they are of, and a remark on each value.
-         */
-        enogu__runs__api__ImportShown: {
-            /** Recipe */
-            recipe: {
-                [key: string]: unknown;
-            };
-            /** Source */
-            source: string;
-            /** Remarks */
-            remarks: components["schemas"]["RemarkShown"][];
         };
         /**
          * PartShown
@@ -7406,7 +7406,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["enogu__datasets__shown__ImportShown"];
+                    "application/json": components["schemas"]["ImportShown"];
                 };
             };
             /** @description Refused, with the reason and the cure. */
@@ -8679,7 +8679,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["enogu__runs__api__ImportShown"];
+                    "application/json": components["schemas"]["SettingsImportShown"];
                 };
             };
             /** @description Refused, with the reason and the cure. */
@@ -8712,7 +8712,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ExportShown"];
+                    "application/json": components["schemas"]["SettingsExportShown"];
                 };
             };
             /** @description Refused, with the reason and the cure. */
