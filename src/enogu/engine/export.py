@@ -25,6 +25,7 @@ from enogu.engine.families import LoadedBase
 from enogu.engine.tensor_files import tensor_file_bytes
 from enogu.errors import TrainingFailed
 from enogu.recipe import Optimizer, TrainRecipe, recipe_fields
+from enogu.recipe.loss import HuberLoss, SmoothL1Loss
 from enogu.recipe.plan import TrainPlan
 from enogu.whole_file import write_whole
 
@@ -115,6 +116,7 @@ def _ss_values(
     finished_at: float,
 ) -> dict[str, Any]:
     optimizer, adapter, training, noise = recipe.optimizer, recipe.adapter, recipe.training, recipe.noise
+    huber = recipe.loss if isinstance(recipe.loss, HuberLoss | SmoothL1Loss) else HuberLoss()
     session = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps([recipe.model_dump(mode="json"), base.hash, started_at]))
     return {
         **{key: value for key, value in base.family.metadata.items() if key.startswith("ss_")},
@@ -150,8 +152,8 @@ def _ss_values(
         "ss_noise_offset": noise.offset or None,
         "ss_multires_noise_iterations": noise.multires_iterations or None,
         "ss_multires_noise_discount": noise.multires_discount,
-        "ss_adaptive_noise_scale": None,
-        "ss_zero_terminal_snr": False,
+        "ss_adaptive_noise_scale": noise.adaptive_offset or None,
+        "ss_zero_terminal_snr": noise.zero_terminal_snr,
         "ss_training_comment": None,
         "ss_sd_scripts_commit_hash": None,
         "ss_optimizer": _optimizer_words(optimizer),
@@ -163,14 +165,14 @@ def _ss_values(
         "ss_prior_loss_weight": 1.0,
         "ss_min_snr_gamma": noise.min_snr_gamma,
         "ss_scale_weight_norms": None,
-        "ss_ip_noise_gamma": None,
-        "ss_debiased_estimation": False,
-        "ss_noise_offset_random_strength": False,
-        "ss_ip_noise_gamma_random_strength": False,
-        "ss_loss_type": "l2",
-        "ss_huber_schedule": "snr",
-        "ss_huber_scale": 1.0,
-        "ss_huber_c": 0.1,
+        "ss_ip_noise_gamma": noise.input_perturbation or None,
+        "ss_debiased_estimation": noise.debiased,
+        "ss_noise_offset_random_strength": noise.random_offset,
+        "ss_ip_noise_gamma_random_strength": noise.random_input_perturbation,
+        "ss_loss_type": recipe.loss.kind,
+        "ss_huber_schedule": huber.bound_schedule,
+        "ss_huber_scale": huber.bound_scale,
+        "ss_huber_c": huber.bound,
         "ss_fp8_base": False,
         "ss_fp8_base_unet": False,
         "ss_validation_seed": None,

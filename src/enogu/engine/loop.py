@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -28,8 +28,9 @@ from enogu.engine.export import PictureForMetadata, kohya_hashes, lora_metadata,
 from enogu.engine.failures import NotANumber, failed_event, in_words
 from enogu.engine.families import LoadedBase, TextRules
 from enogu.engine.lora_file import LoraFile
+from enogu.engine.losses import errors, loss_weight
 from enogu.engine.memory import peak_memory_mib
-from enogu.engine.noise import loss_weight
+from enogu.engine.noise import schedule_of
 from enogu.engine.optim import clip_gradients, make_optimizer, rates_of, set_rates
 from enogu.engine.pace import Pace
 from enogu.engine.previews import PreviewsStopped, draw_previews, draw_previews_now
@@ -37,6 +38,7 @@ from enogu.errors import TrainingFailed
 from enogu.recipe import TrainRecipe
 from enogu.recipe.captions import CaptionRules, final_caption
 from enogu.recipe.draws import random_for
+from enogu.recipe.noise import NoiseRules
 from enogu.recipe.plan import Batch, PictureSize, SavedFile, TrainPlan, plan_training
 from enogu.recipe.schedules import learning_rate_factor
 from enogu.whole_file import make_folder
@@ -123,14 +125,8 @@ class _Run:
         emit: Callable[[Event], None],
         cache: Path | None,
     ) -> None:
-        self.recipe, self.pictures, self.base, self.out, self.emit, self.cache = (
-            recipe,
-            pictures,
-            base,
-            out,
-            emit,
-            cache,
-        )
+        self.recipe, self.pictures, self.out, self.emit, self.cache = recipe, pictures, out, emit, cache
+        self.base = base = _as_the_recipe_says(base, recipe.noise)
         self.captions = [picture.caption for picture in pictures]
         self.step = 0
         self.between_steps: BetweenSteps = ask_nothing
@@ -218,8 +214,8 @@ class _Run:
             b = make_batch(recipe, schedule, latents, self.captions, batch, self.step, micro_step)
             predicted = base.family.predict(base, b.noisy_BCHW, b.timesteps_B, self.text.of(b.captions))
             wanted = b.target_BCHW.to(base.compute.device)
-            error = (predicted.float() - wanted).pow(2).mean(dim=(1, 2, 3))
-            weight = loss_weight(schedule, b.timesteps_B, recipe.noise.min_snr_gamma).to(base.compute.device)
+            error = errors(recipe.loss, schedule, predicted.float(), wanted, b.timesteps_B).mean(dim=(1, 2, 3))
+            weight = loss_weight(recipe.noise, schedule, b.timesteps_B).to(base.compute.device)
             loss = (error * weight).mean() / len(batches)
             self.scaler.scale(loss).backward()
             total += loss.detach()
@@ -429,6 +425,17 @@ class _Report:
 def unchanged_caption(text: str, trigger: str) -> str:
     """The caption as it is trained where nothing is shuffled or dropped: its first line, the trigger in front."""
     return final_caption(text, CaptionRules(), trigger=trigger, rng=random_for(0, "none of these rules draws"))
+
+
+def _as_the_recipe_says(base: LoadedBase, rules: NoiseRules) -> LoadedBase:
+    """The base with the noise schedule that the recipe wants, for training and previews; networks are shared."""
+    schedule = schedule_of(rules, base.schedule)
+    if schedule is base.schedule:
+        return base
+    config = {**base.scheduler_config, "prediction_type": schedule.prediction_type}
+    if rules.zero_terminal_snr:
+        config |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+    return replace(base, schedule=schedule, scheduler_config=config)
 
 
 def _now() -> float:

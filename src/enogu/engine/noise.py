@@ -1,8 +1,8 @@
-"""Noise, targets and loss weights of DDPM training (epsilon and v), with the papers' symbols.
+"""Noise and targets of DDPM training (epsilon and v), with the papers' symbols.
 
 Forward process (Ho et al. 2020, eq. 4):  x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) noise.
 The options have sd-scripts' meaning (library/custom_train_functions.py, train_util.py) and its order in one step:
-normal noise, then offset, then multires; the timestep is drawn uniformly.
+normal noise, then offset, then multires; the timestep; then input perturbation.
 Every draw comes from a generator that the caller seeds from (run seed, stream, step, micro-step, sample): there is no
 RNG state to save.
 """
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from enogu.errors import WrongUse
 from enogu.recipe.draws import random_for, seed_of
+from enogu.recipe.noise import NoiseRules
 
 
 @dataclass(frozen=True)
@@ -43,22 +45,76 @@ def scaled_linear_alpha_bar(
     return torch.cumprod(1 - beta, dim=0)
 
 
+def to_zero_terminal_snr(alpha_bar: torch.Tensor) -> torch.Tensor:
+    """alpha_bar [T] moved and stretched in its roots so that the last is 0 and the first stays (Lin et al. 2023)."""
+    root = alpha_bar.double().sqrt()
+    first, last = root[0], root[-1]
+    return (((root - last) * first / (first - last)) ** 2).float()
+
+
+def schedule_of(rules: NoiseRules, base: NoiseSchedule) -> NoiseSchedule:
+    """The base's schedule as the recipe wants it. The betas are fixed first, so every SNR comes from the fixed ones.
+
+    Raises WrongUse for options that make no sense with what the base predicts.
+    """
+    prediction = base.prediction_type if rules.prediction == "as_base" else rules.prediction
+    has_signal = float(base.alpha_bar[-1]) > 0
+    alpha_bar = to_zero_terminal_snr(base.alpha_bar) if rules.zero_terminal_snr and has_signal else base.alpha_bar
+    changes = alpha_bar is not base.alpha_bar or prediction != base.prediction_type
+    schedule = NoiseSchedule(alpha_bar, prediction) if changes else base
+    is_v = prediction == "v_prediction"
+    for field, is_wrong, words in (
+        ("zero_terminal_snr", float(alpha_bar[-1]) == 0 and not is_v, "is for v-prediction"),
+        ("scale_v_loss", rules.scale_v_loss and not is_v, "is for v-prediction"),
+        ("v_like_loss", rules.v_like_loss > 0 and is_v, "is for predicting the noise"),
+    ):
+        if is_wrong:
+            raise WrongUse(
+                f"noise.{field} {words}, and this base model predicts {'v' if is_v else 'the noise'}.",
+                f"Leave noise.{field} out, or set noise.prediction if the base model tells it wrongly.",
+            )
+    return schedule
+
+
 def draw_normal(shape: tuple[int, ...], run_seed: int, stream: str, *numbers: int) -> torch.Tensor:
     """Standard normal numbers, fp32 on the CPU: a function of the arguments and of nothing else."""
     generator = torch.Generator().manual_seed(seed_of(run_seed, stream, *numbers))
     return torch.randn(shape, generator=generator)
 
 
-def draw_timestep(schedule: NoiseSchedule, run_seed: int, *numbers: int) -> int:
-    """A timestep, uniform over 0 .. T - 1."""
-    return random_for(run_seed, "timestep", *numbers).randrange(schedule.num_timesteps)
+def draw_timestep(schedule: NoiseSchedule, rules: NoiseRules, run_seed: int, *numbers: int) -> int:
+    """A timestep, uniform over ``rules.min_timestep`` .. ``rules.max_timestep`` - 1."""
+    end = min(rules.max_timestep, schedule.num_timesteps)
+    return random_for(run_seed, "timestep", *numbers).randrange(min(rules.min_timestep, end - 1), end)
 
 
-def add_offset(noise_CHW: torch.Tensor, offset: float, run_seed: int, *numbers: int) -> torch.Tensor:
-    """Noise offset: one extra normal number a channel, times ``offset`` (crosslabs.org, "Offset Noise")."""
-    if offset == 0:
+def add_offset(
+    noise_CHW: torch.Tensor, clean_CHW: torch.Tensor, rules: NoiseRules, run_seed: int, *numbers: int
+) -> torch.Tensor:
+    """Noise offset: one extra normal number a channel, times the offset (crosslabs.org, "Offset Noise").
+
+    The offset may be drawn anew, from 0 to the given one, and may grow with how far the channel's mean is from 0.
+    sd-scripts draws one strength a batch; here each sample has its own.
+    """
+    if rules.offset == 0:
         return noise_CHW
+    offset = torch.tensor(rules.offset)
+    if rules.random_offset:
+        offset = offset * random_for(run_seed, "noise_offset_strength", *numbers).random()
+    if rules.adaptive_offset != 0:
+        mean_C11 = clean_CHW.mean(dim=(1, 2), keepdim=True).abs()
+        offset = (offset + rules.adaptive_offset * mean_C11).clamp(min=0)
     return noise_CHW + offset * draw_normal((noise_CHW.shape[0], 1, 1), run_seed, "noise_offset", *numbers)
+
+
+def perturbed(noise_CHW: torch.Tensor, rules: NoiseRules, run_seed: int, *numbers: int) -> torch.Tensor:
+    """The noise that is shown, a little more than the one that is asked for (Ning et al. 2023, input perturbation)."""
+    if rules.input_perturbation == 0:
+        return noise_CHW
+    strength = rules.input_perturbation
+    if rules.random_input_perturbation:
+        strength *= random_for(run_seed, "input_perturbation_strength", *numbers).random()
+    return noise_CHW + strength * draw_normal(tuple(noise_CHW.shape), run_seed, "input_perturbation", *numbers)
 
 
 def add_multires(
@@ -101,12 +157,3 @@ def target(
         return noise_BCHW
     alpha_bar = schedule.alpha_bar[timesteps_B].view(-1, 1, 1, 1)
     return alpha_bar.sqrt() * noise_BCHW - (1 - alpha_bar).sqrt() * latents_BCHW
-
-
-def loss_weight(schedule: NoiseSchedule, timesteps_B: torch.Tensor, min_snr_gamma: float | None) -> torch.Tensor:
-    """Min-SNR weight a sample, [B] (Hang et al. 2023): min(snr, gamma) / snr for epsilon, / (snr + 1) for v."""
-    if min_snr_gamma is None:
-        return torch.ones(len(timesteps_B))
-    snr = schedule.snr(timesteps_B)
-    clipped = snr.clamp(max=min_snr_gamma)
-    return clipped / snr if schedule.prediction_type == "epsilon" else clipped / (snr + 1)

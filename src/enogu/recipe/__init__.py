@@ -8,6 +8,7 @@ from enogu.recipe.buckets import Bucket, Placement, choose_bucket, make_buckets
 from enogu.recipe.captions import CaptionRules, captions_vary, final_caption, split_tags
 from enogu.recipe.draws import random_for, seed_of
 from enogu.recipe.fields import RecipeField, fields_at, recipe_fields
+from enogu.recipe.loss import AbsoluteLoss, HuberLoss, Loss, SmoothL1Loss, SquaredLoss
 from enogu.recipe.noise import NoiseRules
 from enogu.recipe.optimizer import (
     Adafactor,
@@ -50,6 +51,7 @@ from enogu.recipe.training import TrainingRules
 from enogu.recipe.values import recipe_from_values, recipe_json_schema, with_settings
 
 __all__ = [
+    "AbsoluteLoss",
     "Adafactor",
     "AdamW",
     "AdamW8bit",
@@ -64,9 +66,11 @@ __all__ = [
     "CosineWithRestartsSchedule",
     "DAdaptAdam",
     "DAdaptation",
+    "HuberLoss",
     "LinearSchedule",
     "Lion",
     "LoraAdapter",
+    "Loss",
     "NoiseRules",
     "Optimizer",
     "PictureRules",
@@ -79,6 +83,8 @@ __all__ = [
     "SavedFile",
     "SavingRules",
     "Schedule",
+    "SmoothL1Loss",
+    "SquaredLoss",
     "TrainPlan",
     "TrainRecipe",
     "TrainingRules",

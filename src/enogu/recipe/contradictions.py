@@ -174,6 +174,59 @@ def _no_upscale_without_buckets(recipe: TrainRecipe) -> Iterator[Contradiction]:
         )
 
 
+def _offset_without_strength(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    noise = recipe.noise
+    for field, is_used, other, usual in (
+        ("random_offset", noise.random_offset, "offset", "0.05 to 0.1"),
+        ("adaptive_offset", noise.adaptive_offset != 0, "offset", "0.05 to 0.1"),
+        ("random_input_perturbation", noise.random_input_perturbation, "input_perturbation", "0.1"),
+    ):
+        if is_used and getattr(noise, other) == 0:
+            yield Contradiction(
+                f"noise.{field}",
+                f"it does nothing while noise.{other} is 0.",
+                f"Set noise.{other} ({usual} is usual), or leave this out.",
+                (f"noise.{other}",),
+            )
+
+
+def _timesteps_in_order(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    noise = recipe.noise
+    if noise.min_timestep >= noise.max_timestep:
+        yield Contradiction(
+            "noise.min_timestep",
+            f"{noise.min_timestep} is not under noise.max_timestep, which is {noise.max_timestep}.",
+            "Lower it, or leave both out.",
+            ("noise.max_timestep",),
+        )
+
+
+def _prediction_and_its_options(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    """What is certain without the base model; ``engine/noise.py`` asks again when it knows what the base says."""
+    noise = recipe.noise
+    if noise.scale_v_loss and noise.prediction == "epsilon":
+        yield Contradiction(
+            "noise.scale_v_loss",
+            'it is for v-prediction, and noise.prediction is "epsilon".',
+            'Leave it out, or set noise.prediction = "v_prediction".',
+            ("noise.prediction",),
+        )
+    if noise.v_like_loss > 0 and noise.prediction == "v_prediction":
+        yield Contradiction(
+            "noise.v_like_loss",
+            'it makes predicting the noise more like v-prediction, and noise.prediction is "v_prediction" already.',
+            "Leave it out.",
+            ("noise.prediction",),
+        )
+    if noise.zero_terminal_snr and noise.prediction == "epsilon":
+        yield Contradiction(
+            "noise.zero_terminal_snr",
+            "in pure noise there is nothing to tell the noise from, so predicting the noise learns nothing there.",
+            'Leave it out, or set noise.prediction = "v_prediction".',
+            ("noise.prediction",),
+        )
+
+
 def _discount_without_iterations(recipe: TrainRecipe) -> Iterator[Contradiction]:
     default = type(recipe.noise).model_fields["multires_discount"].default
     if recipe.noise.multires_iterations == 0 and recipe.noise.multires_discount != default:
@@ -193,5 +246,8 @@ _RULES: tuple[Callable[[TrainRecipe], Iterator[Contradiction]], ...] = (
     _no_captions_at_all,
     _bucket_sides,
     _no_upscale_without_buckets,
+    _offset_without_strength,
+    _timesteps_in_order,
+    _prediction_and_its_options,
     _discount_without_iterations,
 )

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from enogu.recipe.adapter import Adapter, LoraAdapter
 from enogu.recipe.captions import CaptionRules
 from enogu.recipe.contradictions import refuse_contradictions
+from enogu.recipe.loss import Loss, SquaredLoss
 from enogu.recipe.noise import NoiseRules
 from enogu.recipe.optimizer import AdamW, Optimizer
 from enogu.recipe.pictures import PictureRules
@@ -63,6 +64,9 @@ class TrainRecipe(Section):
 
     training: TrainingRules = Field(default_factory=TrainingRules)
     """How long and in what portions."""
+
+    loss: Loss = Field(default_factory=SquaredLoss)
+    """How errors are measured."""
 
     noise: NoiseRules = Field(default_factory=NoiseRules)
     """What noise is learnt from."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -562,3 +563,29 @@ def _hooked(
     finally:
         for handle in handles:
             handle.remove()
+
+
+def test_every_option_of_noise_and_loss_trains_and_draws(
+    tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path
+) -> None:
+    """C3, F12, F20, F28: with v and pure noise at the end, for previews too."""
+    options = (
+        "noise.prediction=v_prediction",
+        "noise.zero_terminal_snr=true",
+        "noise.min_snr_gamma=5",
+        "noise.scale_v_loss=true",
+        "noise.offset=0.1",
+        "noise.adaptive_offset=0.1",
+        "noise.random_offset=true",
+        "noise.input_perturbation=0.1",
+        "noise.min_timestep=900",
+        "loss.kind=huber",
+        'previews.prompts=["mame"]',
+    )
+    run = tiny_train(tiny_recipe("training.epochs=1", *options), tiny_pictures, tiny_base, tmp_path / "out")
+    assert all(math.isfinite(loss) and loss > 0 for loss in run.losses)
+    assert len(run.said(Sampled)) == 1
+    metadata = header_of(run.out / "tiny.safetensors")["__metadata__"]
+    assert metadata["modelspec.prediction_type"] == "v"
+    assert (metadata["ss_zero_terminal_snr"], metadata["ss_loss_type"]) == ("True", "huber")
+    assert tiny_base.schedule.prediction_type == "epsilon", "the base itself stays as it is"

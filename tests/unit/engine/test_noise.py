@@ -18,11 +18,15 @@ from enogu.engine.noise import (
     add_offset,
     draw_normal,
     draw_timestep,
-    loss_weight,
+    perturbed,
     scaled_linear_alpha_bar,
+    schedule_of,
     target,
+    to_zero_terminal_snr,
 )
+from enogu.errors import WrongUse
 from enogu.recipe.draws import random_for, seed_of
+from enogu.recipe.noise import NoiseRules
 
 EPSILON = NoiseSchedule(scaled_linear_alpha_bar())
 V = NoiseSchedule(scaled_linear_alpha_bar(), "v_prediction")
@@ -68,37 +72,25 @@ def test_the_v_target_with_the_noised_latents_gives_back_noise_and_latents(times
     torch.testing.assert_close(s * noisy + a * v, noise, rtol=1e-4, atol=1e-5)
 
 
-@given(timestep=st.integers(0, 999), gamma=st.floats(0.1, 20))
-def test_min_snr_weights_are_the_smaller_of_snr_and_gamma_over_snr_or_snr_plus_one(timestep: int, gamma: float) -> None:
-    alpha_bar = float(EPSILON.alpha_bar[timestep].double())
-    snr = alpha_bar / (1 - alpha_bar)
-    at = torch.tensor([timestep])
-    assert float(loss_weight(EPSILON, at, gamma)) == pytest.approx(min(snr, gamma) / snr, rel=1e-4)
-    assert float(loss_weight(V, at, gamma)) == pytest.approx(min(snr, gamma) / (snr + 1), rel=1e-4)
-    assert float(EPSILON.snr(at)) == pytest.approx(snr, rel=1e-4)
-
-
-def test_without_min_snr_every_sample_weighs_one() -> None:
-    assert loss_weight(V, torch.tensor([1, 999]), None).tolist() == [1, 1]
-
-
 def test_noise_offset_adds_one_number_a_channel() -> None:
     """noise += offset * randn(channel, 1, 1)"""
     noise_CHW = draw_normal((4, 6, 5), 1, "noise", 3, 0, 1)
-    moved_CHW = add_offset(noise_CHW, 0.1, 1, 3, 0, 1)
+    moved_CHW = add_offset(noise_CHW, noise_CHW, NoiseRules(offset=0.1), 1, 3, 0, 1)
     shift_CHW = (moved_CHW - noise_CHW) / 0.1
     assert float(shift_CHW.flatten(1).std(dim=1).max()) < 1e-5
     generator = torch.Generator().manual_seed(seed_of(1, "noise_offset", 3, 0, 1))
     torch.testing.assert_close(
         shift_CHW[:, 0, 0], torch.randn((4, 1, 1), generator=generator).flatten(), atol=1e-5, rtol=0
     )
-    many = torch.stack([add_offset(torch.zeros(4, 1, 1), 0.1, 1, number).flatten() for number in range(500)])
+    zeros = torch.zeros(4, 1, 1)
+    many = torch.stack([add_offset(zeros, zeros, NoiseRules(offset=0.1), 1, number).flatten() for number in range(500)])
     assert float(many.std()) == pytest.approx(0.1, rel=0.1)
 
 
 def test_no_offset_and_no_multires_leave_the_noise_as_it_is() -> None:
     noise_CHW = draw_normal((4, 6, 5), 1, "noise")
-    assert add_offset(noise_CHW, 0, 1, 0) is noise_CHW
+    assert add_offset(noise_CHW, noise_CHW, NoiseRules(), 1, 0) is noise_CHW
+    assert perturbed(noise_CHW, NoiseRules(), 1, 0) is noise_CHW
     assert add_multires(noise_CHW, 0, 0.3, 1, 0) is noise_CHW
 
 
@@ -145,11 +137,95 @@ def test_a_draw_is_a_function_of_its_arguments_alone() -> None:
 
 
 def test_timesteps_are_uniform_over_all_thousand() -> None:
-    drawn = [draw_timestep(EPSILON, 3, number) for number in range(20_000)]
+    drawn = [draw_timestep(EPSILON, NoiseRules(), 3, number) for number in range(20_000)]
     assert min(drawn) < 5
     assert max(drawn) > 994
     assert np.histogram(drawn, bins=10, range=(0, 1000))[0] == pytest.approx([2000] * 10, rel=0.1)
-    assert draw_timestep(EPSILON, 3, 17) == drawn[17]
+    assert draw_timestep(EPSILON, NoiseRules(), 3, 17) == drawn[17]
+
+
+def test_timesteps_are_uniform_over_the_range_that_the_recipe_gives() -> None:
+    """sd-scripts: from min_timestep, up to and without max_timestep."""
+    rules = NoiseRules(min_timestep=200, max_timestep=210)
+    drawn = [draw_timestep(EPSILON, rules, 3, number) for number in range(2000)]
+    assert np.bincount(drawn)[200:] == pytest.approx([200] * 10, rel=0.3)
+    assert {draw_timestep(EPSILON, NoiseRules(min_timestep=999), 3, number) for number in range(9)} == {999}
+
+
+def test_the_noise_offset_may_take_another_strength_each_time() -> None:
+    """Uniform from 0 to the offset: the mean is a half of it."""
+    zeros = torch.zeros(1, 1, 1)
+    strengths: list[float] = []
+    for number in range(400):
+        generator = torch.Generator().manual_seed(seed_of(1, "noise_offset", number))
+        moved = add_offset(zeros, zeros, NoiseRules(offset=0.4, random_offset=True), 1, number)
+        strengths.append(float(moved) / float(torch.randn((1, 1, 1), generator=generator)))
+    assert min(strengths) >= 0
+    assert max(strengths) <= 0.4
+    assert np.mean(strengths) == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize(("scale", "wanted"), [(0.5, [0.1, 0.6, 0.35]), (-0.2, [0.1, 0.0, 0.0])])
+def test_the_adaptive_offset_grows_with_the_size_of_a_channels_mean(scale: float, wanted: list[float]) -> None:
+    """offset + scale * |mean over height and width|, and never below 0."""
+    zeros = torch.zeros(3, 2, 2)
+    clean = torch.tensor([0.0, -1.0, 0.5]).view(3, 1, 1) + torch.tensor([[-1.0, 1.0], [1.0, -1.0]])
+    moved = add_offset(zeros, clean, NoiseRules(offset=0.1, adaptive_offset=scale), 1, 4)
+    draws = torch.randn((3, 1, 1), generator=torch.Generator().manual_seed(seed_of(1, "noise_offset", 4)))
+    torch.testing.assert_close(moved[:, 0, 0], torch.tensor(wanted) * draws[:, 0, 0])
+
+
+@pytest.mark.parametrize("random", [False, True])
+def test_input_perturbation_shows_more_noise_than_it_asks_for(random: bool) -> None:
+    """noise + gamma * randn, gamma uniform from 0 to the given one where it is drawn."""
+    noise = draw_normal((4, 6, 5), 1, "noise", 3)
+    rules = NoiseRules(input_perturbation=0.1, random_input_perturbation=random)
+    more = perturbed(noise, rules, 1, 3) - noise
+    extra = torch.randn((4, 6, 5), generator=torch.Generator().manual_seed(seed_of(1, "input_perturbation", 3)))
+    strength = 0.1 * (random_for(1, "input_perturbation_strength", 3).random() if random else 1)
+    torch.testing.assert_close(more, strength * extra, atol=1e-6, rtol=1e-4)
+
+
+def test_with_zero_terminal_snr_the_last_step_is_pure_noise_and_the_first_as_before() -> None:
+    """Lin et al. 2023, algorithm 1 in numpy, and what diffusers makes of the same betas."""
+    from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
+
+    root = np.sqrt(EPSILON.alpha_bar.double().numpy())
+    root = (root - root[-1]) * root[0] / (root[0] - root[-1])
+    fixed = to_zero_terminal_snr(EPSILON.alpha_bar)
+    np.testing.assert_allclose(fixed.numpy(), root**2, rtol=1e-6, atol=1e-12)
+    assert float(fixed[-1]) == 0
+    assert float(fixed[0]) == pytest.approx(float(EPSILON.alpha_bar[0]), rel=1e-6)
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
+    theirs = torch.cumprod(1 - rescale_zero_terminal_snr(betas), dim=0)
+    torch.testing.assert_close(fixed, theirs, rtol=1e-3, atol=1e-6)
+
+
+def test_the_schedule_is_the_bases_unless_the_recipe_says_otherwise() -> None:
+    """C3: and the SNR comes from the fixed betas, unlike sd-scripts' (facts/trainers.md 2d)."""
+    assert schedule_of(NoiseRules(), V) is V
+    fixed = schedule_of(NoiseRules(prediction="v_prediction", zero_terminal_snr=True), EPSILON)
+    assert fixed.prediction_type == "v_prediction"
+    assert float(fixed.snr(torch.tensor([999]))) == 0
+    assert schedule_of(NoiseRules(zero_terminal_snr=True), fixed) is fixed
+    assert schedule_of(NoiseRules(prediction="epsilon"), V).prediction_type == "epsilon"
+
+
+@pytest.mark.parametrize(
+    ("rules", "base", "field"),
+    [
+        (NoiseRules(zero_terminal_snr=True), EPSILON, "noise.zero_terminal_snr"),
+        (NoiseRules(scale_v_loss=True), EPSILON, "noise.scale_v_loss"),
+        (NoiseRules(v_like_loss=0.1), V, "noise.v_like_loss"),
+        (NoiseRules(prediction="epsilon"), NoiseSchedule(to_zero_terminal_snr(V.alpha_bar), "v_prediction"), "zero"),
+    ],
+)
+def test_what_makes_no_sense_with_the_bases_prediction_is_refused(
+    rules: NoiseRules, base: NoiseSchedule, field: str
+) -> None:
+    """F29: what only the base model can tell."""
+    with pytest.raises(WrongUse, match=field):
+        schedule_of(rules, base)
 
 
 def _bilinear(picture_CHW: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:

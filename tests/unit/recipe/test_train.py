@@ -94,6 +94,17 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, str]] = [
     ({"pictures": {"resolution": 520}}, "pictures.resolution", "Use 512 or 576"),
     ({"pictures": {"resolution": 64, "bucket_step": 128}}, "pictures.bucket_step", "64 or less"),
     ({"pictures": {"no_upscale": True, "buckets": False}}, "pictures.no_upscale", "pictures.buckets = true"),
+    ({"noise": {"random_offset": True}}, "noise.random_offset", "Set noise.offset"),
+    ({"noise": {"adaptive_offset": 0.1}}, "noise.adaptive_offset", "Set noise.offset"),
+    (
+        {"noise": {"random_input_perturbation": True}},
+        "noise.random_input_perturbation",
+        "Set noise.input_perturbation",
+    ),
+    ({"noise": {"min_timestep": 500, "max_timestep": 500}}, "noise.min_timestep", "Lower it"),
+    ({"noise": {"scale_v_loss": True, "prediction": "epsilon"}}, "noise.scale_v_loss", "v_prediction"),
+    ({"noise": {"v_like_loss": 0.1, "prediction": "v_prediction"}}, "noise.v_like_loss", "Leave it out"),
+    ({"noise": {"zero_terminal_snr": True, "prediction": "epsilon"}}, "noise.zero_terminal_snr", "v_prediction"),
     ({"noise": {"multires_discount": 0.5}}, "noise.multires_discount", "Set noise.multires_iterations"),
 ]
 

@@ -30,7 +30,7 @@ def _refusals(values: dict[str, Any]) -> dict[str, str]:
         ({"network_dim": 3}, "network_dim", "Did you mean adapter.dim?"),
         ({"train_batch_size": 3}, "train_batch_size", "Did you mean training.batch_size?"),
         ({"scheduler": {}}, "scheduler", "Did you mean schedule?"),
-        ({"noise": {"xyzzy": 3}}, "noise.xyzzy", "Known here: min_snr_gamma, offset"),
+        ({"noise": {"xyzzy": 3}}, "noise.xyzzy", "Known here: min_snr_gamma, debiased"),
         ({"xyzzy": 3}, "xyzzy", "Known here: output_name"),
         ({"training": {"epochs": "3"}}, "training.epochs", '"3" is not a whole number. Give a whole number (1 to'),
         ({"training": {"epochs": 2.5}}, "training.epochs", "2.5 is not a whole number"),

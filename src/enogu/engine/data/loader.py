@@ -12,7 +12,16 @@ from dataclasses import dataclass
 import torch
 
 from enogu.engine.data.latent_cache import Latents
-from enogu.engine.noise import NoiseSchedule, add_multires, add_noise, add_offset, draw_normal, draw_timestep, target
+from enogu.engine.noise import (
+    NoiseSchedule,
+    add_multires,
+    add_noise,
+    add_offset,
+    draw_normal,
+    draw_timestep,
+    perturbed,
+    target,
+)
 from enogu.recipe import TrainRecipe
 from enogu.recipe.captions import final_caption
 from enogu.recipe.draws import random_for
@@ -41,6 +50,7 @@ def make_batch(
     """The batch of (step, micro-step); ``captions`` and ``latents`` are by the picture's index in the plan."""
     cleans: list[torch.Tensor] = []
     noises: list[torch.Tensor] = []
+    shown: list[torch.Tensor] = []
     timesteps: list[int] = []
     texts: list[str] = []
     for sample, index in enumerate(batch.picture_indices):
@@ -50,18 +60,19 @@ def make_batch(
         shape = tuple(posterior.mean_CHW.shape)
         cleans.append(posterior.mean_CHW + posterior.std_CHW * draw_normal(shape, recipe.seed, "latent", *draw))
         noise = draw_normal(shape, recipe.seed, "noise", *draw)
-        noise = add_offset(noise, recipe.noise.offset, recipe.seed, *draw)
+        noise = add_offset(noise, cleans[-1], recipe.noise, recipe.seed, *draw)
         noise = add_multires(
             noise, recipe.noise.multires_iterations, recipe.noise.multires_discount, recipe.seed, *draw
         )
         noises.append(noise)
-        timesteps.append(draw_timestep(schedule, recipe.seed, *draw))
+        timesteps.append(draw_timestep(schedule, recipe.noise, recipe.seed, *draw))
+        shown.append(perturbed(noise, recipe.noise, recipe.seed, *draw))
         chance = random_for(recipe.seed, "caption", *draw)
         texts.append(final_caption(captions[index], recipe.captions, trigger=recipe.trigger, rng=chance))
     clean_BCHW, noise_BCHW = torch.stack(cleans), torch.stack(noises)
     timesteps_B = torch.tensor(timesteps)
     return TrainBatch(
-        noisy_BCHW=add_noise(schedule, clean_BCHW, noise_BCHW, timesteps_B),
+        noisy_BCHW=add_noise(schedule, clean_BCHW, torch.stack(shown), timesteps_B),
         target_BCHW=target(schedule, clean_BCHW, noise_BCHW, timesteps_B),
         timesteps_B=timesteps_B,
         captions=tuple(texts),
