@@ -46,16 +46,18 @@ class _Asked(Body):
 
 
 class NewBaseModel(_Asked):
-    """One of the two: a path on this machine (administrators only), or a finished upload."""
+    """One of the three: a path on this machine (administrators only), a finished upload, or a name on the Hugging Face
+    hub (``owner/name``, ``owner/name/file.safetensors``, or the page's address)."""
 
     path: str | None = Field(default=None, min_length=1, max_length=4000)
     upload_id: str | None = Field(default=None, min_length=1, max_length=26)
+    hub: str | None = Field(default=None, min_length=3, max_length=400)
     name: str = Field(default="", max_length=120)
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> NewBaseModel:
-        if (self.path is None) == (self.upload_id is None):
-            raise ValueError("Give either path or upload_id.")
+    def _one_of_three(self) -> NewBaseModel:
+        if [self.path, self.upload_id, self.hub].count(None) != 2:
+            raise ValueError("Give one of path, upload_id and hub.")
         return self
 
 
@@ -103,7 +105,7 @@ class BaseModelShown(Body):
     can_train: bool
     why_not: str
     progress: dict[str, Any] | None = None
-    """Of the task that imports or hashes it: ``done`` and ``total`` bytes."""
+    """Of the task that imports, downloads or hashes it: ``done`` and ``total`` bytes."""
 
 
 class BaseModelsShown(Body):
@@ -154,10 +156,14 @@ def register_base_model(
     files: TheFiles,
     metering: TheMetering,
 ) -> BaseModelShown:
-    """A path of this machine, or a finished upload: a ``.safetensors`` file or a zip of a diffusers folder (C3)."""
+    """A path of this machine, a finished upload (a ``.safetensors`` file or a zip of a diffusers folder), or what a
+    task is to bring from the Hugging Face hub (C3).
+    """
     now = utc_now()
     if body.path is not None:
         base = service.register_path(session, settings, metering, caller, body.path, now, name=body.name)
+    elif body.hub is not None:
+        base = service.register_from_hub(session, metering, caller.account, body.hub, now, name=body.name)
     else:
         base = service.register_upload(
             session, files, metering, caller.account, body.upload_id or "", now, name=body.name

@@ -10,12 +10,14 @@ from typing import Literal
 from enogu.errors import BaseModelRefused, EnoguError, WrongUse
 from enogu.weights.families import Family, PredictionType
 
-Origin = Literal["starter", "home", "path", "upload"]
+Origin = Literal["starter", "home", "path", "upload", "hub"]
 Layout = Literal["folder", "single_file"]
 BaseModelState = Literal["ready", "importing", "failed"]
 
 IMPORT_KIND = "import_base_model"
 """The kind of the job that unpacks an uploaded zip."""
+DOWNLOAD_KIND = "download_base_model"
+"""The kind of the job that brings one from the Hugging Face hub."""
 HASH_KIND = "hash_base_model"
 """The kind of the job that reads a large file on this machine once, for its hash."""
 

@@ -56,8 +56,8 @@ class Work(Protocol):
         ...
 
 
-class _Broken(Exception):
-    """The work is not to go on."""
+class Broken(Exception):
+    """The work is not to go on. Ends at the task's own function."""
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome: Outcome = outcome
@@ -67,7 +67,7 @@ def import_base_model(work: Work) -> Outcome:
     """Unpack the zip of this job's base model. Raises NotFound when it was deleted, BaseModelRefused with the reason,
     which ``refuse_import`` writes to its row; LostJob.
     """
-    owner_id, base_model_id = work.job.owner_id, _base_model_id(work.job)
+    owner_id, base_model_id = work.job.owner_id, base_model_id_of(work.job)
     with reading(work.engine) as session:
         base = store.find_base_model(session, owner_id, base_model_id)
         archive = store.find_archive(session, owner_id, base_model_id)
@@ -78,9 +78,9 @@ def import_base_model(work: Work) -> Outcome:
     try:
         with work.files.local(archive) as path, path.open("rb") as file:
             found = _unpacked(work, base, PackedFolder(file, base.name))
-    except _Broken as broken:
+    except Broken as broken:
         if broken.outcome == "cancelled":
-            work.keep(lambda session: _fail(session, owner_id, base_model_id, "The import was cancelled."))
+            work.keep(lambda session: fail(session, owner_id, base_model_id, "The import was cancelled."))
         return broken.outcome
 
     def write(session: Session) -> None:
@@ -100,7 +100,7 @@ def import_base_model(work: Work) -> Outcome:
 def refuse_import(engine: Engine, job: Job, reason: str) -> None:
     """Say in the row why it cannot be used. Nothing happens when it is gone or ready."""
     with transaction(engine) as session:
-        _fail(session, job.owner_id, _base_model_id(job), reason)
+        fail(session, job.owner_id, base_model_id_of(job), reason)
 
 
 def hash_base_model(work: Work) -> Outcome:
@@ -110,15 +110,15 @@ def hash_base_model(work: Work) -> Outcome:
     """
     owner_id = work.job.owner_id
     with reading(work.engine) as session:
-        base = get_base_model(session, work.settings, owner_id, _base_model_id(work.job))
+        base = get_base_model(session, work.settings, owner_id, base_model_id_of(work.job))
     if base.path is None or base.hash:
         return "done"
     if not base.path.exists():
         raise BaseModelRefused(f"{base.name} is not on this machine: there is no {base.path}.", "Put it there.")
-    progress = _Progress(work, base.size_bytes)
+    progress = Progress(work, base.size_bytes)
     try:
         found = hashes.hash_base_model(work.settings.cache_folder, base.path, progress.add)
-    except _Broken as broken:
+    except Broken as broken:
         return broken.outcome
     if base.owner_id is not None:
 
@@ -131,7 +131,7 @@ def hash_base_model(work: Work) -> Outcome:
     return "done"
 
 
-class _Progress:
+class Progress:
     """Counts bytes, tells of them now and then, and breaks off when it is time."""
 
     def __init__(self, work: Work, total_bytes: int) -> None:
@@ -141,45 +141,50 @@ class _Progress:
         self._told = -_TELL_BYTES
 
     def add(self, size_bytes: int) -> None:
-        """Raises _Broken, LostJob."""
+        """Raises Broken, LostJob."""
         self._done += size_bytes
         if self._done - self._told < _TELL_BYTES:
             return
         self._told = self._done
-        if "cancel" in self._work.asked():
-            raise _Broken("cancelled")
-        if self._work.is_stopping:
-            raise _Broken("stopped")
+        self.check()
         self._work.tell(progress={"done": self._done, "total": max(self._total, self._done), "unit": "bytes"})
+
+    def check(self) -> None:
+        """Raises Broken when the work is not to go on, LostJob."""
+        if "cancel" in self._work.asked():
+            raise Broken("cancelled")
+        if self._work.is_stopping:
+            raise Broken("stopped")
 
 
 def _unpacked(work: Work, base: BaseModel, packed: PackedFolder) -> BaseModel:
     facts = describing.facts_of_folder(folders.describe_folder(packed))
-    progress = _Progress(work, packed.total_bytes)
+    progress = Progress(work, packed.total_bytes)
     parts: list[StoredPart] = []
     for path in packed.list_paths():
         put = work.files.put(_counted(packed.open_part(path), progress), MOST_PART_BYTES)
         parts.append(StoredPart(path, put.sha256, put.size_bytes))
         if path.endswith(".safetensors"):
-            _check_weights(work.files, path, put.sha256, put.size_bytes)
+            check_weights(work.files, path, put.sha256, put.size_bytes)
     found = hashes.hash_of_parts((part.path, part.sha256) for part in parts)
     return replace(with_facts(base, facts), parts=tuple(parts), hash=found)
 
 
-def _counted(chunks: Iterator[bytes], progress: _Progress) -> Iterator[bytes]:
+def _counted(chunks: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
     for chunk in chunks:
         progress.add(len(chunk))
         yield chunk
 
 
-def _check_weights(files: Files, path: str, sha256: str, size_bytes: int) -> None:
+def check_weights(files: Files, path: str, sha256: str, size_bytes: int) -> None:
     """Raises BaseModelRefused for a pickle under another name, or a damaged file."""
     parse_header(
         path, size_bytes, lambda start, end: b"".join(files.get(sha256, start, min(end, size_bytes))), BaseModelRefused
     )
 
 
-def _fail(session: Session, owner_id: str, base_model_id: str, reason: str) -> None:
+def fail(session: Session, owner_id: str, base_model_id: str, reason: str) -> None:
+    """Write why it cannot be used into its row; nothing happens when it is gone or ready."""
     held = store.lock_base_model(session, owner_id, base_model_id)
     if held is None or held.state != "importing":
         return
@@ -187,7 +192,8 @@ def _fail(session: Session, owner_id: str, base_model_id: str, reason: str) -> N
     store.write_base_model(session, failed, name_key(held.name))
 
 
-def _base_model_id(job: Job) -> str:
+def base_model_id_of(job: Job) -> str:
+    """The base model that a job is about. Raises NotFound when it names none."""
     found = job.payload.get("base_model_id")
     if not isinstance(found, str):
         raise NotFound(f"The task {job.id} names no base model.")

@@ -103,6 +103,29 @@ def upload(
     _say_added(output, added)
 
 
+@app.command()
+def download(
+    context: typer.Context,
+    reference: Annotated[
+        str, typer.Argument(metavar="REPO", help="owner/name, owner/name/file.safetensors, or the page's address.")
+    ],
+    name: NameOption = "",
+) -> None:
+    """Let the studio bring a base model from the Hugging Face hub. Gated ones need HF_TOKEN where the worker runs.
+
+    A cut line is mended by the same command: what arrived is kept.
+    """
+    output = call_of(context).output
+    with studio_of(context) as studio:
+        added = studio.post("/api/base-models", {"hub": reference, "name": name})
+        say_if_nobody_works(studio, output)
+        added = _wait(studio, output, added)
+        if added["state"] == "failed":
+            studio.delete(f"/api/base-models/{in_path(added['id'])}")
+            raise BaseModelRefused(added["reason"])
+    _say_added(output, added)
+
+
 @app.command("set")
 def set_values(
     context: typer.Context,

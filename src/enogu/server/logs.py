@@ -60,6 +60,8 @@ def set_up_logs(*, as_json: bool | None = None, level: str = "info", keeps_logge
     for name in (
         "httpx",
         "httpcore",
+        "httpx2",
+        "httpcore2",
         "uvicorn.access",
         "uvicorn.error",
         "alembic",

@@ -277,6 +277,7 @@ HANDLERS: dict[str, tuple[str, str]] = {
     "import_pictures": ("enogu.worker.dataset_handlers", "import_pictures"),
     "check_tagger": ("enogu.worker.dataset_handlers", "check_tagger"),
     "import_base_model": ("enogu.worker.base_model_handlers", "import_base_model"),
+    "download_base_model": ("enogu.worker.base_model_handlers", "download_base_model"),
     "hash_base_model": ("enogu.worker.base_model_handlers", "hash_base_model"),
 }
 """Module and function of each kind. The module's ``parked(engine, job)`` tells the slice of a job that was parked."""

@@ -487,7 +487,8 @@ export interface paths {
         put?: never;
         /**
          * Register base model
-         * @description A path of this machine, or a finished upload: a `.safetensors` file or a zip of a diffusers folder.
+         * @description A path of this machine, a finished upload (a `.safetensors` file or a zip of a diffusers folder), or what a
+         *     task is to bring from the Hugging Face hub.
          */
         post: operations["base_models-register_base_model"];
         delete?: never;
@@ -4168,13 +4169,16 @@ export interface components {
         };
         /**
          * NewBaseModel
-         * @description One of the two: a path on this machine (administrators only), or a finished upload.
+         * @description One of the three: a path on this machine (administrators only), a finished upload, or a name on the Hugging Face
+         *     hub (``owner/name``, ``owner/name/file.safetensors``, or the page's address).
          */
         NewBaseModel: {
             /** Path */
             path?: string | null;
             /** Upload Id */
             upload_id?: string | null;
+            /** Hub */
+            hub?: string | null;
             /**
              * Name
              * @default

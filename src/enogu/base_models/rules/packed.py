@@ -45,7 +45,7 @@ class PackedFolder:
         self._parts = {
             entry.filename[len(top) :]: entry for entry in entries if entry.filename.startswith(top) and _is_part(entry)
         }
-        self._parts = {path: entry for path, entry in self._parts.items() if _is_plain(path)}
+        self._parts = {path: entry for path, entry in self._parts.items() if is_plain_path(path)}
         if len(self._parts) > MOST_PARTS:
             raise BaseModelRefused(f"{name} holds more than {MOST_PARTS} parts.", "Pack one base model's folder.")
         if self.total_bytes > MOST_TOTAL_BYTES:
@@ -134,7 +134,7 @@ def _is_part(entry: zipfile.ZipInfo) -> bool:
     )
 
 
-def _is_plain(path: str) -> bool:
+def is_plain_path(path: str) -> bool:
     """Whether a path inside the folder is harmless on every system: at most one folder deep, plain letters."""
     parts = path.split("/")
     return len(parts) <= 2 and all(

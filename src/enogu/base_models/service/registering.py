@@ -1,4 +1,4 @@
-"""Register a base model from a path or an upload, change what a person wrote about it, delete it."""
+"""Register a base model from a path, an upload or the hub, change what a person wrote about it, delete it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 from enogu.accounts import service as accounts
 from enogu.accounts.entities import Account, Caller
 from enogu.base_models import store
-from enogu.base_models.entities import HASH_KIND, IMPORT_KIND, BaseModel, Layout, Origin, StoredPart
+from enogu.base_models.entities import DOWNLOAD_KIND, HASH_KIND, IMPORT_KIND, BaseModel, Layout, Origin, StoredPart
 from enogu.base_models.rules import describing, hashes
 from enogu.base_models.rules.describing import BaseModelFacts
 from enogu.base_models.rules.finding import STARTER
+from enogu.base_models.rules.hub import parse_reference
 from enogu.base_models.service.choosing import HOME_PREFIX, get_base_model, name_key, no_base_model
 from enogu.errors import BaseModelRefused, NotFound, WrongUse
 from enogu.imaging.decoder import Decoder
@@ -95,6 +96,25 @@ def register_upload(
     base = _new(session, account, name or facts.title or stem, "upload", facts, now)
     base = replace(base, hash=taken.sha256, parts=(StoredPart(SINGLE_FILE, taken.sha256, taken.size_bytes),))
     return store.add_base_model(session, base, name_key(base.name))
+
+
+def register_from_hub(
+    session: Session, metering: Metering, account: Account, reference: str, now: datetime, *, name: str = ""
+) -> BaseModel:
+    """One on the Hugging Face hub, which a task brings (state ``importing``); a network is needed only there.
+
+    ``reference`` is ``owner/name``, with a revision and a file if one is meant, or the page's address. One
+    that failed makes room for the next try of its name. Raises
+    BaseModelRefused, BaseModelNameTaken, WrongUse.
+    """
+    wanted = parse_reference(reference)
+    earlier = store.find_by_name(session, account.id, name_key(_checked_name(name or wanted.name)))
+    if earlier is not None and (earlier.origin, earlier.state) == ("hub", "failed"):
+        store.delete_base_model(session, account.id, earlier.id)
+    base = _empty(session, account, name or wanted.name, "hub", "single_file" if wanted.file else "folder", now)
+    base = replace(base, state="importing", why_not="It is still being downloaded.")
+    store.add_base_model(session, base, name_key(base.name))
+    return _with_job(session, metering, account, base, DOWNLOAD_KIND, now, hub=str(wanted))
 
 
 def change_base_model(
@@ -236,12 +256,14 @@ def _empty(session: Session, account: Account, name: str, origin: Origin, layout
 
 
 def _with_job(
-    session: Session, metering: Metering, account: Account, base: BaseModel, kind: str, now: datetime
+    session: Session, metering: Metering, account: Account, base: BaseModel, kind: str, now: datetime, **more: str
 ) -> BaseModel:
-    return _write(session, replace(base, job_id=_enqueue(session, metering, account, base, kind, now).id))
+    return _write(session, replace(base, job_id=_enqueue(session, metering, account, base, kind, now, **more).id))
 
 
-def _enqueue(session: Session, metering: Metering, account: Account, base: BaseModel, kind: str, now: datetime) -> Job:
+def _enqueue(
+    session: Session, metering: Metering, account: Account, base: BaseModel, kind: str, now: datetime, **more: str
+) -> Job:
     standing = stamina.get_balance(session, metering, account, now).standing
     return queue.enqueue(
         session,
@@ -251,7 +273,7 @@ def _enqueue(session: Session, metering: Metering, account: Account, base: BaseM
         subject_id=base.id if base.owner_id else "",
         priority=standing.plan.queue_priority,
         now=now,
-        payload={"base_model_id": base.id},
+        payload={"base_model_id": base.id, **more},
     )
 
 
