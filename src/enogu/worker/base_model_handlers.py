@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from enogu.base_models import from_hub, tasks
+from enogu.base_models import tasks
 from enogu.base_models.entities import DOWNLOAD_KIND, IMPORT_KIND
 from enogu.errors import DatabaseFailed, EnoguError
 from enogu.queue.entities import Job, LostJob
@@ -18,8 +18,8 @@ def import_base_model(context: JobContext) -> None:
 
 
 def download_base_model(context: JobContext) -> None:
-    """See ``base_models.from_hub``."""
-    _do(context, from_hub.download_base_model)
+    """See ``base_models.tasks``."""
+    _do(context, tasks.download_base_model)
 
 
 def hash_base_model(context: JobContext) -> None:

@@ -1,7 +1,7 @@
 """What a person means by a name on the Hugging Face hub, and which of a repository's files make a base model.
 
-Nothing here asks the hub; ``from_hub`` does. A repository often holds several copies of the same weights (pickles, a
-half-precision variant, ONNX): only the safetensors of one of them are taken.
+Nothing here asks the hub; ``tasks.downloading`` does. A repository often holds several copies of the same weights
+(pickles, a half-precision variant, ONNX): only the safetensors of one of them are taken.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 
-from enogu.base_models import from_hub, service
+from enogu.base_models import service, tasks
 from enogu.base_models.entities import BaseModel
 from enogu.base_models.rules import hashes
 from enogu.errors import BaseModelRefused
@@ -126,7 +126,7 @@ def test_a_token_opens_what_is_gated(place: Place, listen: Listen, monkeypatch: 
 def test_a_stopped_worker_leaves_what_arrived_and_the_next_goes_on_from_there(
     place: Place, listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("enogu.base_models.tasks._TELL_BYTES", 1)
+    monkeypatch.setattr("enogu.base_models.tasks.working._TELL_BYTES", 1)
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 2**20)
     hub = FakeHub({"owner/anime": {"anime.safetensors": LARGE}})
     with listen(hub):
@@ -140,22 +140,22 @@ def test_a_stopped_worker_leaves_what_arrived_and_the_next_goes_on_from_there(
 
             with monkeypatch.context() as patched:
                 patched.setattr(JobContext, "is_stopping", property(is_stopping))
-                assert from_hub.download_base_model(context) == "stopped"
+                assert tasks.download_base_model(context) == "stopped"
             assert look(place, base).state == "importing"
-            assert from_hub.download_base_model(context) == "done"
+            assert tasks.download_base_model(context) == "done"
     ranges = [int(asked.removeprefix("bytes=").split("-")[0]) for _, _, asked in hub.asked if asked]
     assert any(0 < start < len(LARGE) for start in ranges), hub.asked
     assert look(place, base).state == "ready"
 
 
 def test_a_cancelled_download_leaves_nothing(place: Place, listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("enogu.base_models.tasks._TELL_BYTES", 1)
+    monkeypatch.setattr("enogu.base_models.tasks.working._TELL_BYTES", 1)
     with listen(FakeHub({"owner/anime": {"anime.safetensors": LARGE}})):
         base = ask(place, "owner/anime")
         with place.work() as context:
             with transaction(place.engine) as session:
                 queue.ask(session, context.job.id, "cancel", NOW)
             context.beat()
-            assert from_hub.download_base_model(context) == "cancelled"
+            assert tasks.download_base_model(context) == "cancelled"
     assert look(place, base).reason == "The download was cancelled."
     assert not any((place.settings.cache_folder / "hub").iterdir())

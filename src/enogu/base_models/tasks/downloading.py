@@ -24,7 +24,7 @@ from enogu.base_models.rules.hub import HubReference, choose_files, parse_refere
 from enogu.base_models.rules.packed import MOST_PART_BYTES
 from enogu.base_models.service.choosing import name_key, no_base_model
 from enogu.base_models.service.registering import with_facts
-from enogu.base_models.tasks import Broken, Outcome, Progress, Work, base_model_id_of, check_weights, fail
+from enogu.base_models.tasks.working import Broken, Outcome, Progress, Work, base_model_id_of, check_weights, fail
 from enogu.errors import BaseModelRefused
 from enogu.storage.database import Session, reading
 
