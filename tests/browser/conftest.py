@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
@@ -185,6 +185,15 @@ class Watched:
         assert not faults, "\n".join(faults)
 
 
+class Address(Protocol):
+    """Where a page is opened: a studio, or a line to one."""
+
+    @property
+    def url(self) -> str:
+        """Without a path."""
+        ...
+
+
 OpenPage = Callable[..., Page]
 
 
@@ -195,7 +204,7 @@ def open_page(chromium: Browser) -> Iterator[OpenPage]:
     watches: list[Watched] = []
 
     def opened(
-        at: Studio,
+        at: Address,
         *,
         language: str = "ja",
         scheme: str = "light",

@@ -45,7 +45,12 @@ export function headersToChange(): Record<string, string> {
 }
 
 /** A form with files, with the upload's progress (which `fetch` cannot tell). */
-export function sendForm<Data>(url: string, form: FormData, onProgress?: (share: number) => void): Promise<Data> {
+export function sendForm<Data>(
+  url: string,
+  form: FormData,
+  onProgress?: (share: number) => void,
+  signal?: AbortSignal,
+): Promise<Data> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", url);
@@ -59,6 +64,8 @@ export function sendForm<Data>(url: string, form: FormData, onProgress?: (share:
       else reject(problemOf(request.response, request.status));
     };
     request.onerror = () => reject(new Problem(0, { kind: "Offline" }));
+    request.onabort = () => reject(new DOMException("", "AbortError"));
+    signal?.addEventListener("abort", () => request.abort());
     request.send(form);
   });
 }

@@ -1,7 +1,7 @@
 /** What the app asks about datasets: lists, pictures, settings, tasks. */
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
-import { api, sendForm, unwrap } from "@/api/client";
+import { api, unwrap } from "@/api/client";
 import type { components } from "@/api/schema";
 
 export type Dataset = components["schemas"]["DatasetShown"];
@@ -161,19 +161,4 @@ export function useCancelTask(id: string) {
       ),
     onSuccess: () => refresh(id),
   });
-}
-
-/** One file (a picture, a caption, a zip) into a dataset; the reason when it was refused. */
-export async function sendPicture(
-  id: string,
-  file: File,
-  onSent: (bytes: number) => void,
-): Promise<{ refused?: string } | undefined> {
-  const form = new FormData();
-  form.append("files", file, file.name);
-  const report = await sendForm<ImportReport>(`/api/datasets/${id}/pictures`, form, (share) =>
-    onSent(share * file.size),
-  );
-  const refused = report.refused[0];
-  return refused === undefined ? undefined : { refused: `${refused.message} ${refused.cure}` };
 }

@@ -1,5 +1,5 @@
 /** Files by drag, by dialog, and by paste; folders too. */
-import { Button, FileButton, Text } from "@mantine/core";
+import { Button, FileButton, Group, Text } from "@mantine/core";
 import { IconPhotoPlus } from "@tabler/icons-react";
 import { type DragEvent, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -7,14 +7,19 @@ import { useTranslation } from "react-i18next";
 import classes from "./drop-zone.module.css";
 import { droppedFiles } from "./dropped-files";
 
+/** Makes a file dialog one for folders; React has no type for it. */
+const FOLDERS = { webkitdirectory: "" } as Record<string, string>;
+
 export interface DropZoneProps {
   readonly title: string;
   readonly text: string;
   readonly accept: string;
+  /** Offers to choose a folder too. */
+  readonly withFolders?: boolean;
   readonly onFiles: (files: readonly File[]) => void;
 }
 
-export function DropZone({ title, text, accept, onFiles }: DropZoneProps) {
+export function DropZone({ title, text, accept, withFolders = false, onFiles }: DropZoneProps) {
   const { t } = useTranslation("ui");
   const [isOver, setIsOver] = useState(false);
   useEffect(() => {
@@ -47,13 +52,24 @@ export function DropZone({ title, text, accept, onFiles }: DropZoneProps) {
       <IconPhotoPlus size={32} stroke={1.2} aria-hidden />
       <Text fw={600}>{title}</Text>
       <Text size="sm">{text}</Text>
-      <FileButton multiple accept={accept} onChange={onFiles}>
-        {(props) => (
-          <Button {...props} variant="default">
-            {t("drop.choose")}
-          </Button>
+      <Group gap="xs" justify="center">
+        <FileButton multiple accept={accept} onChange={onFiles}>
+          {(props) => (
+            <Button {...props} variant="default">
+              {t("drop.choose")}
+            </Button>
+          )}
+        </FileButton>
+        {withFolders && (
+          <FileButton multiple inputProps={FOLDERS} onChange={onFiles}>
+            {(props) => (
+              <Button {...props} variant="default">
+                {t("drop.chooseFolder")}
+              </Button>
+            )}
+          </FileButton>
         )}
-      </FileButton>
+      </Group>
     </div>
   );
 }

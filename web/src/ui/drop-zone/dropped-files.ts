@@ -1,4 +1,11 @@
-/** The files of a drop, those inside dropped folders too. */
+/** The files of a drop, those inside dropped folders too, with the folders they were in. */
+
+const paths = new WeakMap<File, string>();
+
+/** Where a chosen or dropped file was, folders joined by `/`; its name when it came alone. */
+export function pathOf(file: File): string {
+  return paths.get(file) ?? (file.webkitRelativePath === "" ? file.name : file.webkitRelativePath);
+}
 
 export async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
@@ -7,8 +14,11 @@ export async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
 }
 
 async function filesOf(entry: FileSystemEntry): Promise<File[]> {
-  if (entry.isFile)
-    return [await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))];
+  if (entry.isFile) {
+    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+    paths.set(file, entry.fullPath.replace(/^\//, ""));
+    return [file];
+  }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   const found: File[] = [];
   for (;;) {

@@ -30,6 +30,16 @@ describe("upload queue", () => {
     );
     expect(uploads.map((one) => one.state)).toEqual(["waiting", "refused", "waiting", "waiting"]);
   });
+  it("lets all wait but what is settled, and goes on with what it had", () => {
+    const paused = after(added, { type: "done", id: "a" }, { type: "began", id: "b" }, { type: "paused" });
+    expect(paused.map((one) => one.state)).toEqual(["done", "paused", "paused", "paused"]);
+    expect(stepUploads(paused, { type: "resumed", id: "c" }).map((one) => one.state)).toEqual([
+      "done",
+      "paused",
+      "waiting",
+      "paused",
+    ]);
+  });
   it("counts bytes, and what is settled as sent", () => {
     const uploads = after(
       added,
@@ -37,7 +47,15 @@ describe("upload queue", () => {
       { type: "refused", id: "b", reason: "no" },
       { type: "sent", id: "c", sentBytes: 50 },
     );
-    expect(countUploads(uploads)).toEqual({ total: 4, done: 1, refused: 1, failed: 0, share: 250 / 400 });
+    expect(countUploads(uploads)).toEqual({
+      total: 4,
+      done: 1,
+      refused: 1,
+      failed: 0,
+      cut: 0,
+      paused: 0,
+      share: 250 / 400,
+    });
     expect(countUploads([]).share).toBe(0);
   });
   it("clears what is settled", () => {

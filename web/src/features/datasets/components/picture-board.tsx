@@ -2,7 +2,7 @@
 import { Badge, Button, Group, Stack, Text } from "@mantine/core";
 import { IconAlertTriangle, IconCrop, IconPhotoX } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { CropDialog } from "@/ui/crop/crop-dialog";
@@ -12,9 +12,10 @@ import { ProblemNotice } from "@/ui/feedback/problem-notice";
 import { PictureGrid } from "@/ui/picture-grid/picture-grid";
 import { clicked, nothingSelected, type Selection } from "@/ui/picture-grid/selection";
 import { UploadPanel } from "@/ui/upload-queue/upload-panel";
-import { useUploadQueue } from "@/ui/upload-queue/use-upload-queue";
 
-import { datasetQueries, type Picture, sendPicture, useHandCrop, useRemovePictures } from "../queries";
+import { datasetQueries, type Picture, useHandCrop, useRemovePictures } from "../queries";
+import { datasetLine, parcelsOf } from "../sending";
+import { UnfinishedUploads } from "./unfinished-uploads";
 
 const ACCEPTED = ".png,.jpg,.jpeg,.webp,.avif,.gif,.bmp,.tif,.tiff,.txt,.caption,.zip";
 
@@ -31,15 +32,7 @@ export function PictureBoard({ datasetId, selection, onSelect, shownIds = null }
   const answer = useQuery(datasetQueries.pictures(datasetId));
   const [cropped, setCropped] = useState<string | null>(null);
   const { remove, restore } = useRemovePictures(datasetId);
-  const send = useCallback(
-    async (file: File, onSent: (bytes: number) => void) => {
-      const refused = await sendPicture(datasetId, file, onSent);
-      await client.invalidateQueries({ queryKey: ["datasets", datasetId] });
-      return refused;
-    },
-    [client, datasetId],
-  );
-  const queue = useUploadQueue(send);
+  const line = datasetLine(client, datasetId);
   const all = answer.data?.pictures ?? [];
   const pictures = shownIds === null ? all : all.filter((picture) => shownIds.has(picture.id));
   const byId = new Map(all.map((picture) => [picture.id, picture]));
@@ -61,8 +54,15 @@ export function PictureBoard({ datasetId, selection, onSelect, shownIds = null }
   return (
     <Stack gap="sm">
       {answer.isError && <ProblemNotice error={answer.error} onRetry={() => void answer.refetch()} />}
-      <DropZone title={t("drop.title")} text={t("drop.text")} accept={ACCEPTED} onFiles={queue.add} />
-      <UploadPanel uploads={queue.uploads} onAgain={queue.again} onClear={queue.clear} />
+      <DropZone
+        title={t("drop.title")}
+        text={t("drop.text")}
+        accept={ACCEPTED}
+        withFolders
+        onFiles={(files) => line.add(parcelsOf(files))}
+      />
+      <UploadPanel line={line} />
+      <UnfinishedUploads datasetId={datasetId} />
       <Group justify="space-between">
         <Text size="sm" c="dimmed" role="status">
           {selected.length === 0 ? t("count", { count: pictures.length }) : t("selected", { count: selected.length })}
