@@ -44,7 +44,7 @@ from enogu.engine.adapters import lora  # noqa: E402
 from enogu.engine.control import Asked, Between  # noqa: E402
 from enogu.engine.data.latent_cache import Latents  # noqa: E402
 from enogu.engine.events import Event, Started  # noqa: E402
-from enogu.engine.families import LoadedBase, load_base_model  # noqa: E402
+from enogu.engine.families import Conditions, LoadedBase, load_base_model  # noqa: E402
 from enogu.engine.loop import TrainPicture, _Run, train  # noqa: E402
 from enogu.engine.memory import choose_compute, peak_memory_mib  # noqa: E402
 from enogu.engine.noise import NoiseSchedule, scaled_linear_alpha_bar  # noqa: E402
@@ -160,7 +160,7 @@ def bare_step(case: Case) -> Step:
     def step() -> None:
         lora.attach(run.targets, run.parameters)
         states = encoder(ids).last_hidden_state if trains_text else frozen
-        predicted = base.family.predict(base, noisy, timesteps, states)
+        predicted = base.family.predict(base, noisy, timesteps, Conditions(states))
         torch.nn.functional.mse_loss(predicted.float(), target).backward()
         run.parameters.zero_gradients()
         lora.detach(run.targets)

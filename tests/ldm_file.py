@@ -55,9 +55,9 @@ def ldm_tensors(networks: dict[str, Any], *, text_model: bool = True) -> dict[st
     """All tensors under their old names; ``text_model`` is whether CLIP's keep that word, as most files do."""
     tensors: dict[str, torch.Tensor] = {}
     for name, tensor in networks["unet"].state_dict().items():
-        tensors[f"model.diffusion_model.{_unet_name(name)}"] = tensor.contiguous()
+        tensors[f"model.diffusion_model.{ldm_unet_name(name)}"] = tensor.contiguous()
     for name, tensor in networks["vae"].state_dict().items():
-        old = _vae_name(name)
+        old = ldm_vae_name(name)
         is_attention = ".attn_1." in old and old.endswith("weight") and ".norm." not in old
         tensors[f"first_stage_model.{old}"] = (tensor[:, :, None, None] if is_attention else tensor).contiguous()
     for name, tensor in networks["text_encoder"].state_dict().items():
@@ -88,22 +88,25 @@ _RESNET = {
 _UNET_STARTS = {
     "time_embedding.linear_1.": "time_embed.0.",
     "time_embedding.linear_2.": "time_embed.2.",
+    "add_embedding.linear_1.": "label_emb.0.0.",
+    "add_embedding.linear_2.": "label_emb.0.2.",
     "conv_in.": "input_blocks.0.0.",
     "conv_norm_out.": "out.0.",
     "conv_out.": "out.2.",
 }
 
 
-def _unet_name(name: str) -> str:
+def ldm_unet_name(name: str, up_with_attention: tuple[int, ...] = (1, 2, 3)) -> str:
+    """Stability's name of a tensor of diffusers' U-Net; of up blocks with attention the upsampler is the third."""
     for start, old in _UNET_STARTS.items():
         if name.startswith(start):
             return old + name[len(start) :]
-    place, rest = _unet_place(name)
+    place, rest = _unet_place(name, up_with_attention)
     first, _, tail = rest.partition(".")
     return f"{place}.{_RESNET[first]}.{tail}" if first in _RESNET else f"{place}.{rest}"
 
 
-def _unet_place(name: str) -> tuple[str, str]:
+def _unet_place(name: str, up_with_attention: tuple[int, ...]) -> tuple[str, str]:
     """(where the layer is in the old network, what follows)."""
     if found := re.fullmatch(r"mid_block\.(resnets|attentions)\.(\d)\.(.*)", name):
         return f"middle_block.{1 if found[1] == 'attentions' else 2 * int(found[2])}", found[3]
@@ -113,12 +116,12 @@ def _unet_place(name: str) -> tuple[str, str]:
     if kind == "downsamplers":
         return f"input_blocks.{3 * block + 3}.0", rest.replace("conv.", "op.")
     if kind == "upsamplers":
-        return f"output_blocks.{3 * block + 2}.{1 if block == 0 else 2}", rest
+        return f"output_blocks.{3 * block + 2}.{2 if block in up_with_attention else 1}", rest
     place = f"input_blocks.{3 * block + number + 1}" if side == "down" else f"output_blocks.{3 * block + number}"
     return f"{place}.{0 if kind == 'resnets' else 1}", rest
 
 
-def _vae_name(name: str) -> str:
+def ldm_vae_name(name: str) -> str:
     name = re.sub(r"down_blocks\.(\d)\.resnets\.(\d)", r"down.\1.block.\2", name)
     name = re.sub(r"up_blocks\.(\d)\.resnets\.(\d)", lambda m: f"up.{3 - int(m[1])}.block.{m[2]}", name)
     name = re.sub(r"down_blocks\.(\d)\.downsamplers\.0", r"down.\1.downsample", name)

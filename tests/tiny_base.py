@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
 WIDTH = 32
 
 
+def tiny_tokenizer(pad: str = "<|endoftext|>") -> Any:
+    """A byte-level tokenizer of 514 tokens."""
+    from transformers import CLIPTokenizer
+
+    signs = [*map(chr, range(33, 127)), *map(chr, range(161, 173)), *map(chr, range(174, 256))]
+    signs += [chr(256 + number) for number in range(256 - len(signs))]
+    entries = [*signs, *(sign + "</w>" for sign in signs), "<|startoftext|>", "<|endoftext|>"]
+    return CLIPTokenizer(
+        vocab={entry: number for number, entry in enumerate(entries)},
+        merges=[],
+        pad_token=pad,
+        model_max_length=77,
+    )
+
+
 def write_tiny_base(folder: Path, seed: int = 0) -> Path:
     """A diffusers folder with random networks (about 0.5 M numbers) and a byte-level tokenizer of 514 tokens."""
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+    from transformers import CLIPTextConfig, CLIPTextModel
 
     torch.manual_seed(seed)
     unet = UNet2DConditionModel(
@@ -55,15 +71,7 @@ def write_tiny_base(folder: Path, seed: int = 0) -> Path:
         set_alpha_to_one=False,
         steps_offset=1,
     )
-    signs = [*map(chr, range(33, 127)), *map(chr, range(161, 173)), *map(chr, range(174, 256))]
-    signs += [chr(256 + number) for number in range(256 - len(signs))]
-    entries = [*signs, *(sign + "</w>" for sign in signs), "<|startoftext|>", "<|endoftext|>"]
-    tokenizer = CLIPTokenizer(
-        vocab={entry: number for number, entry in enumerate(entries)},
-        merges=[],
-        pad_token="<|endoftext|>",
-        model_max_length=77,
-    )
+    tokenizer = tiny_tokenizer()
     unet.save_pretrained(folder / "unet")
     vae.save_pretrained(folder / "vae")
     text_encoder.save_pretrained(folder / "text_encoder")

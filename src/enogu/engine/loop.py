@@ -212,7 +212,8 @@ class _Run:
         total = torch.zeros((), device=base.compute.device)
         for micro_step, batch in enumerate(batches):
             b = make_batch(recipe, schedule, latents, self.captions, batch, self.step, micro_step)
-            predicted = base.family.predict(base, b.noisy_BCHW, b.timesteps_B, self.text.of(b.captions))
+            conditions = replace(self.text.of(b.captions), sizes_B6=b.sizes_B6)
+            predicted = base.family.predict(base, b.noisy_BCHW, b.timesteps_B, conditions)
             wanted = b.target_BCHW.to(base.compute.device)
             error = errors(recipe.loss, schedule, predicted.float(), wanted, b.timesteps_B).mean(dim=(1, 2, 3))
             weight = loss_weight(recipe.noise, schedule, b.timesteps_B).to(base.compute.device)
@@ -306,7 +307,7 @@ class _Run:
     def _latents(self, hashes: Sequence[str]) -> dict[tuple[int, bool], Latents]:
         rules = self.recipe.pictures
         placed = [
-            PlacedPicture(p.path, sha256, placement, rules.background)
+            PlacedPicture(p.path, sha256, placement, rules.background, p.width, p.height)
             for p, sha256, placement in zip(self.pictures, hashes, self.plan.placements, strict=True)
         ]
 

@@ -7,7 +7,7 @@ own seed and its own noise, and a picture does not depend on what is drawn besid
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from enogu.engine.adapters.lora import Target, attached
-from enogu.engine.families import LoadedBase, TextRules
+from enogu.engine.families import Conditions, LoadedBase, TextRules, joined, picture_sizes
 from enogu.engine.lora_file import LoraFile, load_lora
 from enogu.errors import AdapterRefused, WrongUse
 from enogu.recipe.previews import SAMPLER_TITLES, Sampler
@@ -120,7 +120,7 @@ def _denoise(base: LoadedBase, request: DrawRequest, on_step: Callable[[int, int
     scheduler = make_scheduler(base, request.sampler)
     scheduler.set_timesteps(request.steps, device=device)
     rules = TextRules(request.clip_skip, _token_length(base, request))
-    states = family.encode_captions(base, [request.negative_prompt, request.prompt], rules)
+    negative, positive = _conditions(base, request, rules)
     guided = request.cfg != 1.0
     latents = noise * scheduler.init_noise_sigma
     extra = {"generator": generators} if request.sampler == "euler_a" else {}
@@ -128,17 +128,24 @@ def _denoise(base: LoadedBase, request: DrawRequest, on_step: Callable[[int, int
         model_input = scheduler.scale_model_input(latents, timestep)
         if guided:
             doubled = torch.cat([model_input, model_input])
-            text = torch.cat([states[:1].expand(request.count, -1, -1), states[1:].expand(request.count, -1, -1)])
-            predicted = family.predict(base, doubled, timestep.expand(2 * request.count), text).float()
-            negative, positive = predicted.chunk(2)
-            predicted = negative + request.cfg * (positive - negative)
+            both = joined([negative, positive])
+            predicted = family.predict(base, doubled, timestep.expand(2 * request.count), both).float()
+            without, with_prompt = predicted.chunk(2)
+            predicted = without + request.cfg * (with_prompt - without)
         else:
-            text = states[1:].expand(request.count, -1, -1)
-            predicted = family.predict(base, model_input, timestep.expand(request.count), text).float()
+            predicted = family.predict(base, model_input, timestep.expand(request.count), positive).float()
         latents = scheduler.step(predicted, timestep, latents, return_dict=False, **extra)[0]
         if on_step is not None:
             on_step(number + 1, len(scheduler.timesteps))
     return latents
+
+
+def _conditions(base: LoadedBase, request: DrawRequest, rules: TextRules) -> tuple[Conditions, Conditions]:
+    """Of the negative prompt and of the prompt, ``request.count`` times each; the picture is told to be whole."""
+    texts = base.family.encode_captions(base, [request.negative_prompt, request.prompt], rules)
+    sizes = picture_sizes(request.height, request.width, request.height, request.width)
+    told = replace(texts, sizes_B6=torch.tensor([sizes, sizes]))
+    return told[:1].repeated(request.count), told[1:].repeated(request.count)
 
 
 def _token_length(base: LoadedBase, request: DrawRequest) -> int:

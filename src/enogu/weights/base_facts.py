@@ -83,6 +83,11 @@ def describe_checkpoint(name: str, metadata: Mapping[str, str], shapes: Mapping[
     )
 
 
+def checkpoint_family(shapes: Mapping[str, Shape]) -> Family | None:
+    """The family of a file with these tensors, by their names and widths; None when it is no base model."""
+    return _family(_without_prefix(shapes))
+
+
 def style_in(texts: Iterable[str | None]) -> str:
     """``2d`` or ``3d`` when these words speak of one of them only; otherwise empty."""
     said = " ".join(text for text in texts if text)
@@ -111,7 +116,8 @@ def _family(unet: Mapping[str, Shape]) -> Family | None:
         return None
     width = widths.pop()
     is_labelled = "label_emb.0.0.weight" in unet  # SDXL is told the size of the picture
-    family = "sd15" if width < 768 and not is_labelled else _FAMILY_OF_WIDTH.get(width)  # small networks, for tests
+    small: Family = "sdxl" if is_labelled else "sd15"
+    family = small if width < 768 else _FAMILY_OF_WIDTH.get(width)  # small networks, for tests
     return family if family is None or (family == "sdxl") == is_labelled else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,11 +12,15 @@ import numpy as np
 import torch
 from PIL import Image
 
+from enogu.engine.adapters.lora import attached
+from enogu.engine.data.latent_cache import PlacedPicture, latents_of, picture_sha256
+from enogu.engine.data.loader import make_batch
 from enogu.engine.events import Event, Stepped
-from enogu.engine.families import LoadedBase, load_base_model
+from enogu.engine.families import LoadedBase, TextRules, load_base_model
 from enogu.engine.loop import TrainPicture, TrainResult, train
 from enogu.engine.memory import choose_compute
 from enogu.recipe import TrainRecipe, recipe_from_values, with_settings
+from enogu.recipe.plan import Batch, PictureSize, plan_training
 
 RATE = 0.02
 SIZES = ((64, 64), (80, 80), (192, 64), (64, 192), (96, 96))
@@ -126,6 +130,29 @@ def random_lora(base: LoadedBase, dim: int, seed: int, part: str | None = None) 
         tensors[f"{target.key}.lora_up.weight"] = 0.2 * torch.randn(target.num_out, dim, *square, generator=generator)
         tensors[f"{target.key}.alpha"] = torch.tensor(dim / 2)
     return tensors
+
+
+def loss_with(
+    base: LoadedBase, recipe: TrainRecipe, pictures: Sequence[TrainPicture], tensors: dict[str, torch.Tensor] | None
+) -> float:
+    """Mean loss over 16 draws that no training made, with a LoRA or without: the same noise in every call."""
+    plan = plan_training(recipe, [PictureSize(str(p.path), p.width, p.height, p.repeats) for p in pictures])
+    placed = [
+        PlacedPicture(p.path, picture_sha256(p.path), place, recipe.pictures.background, p.width, p.height)
+        for p, place in zip(pictures, plan.placements, strict=True)
+    ]
+    latents = latents_of(base, placed, flips=(False,), folder=None, progress=lambda *_: None)
+    captions = [p.caption for p in pictures]
+    losses: list[torch.Tensor] = []
+    with torch.no_grad(), attached(base.family.targets(base), [(tensors, 1.0)] if tensors else []):
+        for step in range(10_000, 10_016):
+            index = step % len(pictures)
+            batch = Batch(plan.placements[index].bucket, (index,))
+            b = make_batch(recipe, base.schedule, latents, captions, batch, step, 0)
+            told = base.family.encode_captions(base, b.captions, TextRules())
+            predicted = base.family.predict(base, b.noisy_BCHW, b.timesteps_B, replace(told, sizes_B6=b.sizes_B6))
+            losses.append((predicted.float() - b.target_BCHW).square().mean())
+    return float(torch.stack(losses).mean())
 
 
 def header_of(path: Path) -> dict[str, Any]:

@@ -125,8 +125,6 @@ def _against(family: str, special: str, missing: tuple[str, ...], header: Header
         yield f"It is made for {special}."
     if missing:
         yield f"It has no {' and no '.join(missing)}."
-    if family == "sd15" and "ztsnr" in header.tensors:
-        yield "It was trained to zero terminal SNR, which is not done for SD1.5 here."
 
 
 @lru_cache(maxsize=256)

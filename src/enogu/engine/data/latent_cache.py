@@ -19,13 +19,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from enogu.engine.data.pixels import placed_pixels
-from enogu.engine.families import LoadedBase
+from enogu.engine.families import LoadedBase, picture_sizes
 from enogu.engine.tensor_files import tensor_file_bytes
 from enogu.errors import PictureRefused, StorageFailed
 from enogu.imaging.decoding import open_picture
 from enogu.recipe.buckets import Placement
 from enogu.whole_file import write_whole_bytes
 
+_VAE_FORMATS = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
 FORMAT = 1
 """Raised when the bytes of an entry change their meaning."""
 
@@ -36,6 +37,8 @@ class Latents:
 
     mean_CHW: torch.Tensor
     std_CHW: torch.Tensor
+    sizes: tuple[float, ...] = (0.0,) * 6
+    """How the picture was cut, as ``picture_sizes`` orders it."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,9 @@ class PlacedPicture:
     sha256: str
     placement: Placement
     background: str
+    width: int = 0
+    height: int = 0
+    """Of the whole picture in pixels; 0 where nobody asks."""
 
 
 def latents_of(
@@ -76,8 +82,9 @@ def latents_of(
                 mean, std = base.family.encode_pictures(base, pixels[None])
                 latents = Latents(mean[0], std[0])
                 _write(folder, key, latents)
-            scale = base.scaling_factor
-            found[index, flip] = Latents(latents.mean_CHW * scale, latents.std_CHW * scale)
+            scale, shift = base.scaling_factor, base.shift_factor
+            mean_CHW = (latents.mean_CHW - shift) * scale
+            found[index, flip] = Latents(mean_CHW, latents.std_CHW * scale, _sizes(picture, flip))
         progress(index + 1, len(pictures), reused)
     return found
 
@@ -104,7 +111,7 @@ def latents_key(base: LoadedBase, picture: PlacedPicture, flip: bool) -> str:
         list(place.crop_box),
         flip,
         base.hash,
-        "fp32",
+        _VAE_FORMATS.get(base.networks["vae"].dtype, "fp32"),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -114,6 +121,22 @@ def _decoded(picture: PlacedPicture) -> Image.Image:
     if decoded.sha256 != picture.sha256:
         raise PictureRefused(f"{picture.path.name} was changed while the run was starting.", "Start again.")
     return decoded.image
+
+
+def _sizes(picture: PlacedPicture, flip: bool) -> tuple[float, ...]:
+    """Cut in the picture as it was resized, mirrored with it; the sizes of the original and of what is left."""
+    place = picture.placement
+    left, top, right, _ = place.crop_box
+    return tuple(
+        picture_sizes(
+            original_height=picture.height or place.resized_height,
+            original_width=picture.width or place.resized_width,
+            target_height=place.bucket.height,
+            target_width=place.bucket.width,
+            crop_top=top,
+            crop_left=place.resized_width - right if flip else left,
+        )
+    )
 
 
 def _shape(base: LoadedBase, picture: PlacedPicture) -> tuple[int, int, int]:

@@ -35,6 +35,8 @@ class TrainBatch:
     noisy_BCHW: torch.Tensor
     target_BCHW: torch.Tensor
     timesteps_B: torch.Tensor
+    sizes_B6: torch.Tensor
+    """What SDXL is told of each picture's size and crop (``picture_sizes``)."""
     captions: tuple[str, ...]
 
 
@@ -52,11 +54,13 @@ def make_batch(
     noises: list[torch.Tensor] = []
     shown: list[torch.Tensor] = []
     timesteps: list[int] = []
+    sizes: list[tuple[float, ...]] = []
     texts: list[str] = []
     for sample, index in enumerate(batch.picture_indices):
         draw = (step, micro_step, sample)
         flip = recipe.pictures.flip and random_for(recipe.seed, "flip", *draw).random() < 0.5
         posterior = latents[index, flip]
+        sizes.append(posterior.sizes)
         shape = tuple(posterior.mean_CHW.shape)
         cleans.append(posterior.mean_CHW + posterior.std_CHW * draw_normal(shape, recipe.seed, "latent", *draw))
         noise = draw_normal(shape, recipe.seed, "noise", *draw)
@@ -75,5 +79,6 @@ def make_batch(
         noisy_BCHW=add_noise(schedule, clean_BCHW, torch.stack(shown), timesteps_B),
         target_BCHW=target(schedule, clean_BCHW, noise_BCHW, timesteps_B),
         timesteps_B=timesteps_B,
+        sizes_B6=torch.tensor(sizes),
         captions=tuple(texts),
     )

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import torch
 
-from enogu.engine.families import LoadedBase, TextRules
+from enogu.engine.families import Conditions, LoadedBase, TextRules, joined
 
 MAX_ENTRIES = 20_000
 
 
 class TextStates:
-    """``of(captions)`` gives [B, T, C]. With ``trained`` the result carries gradients and nothing is kept.
+    """``of(captions)`` gives their conditions. With ``trained`` the result carries gradients and nothing is kept.
 
     Frozen states are kept in memory by the final caption: base, clip skip and token length are fixed for the life of
     this object, and encoding a caption again after a restart costs milliseconds, so there is no file to go stale.
@@ -22,10 +22,10 @@ class TextStates:
         self._base = base
         self._rules = rules
         self._trained = trained
-        self._kept: dict[str, torch.Tensor] = {}
+        self._kept: dict[str, Conditions] = {}
 
-    def of(self, captions: Sequence[str]) -> torch.Tensor:
-        """States of each caption, [B, T, C], on the compute device."""
+    def of(self, captions: Sequence[str]) -> Conditions:
+        """What the network is told of each caption, in order, on the compute device."""
         if self._trained:
             return self._base.family.encode_captions(self._base, captions, self._rules)
         missing = [text for text in dict.fromkeys(captions) if text not in self._kept]
@@ -34,5 +34,5 @@ class TextStates:
             missing = list(dict.fromkeys(captions))
         for text in missing:
             with torch.no_grad():
-                self._kept[text] = self._base.family.encode_captions(self._base, [text], self._rules)[0]
-        return torch.stack([self._kept[text] for text in captions])
+                self._kept[text] = self._base.family.encode_captions(self._base, [text], self._rules)
+        return joined([self._kept[text] for text in captions])

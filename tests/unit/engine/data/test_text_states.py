@@ -10,14 +10,14 @@ import torch
 
 from enogu.engine.data import text_states
 from enogu.engine.data.text_states import TextStates
-from enogu.engine.families import LoadedBase, TextRules
+from enogu.engine.families import Conditions, LoadedBase, TextRules
 
 
 def _counting(base: LoadedBase) -> tuple[LoadedBase, list[str]]:
     """The base with an encoder that notes what it was asked."""
     asked: list[str] = []
 
-    def encode(given: LoadedBase, texts: Sequence[str], rules: TextRules) -> torch.Tensor:
+    def encode(given: LoadedBase, texts: Sequence[str], rules: TextRules) -> Conditions:
         asked.extend(texts)
         return base.family.encode_captions(given, texts, rules)
 
@@ -27,11 +27,11 @@ def _counting(base: LoadedBase) -> tuple[LoadedBase, list[str]]:
 def test_a_frozen_text_encoder_is_asked_once_a_caption(tiny_base: LoadedBase) -> None:
     base, asked = _counting(tiny_base)
     states = TextStates(base, TextRules(), trained=False)
-    first = states.of(["a", "b", "a"])
+    first = states.of(["a", "b", "a"]).states_BTC
     states.of(["b", "a"])
     assert sorted(asked) == ["a", "b"]
     assert torch.equal(first[0], first[2])
-    wanted = tiny_base.family.encode_captions(tiny_base, ["a", "b", "a"], TextRules())
+    wanted = tiny_base.family.encode_captions(tiny_base, ["a", "b", "a"], TextRules()).states_BTC
     torch.testing.assert_close(first, wanted)
     assert not first.requires_grad
 
@@ -51,5 +51,5 @@ def test_shuffled_captions_without_end_do_not_fill_the_memory(
     base, asked = _counting(tiny_base)
     states = TextStates(base, TextRules(), trained=False)
     for texts in (["a", "b"], ["c"], ["d", "a"]):
-        assert states.of(texts).shape == (len(texts), 77, 32)
+        assert states.of(texts).states_BTC.shape == (len(texts), 77, 32)
     assert asked == ["a", "b", "c", "d", "a"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enogu.engine.families import Family
-from enogu.engine.families.sd15.encode import decode_latents, encode_captions, encode_pictures
+from enogu.engine.families.sd15.encode import encode_captions
 from enogu.engine.families.sd15.keys import targets
 from enogu.engine.families.sd15.load import load
 from enogu.engine.families.sd15.predict import predict
+from enogu.engine.families.unet import decode_latents, encode_pictures
 
 SD15 = Family(
     name="sd15",

@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from enogu.engine.families import LoadedBase, TextRules
-from enogu.engine.families.sd15.encode import decode_latents, encode_captions, encode_pictures, token_windows
+from enogu.engine.families.clip import token_windows
+from enogu.engine.families.sd15.encode import encode_captions
+from enogu.engine.families.unet import decode_latents, encode_pictures
 from enogu.errors import WrongUse
 
 BOS, EOS = 512, 513
@@ -54,7 +56,7 @@ def test_windows_are_joined_as_begin_75_n_end(tiny_base: LoadedBase, max_token_l
     encoder = tiny_base.networks["text_encoder"]
     encoded = [encoder(window[None]).last_hidden_state[0] for window in windows]
     wanted = torch.cat([encoded[0][:1], *[states[1:76] for states in encoded], encoded[-1][76:]])
-    ours = encode_captions(tiny_base, [_caption(100), ""], TextRules(1, max_token_length))
+    ours = encode_captions(tiny_base, [_caption(100), ""], TextRules(1, max_token_length)).states_BTC
     assert ours.shape == (2, vectors, 32)
     torch.testing.assert_close(ours[0], wanted, rtol=1e-5, atol=1e-5)
 
@@ -72,7 +74,7 @@ def test_clip_skip_reads_the_nth_layer_from_the_end_through_the_final_norm(
 
     handles = [layer.register_forward_hook(catch) for layer in encoder.encoder.layers]  # type: ignore[union-attr]
     try:
-        ours = encode_captions(tiny_base, ["1girl, bean"], TextRules(clip_skip, 75))
+        ours = encode_captions(tiny_base, ["1girl, bean"], TextRules(clip_skip, 75)).states_BTC
     finally:
         for handle in handles:
             handle.remove()
@@ -89,8 +91,8 @@ def test_a_clip_skip_deeper_than_the_text_encoder_is_refused_in_words(tiny_base:
 
 
 def test_captions_in_one_batch_do_not_influence_each_other(tiny_base: LoadedBase) -> None:
-    alone = encode_captions(tiny_base, ["1girl"], TextRules())
-    together = encode_captions(tiny_base, ["a dog", "1girl"], TextRules())
+    alone = encode_captions(tiny_base, ["1girl"], TextRules()).states_BTC
+    together = encode_captions(tiny_base, ["a dog", "1girl"], TextRules()).states_BTC
     torch.testing.assert_close(together[1:], alone)
 
 

@@ -9,7 +9,8 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from enogu.engine.adapters.lora import Target, new_parameters, to_file
-from enogu.engine.families.sd15.keys import text_encoder_targets, unet_targets
+from enogu.engine.families.sd15.keys import unet_targets
+from enogu.engine.families.unet import text_encoder_targets
 
 KNOWN = (
     "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q",

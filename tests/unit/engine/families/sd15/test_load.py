@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from enogu.engine.families import LoadedBase, load_base_model
-from enogu.engine.families.sd15.load import weights_hash
+from enogu.engine.families.folder import weights_hash
+from enogu.engine.families.sd15.load import PARTS
 from enogu.engine.memory import choose_compute
 from enogu.errors import BaseModelRefused
 
@@ -30,12 +31,12 @@ def test_the_hash_changes_with_any_byte_of_the_weights_and_not_with_the_place(
 ) -> None:
     copy = tmp_path / "elsewhere"
     shutil.copytree(tiny_base_folder, copy)
-    assert weights_hash(copy) == weights_hash(tiny_base_folder)
+    assert weights_hash(copy, PARTS) == weights_hash(tiny_base_folder, PARTS)
     weights = copy / "vae" / "diffusion_pytorch_model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    assert weights_hash(copy) != weights_hash(tiny_base_folder)
+    assert weights_hash(copy, PARTS) != weights_hash(tiny_base_folder, PARTS)
 
 
 def _without_unet(folder: Path) -> None:
@@ -66,7 +67,7 @@ def _linear_noise(folder: Path) -> None:
         (_without_unet, "lacks unet"),
         (_with_pickle, "is a pickle"),
         (_cut_off, "could not be read"),
-        (_of_sdxl, "another family"),
+        (_of_sdxl, "of the SDXL family: it lacks tokenizer_2"),
         (_linear_noise, "linear"),
     ],
 )

@@ -1,0 +1,1 @@
+"""SDXL and everything of its architecture: Pony, Illustrious, NoobAI and the rest."""
