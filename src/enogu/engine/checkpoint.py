@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,11 +65,14 @@ def save_checkpoint(
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
     fingerprint: str,
+    averages: Mapping[str, torch.Tensor] | None = None,
 ) -> None:
     """Write the whole state; an older one is replaced only when the new one is on disk."""
     tensors: dict[str, torch.Tensor] = {"losses": torch.tensor(state.losses, dtype=torch.float64)}
     for part, flat in parameters.flat.items():
         tensors[f"adapter/{part}"] = flat.detach().cpu().clone()
+    for part, average in (averages or {}).items():
+        tensors[f"average/{part}"] = average.cpu().clone()
     plain: dict[str, Any] = {}
     for index, entry in optimizer.state_dict()["state"].items():
         for name, value in entry.items():
@@ -98,8 +101,12 @@ def load_checkpoint(
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
     fingerprint: str,
+    averages: Mapping[str, torch.Tensor] | None = None,
 ) -> RunState:
-    """Put the saved state into ``parameters``, ``optimizer`` and ``scaler``. Raises WrongUse if it is another run's."""
+    """Put the saved state into ``parameters``, ``optimizer``, ``scaler`` and ``averages``.
+
+    Raises WrongUse if it is another run's.
+    """
     metadata = read_checkpoint_metadata(path)
     if metadata.get("fingerprint") != fingerprint:
         raise WrongUse(
@@ -110,6 +117,8 @@ def load_checkpoint(
     with torch.no_grad():
         for part, flat in parameters.flat.items():
             flat.copy_(tensors[f"adapter/{part}"])
+        for part, average in (averages or {}).items():
+            average.copy_(tensors[f"average/{part}"])
     entries: dict[int, dict[str, Any]] = {}
     for key, tensor in tensors.items():
         if key.startswith("optimizer/"):

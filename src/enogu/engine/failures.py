@@ -7,6 +7,7 @@ AdapterRefused, WrongUse, TrainingFailed; Unforeseen for what is a bug of ours.
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 
 import torch
 
@@ -26,6 +27,28 @@ class NotANumber(TrainingFailed):
     """A loss or a weight became NaN or infinite."""
 
 
+def likely_cause(losses: Sequence[float], *, half: bool, finds_rate: bool) -> tuple[str, str]:
+    """(cause, cure) of numbers that became NaN or infinite, from the losses before it.
+
+    ``half``: the base runs in fp16. ``finds_rate``: the optimizer finds its learning rate itself.
+    """
+    lower = (
+        "Lower optimizer.rate_coefficient or set optimizer.growth_rate to 1.02, or use adamw."
+        if finds_rate
+        else "Lower the learning rate, or set training.mixed_precision to bf16 or none."
+    )
+    eighth = max(1, len(losses) // 8)
+    rose = len(losses) >= 8 and sum(losses[-eighth:]) > 2 * sum(losses[:eighth])
+    if rose:
+        return "the loss had been rising before, so most likely the learning rate is too high", lower
+    if half:
+        return (
+            "most likely fp16, whose numbers end at 65504, was too small for it",
+            "Set training.mixed_precision to bf16 or none, or lower the learning rate.",
+        )
+    return "most likely the learning rate is too high for this base model", lower
+
+
 def in_words(error: BaseException) -> EnoguError | None:
     """The error as one for a person; None when it is a bug of ours."""
     if isinstance(error, EnoguError):
@@ -35,7 +58,8 @@ def in_words(error: BaseException) -> EnoguError | None:
     where = "The graphics card" if isinstance(error, torch.OutOfMemoryError) else "The computer"
     return OutOfMemory(
         f"{where} ran out of memory.",
-        "Lower training.batch_size, pictures.resolution or adapter.dim, or set training.mixed_precision to fp16.",
+        "Set training.gradient_checkpointing = true, lower training.batch_size, pictures.resolution or adapter.dim, "
+        "or set training.mixed_precision to fp16.",
     )
 
 
@@ -76,6 +100,8 @@ def _second_try(kind: str, error: EnoguError, recipe: TrainRecipe | None) -> tup
         return "optimizer.learning_rate", recipe.optimizer.learning_rate / 2
     if kind != "OutOfMemory":
         return "", None
+    if not recipe.training.gradient_checkpointing:
+        return "training.gradient_checkpointing", True
     if recipe.training.batch_size > 1:
         return "training.batch_size", 1
     smaller = [side for side in _SIDES if side < recipe.pictures.resolution]

@@ -11,13 +11,14 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from enogu.engine.adapters import lora
+from enogu.engine.averaging import Average
 from enogu.engine.checkpoint import RunState, fingerprint_of, load_checkpoint, save_checkpoint, state_path
 from enogu.engine.control import Between, BetweenSteps, ask_nothing
 from enogu.engine.data.latent_cache import Latents, PlacedPicture, latents_of, picture_sha256
@@ -25,17 +26,17 @@ from enogu.engine.data.loader import make_batch
 from enogu.engine.data.text_states import TextStates
 from enogu.engine.events import Cached, Checkpointed, Event, Finished, Saved, Started, Stepped, Stopped
 from enogu.engine.export import PictureForMetadata, kohya_hashes, lora_metadata, save_lora
-from enogu.engine.failures import NotANumber, failed_event, in_words
+from enogu.engine.failures import NotANumber, failed_event, in_words, likely_cause
 from enogu.engine.families import LoadedBase, TextRules
 from enogu.engine.lora_file import LoraFile
 from enogu.engine.losses import errors, loss_weight
-from enogu.engine.memory import peak_memory_mib
+from enogu.engine.memory import gradient_checkpointing, peak_memory_mib
 from enogu.engine.noise import schedule_of
-from enogu.engine.optim import clip_gradients, make_optimizer, rates_of, set_rates
+from enogu.engine.optim import clip_gradients, make_optimizer, rates_of, scale_weight_norms, set_rates
 from enogu.engine.pace import Pace
 from enogu.engine.previews import PreviewsStopped, draw_previews, draw_previews_now
 from enogu.errors import TrainingFailed
-from enogu.recipe import TrainRecipe
+from enogu.recipe import TrainRecipe, finds_its_rate
 from enogu.recipe.captions import CaptionRules, final_caption
 from enogu.recipe.draws import random_for
 from enogu.recipe.noise import NoiseRules
@@ -44,6 +45,8 @@ from enogu.recipe.schedules import learning_rate_factor
 from enogu.whole_file import make_folder
 
 REPORT_EVERY_SECONDS = 0.5
+MOST_OVERFLOWS = 32
+"""With a scaled loss: after so many steps left out one after another there is no scale that would do."""
 SAVE_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 PARTS = {"unet_and_text_encoder": ("unet", "text_encoder"), "unet": ("unet",), "text_encoder": ("text_encoder",)}
 
@@ -88,7 +91,8 @@ def train(
     run: _Run | None = None
     try:
         run = _Run(recipe, pictures, base, out, emit, cache)
-        return run.go(resume, between_steps)
+        with gradient_checkpointing(base.networks, on=recipe.training.gradient_checkpointing):
+            return run.go(resume, between_steps)
     except TrainingStopped as stopped:
         emit(Stopped(stopped.step))
         raise
@@ -133,6 +137,7 @@ class _Run:
         self.fingerprint = ""
         self.previews_due = False
         self.losses: list[float] = []
+        self.overflows = 0
         self.saved: list[str] = []
         self.started_at = _now()
         sizes = [PictureSize(str(p.path), p.width, p.height, p.repeats) for p in pictures]
@@ -144,6 +149,8 @@ class _Run:
             self.targets, recipe.adapter.dim, recipe.adapter.alpha, recipe.seed, base.compute.device
         )
         self.optimizer = make_optimizer(recipe, self.parameters)
+        decay = recipe.training.ema_decay
+        self.average = None if decay is None else Average(self.parameters.flat, decay)
         self.scaler = torch.amp.GradScaler(base.compute.device.type, enabled=base.compute.needs_loss_scaling)
         rules = TextRules(recipe.training.clip_skip, recipe.captions.max_token_length)
         self.text = TextStates(base, rules, trained="text_encoder" in wanted)
@@ -205,7 +212,10 @@ class _Run:
         report.restart_clock()
 
     def _update(self, batches: Sequence[Batch], latents: dict[tuple[int, bool], Latents]) -> torch.Tensor:
-        """One step: each batch forward and backward, then one change of the weights. The loss stays on the device."""
+        """One step: each batch forward and backward, then one change of the weights.
+
+        Loss and size of the gradient, [2]: they stay on the device.
+        """
         recipe, base, schedule = self.recipe, self.base, self.base.schedule
         factor = learning_rate_factor(recipe.schedule, self.step, self.plan.num_steps, recipe.optimizer.learning_rate)
         set_rates(self.optimizer, factor)
@@ -221,12 +231,16 @@ class _Run:
             self.scaler.scale(loss).backward()
             total += loss.detach()
         self.scaler.unscale_(self.optimizer)
-        clip_gradients(self.parameters, recipe.optimizer.max_grad_norm)
+        gradient_norm = clip_gradients(self.parameters, recipe.optimizer.max_grad_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.parameters.zero_gradients()
         self.step += 1
-        return total
+        if recipe.training.scale_weight_norms is not None:
+            scale_weight_norms(self.parameters, recipe.training.scale_weight_norms)
+        if self.average is not None:
+            self.average.follow(self.step)
+        return torch.stack([total, gradient_norm])
 
     def _save(self, file: SavedFile) -> None:
         """The LoRA of an epoch, loaded back before it is called saved, and its previews, drawn from that file."""
@@ -286,7 +300,8 @@ class _Run:
         return LoraFile(self.out / filename, tensors, metadata, digest)
 
     def _tensors(self) -> dict[str, torch.Tensor]:
-        return lora.to_file(self.targets, self.parameters, SAVE_DTYPES[self.recipe.saving.precision])
+        with self.average.in_place() if self.average else nullcontext():
+            return lora.to_file(self.targets, self.parameters, SAVE_DTYPES[self.recipe.saving.precision])
 
     def _metadata(self, epoch: int, step: int) -> dict[str, str]:
         described = [
@@ -334,23 +349,32 @@ class _Run:
             )
         )
 
-    def check_losses(self, losses: Sequence[float]) -> None:
-        """Stop on a loss that is no number. ``losses`` are those just read, the last of them of the current step."""
-        for number, loss in enumerate(losses, self.step - len(losses) + 1):
+    def check_steps(self, losses: Sequence[float], gradient_norms: Sequence[float]) -> None:
+        """Stop on a loss or gradient that is no number. They are those just read, the last of the current step.
+
+        With a scaled loss (fp16) single gradients overflow by design: that step is left out and the scale lowered.
+        """
+        for number, (loss, norm) in enumerate(zip(losses, gradient_norms, strict=True), self.step - len(losses) + 1):
             if not math.isfinite(loss):
-                raise self._no_number(f"The loss became {loss} at step {number}")
+                raise self._no_number(f"The loss became {loss} at step {number}", losses[: number - self.step - 1])
+            self.overflows = 0 if math.isfinite(norm) else self.overflows + 1
+            if self.overflows > (MOST_OVERFLOWS if self.scaler.is_enabled() else 0):
+                raise self._no_number(f"The gradient became {norm} at step {number}", losses)
 
     def _check_weights(self) -> None:
         """Stop before weights that are no numbers reach a file or replace a good state."""
         if not all(bool(torch.isfinite(flat).all()) for flat in self.parameters.flat.values()):
             raise self._no_number(f"Weights became NaN or infinite by step {self.step}")
 
-    def _no_number(self, what: str) -> NotANumber:
+    def _no_number(self, what: str, unseen: Sequence[float] = ()) -> NotANumber:
+        """With the likely cause: the number format, losses that rose before, or else the rate."""
         last = self.saved[-1] if self.saved else "none yet"
-        return NotANumber(
-            f"{what}; the last good file is {last}.",
-            "Lower the learning rate, or set training.mixed_precision to bf16 or none.",
+        cause, cure = likely_cause(
+            [*self.losses, *unseen],
+            half=self.base.compute.dtype == torch.float16,
+            finds_rate=finds_its_rate(self.recipe.optimizer),
         )
+        return NotANumber(f"{what}: {cause}. The last good file is {last}.", cure)
 
     def _fingerprint(self, hashes: Sequence[str]) -> str:
         described = [(sha256, p.caption, p.repeats) for sha256, p in zip(hashes, self.pictures, strict=True)]
@@ -359,11 +383,15 @@ class _Run:
     def _keep_state(self) -> None:
         self._check_weights()
         state = RunState(self.step, self.started_at, tuple(self.losses), tuple(self.saved), self.previews_due)
-        save_checkpoint(self.checkpoint, state, self.parameters, self.optimizer, self.scaler, self.fingerprint)
+        averages = self.average.tensors if self.average else None
+        save_checkpoint(
+            self.checkpoint, state, self.parameters, self.optimizer, self.scaler, self.fingerprint, averages
+        )
         self.emit(Checkpointed(self.step, str(self.checkpoint)))
 
     def _restore(self, fingerprint: str) -> None:
-        state = load_checkpoint(self.checkpoint, self.parameters, self.optimizer, self.scaler, fingerprint)
+        averages = self.average.tensors if self.average else None
+        state = load_checkpoint(self.checkpoint, self.parameters, self.optimizer, self.scaler, fingerprint, averages)
         self.step, self.started_at = state.step, state.started_at
         self.losses, self.saved = list(state.losses), list(state.saved)
         self.previews_due = state.previews_due
@@ -389,8 +417,8 @@ class _Report:
         run = self._run
         if not self._pending:
             return
-        losses: list[float] = torch.stack(self._pending).tolist()
-        run.check_losses(losses)
+        losses, norms = torch.stack(self._pending, dim=1).tolist()
+        run.check_steps(losses, norms)
         run.losses += losses
         window = run.losses[-run.plan.steps_per_epoch :]
         seconds = max(time.monotonic() - self._since, 1e-9)

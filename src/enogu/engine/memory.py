@@ -5,11 +5,15 @@ from __future__ import annotations
 import gc
 import platform
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch.utils.checkpoint import checkpoint
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,30 @@ def cpu_has_native_bf16() -> bool:
         return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
     cpuinfo = Path("/proc/cpuinfo")
     return cpuinfo.exists() and " bf16" in cpuinfo.read_text(errors="replace")
+
+
+@contextmanager
+def gradient_checkpointing(networks: Mapping[str, Any], *, on: bool) -> Iterator[None]:
+    """While open, each block of the trained networks keeps its input only and is computed again for its gradient.
+
+    The same numbers to the bit, in much less memory. diffusers and transformers mark their blocks by the same two
+    attributes. The VAE has no gradient and is left alone.
+    """
+    blocks = [
+        module
+        for part, network in networks.items()
+        for module in network.modules()
+        if on and part != "vae" and hasattr(module, "gradient_checkpointing")
+    ]
+    try:
+        for block in blocks:
+            block._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)
+            block.gradient_checkpointing = True
+            block.training = True  # transformers asks for it; what is inside stays as it is and drops nothing out
+        yield
+    finally:
+        for block in blocks:
+            block.gradient_checkpointing = block.training = False
 
 
 def peak_memory_mib(device: torch.device) -> float:

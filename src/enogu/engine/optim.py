@@ -103,15 +103,32 @@ def restore_values(optimizer: torch.optim.Optimizer, values: Sequence[dict[str, 
         group.update(kept)
 
 
-def clip_gradients(parameters: LoraParameters, max_norm: float) -> None:
-    """Clip the norm over all trained numbers to ``max_norm`` (0 = off); no value is read back to the host."""
-    if max_norm <= 0:
-        return
+def clip_gradients(parameters: LoraParameters, max_norm: float) -> torch.Tensor:
+    """Clip the norm over all trained numbers to ``max_norm`` (0 = off); no value is read back to the host.
+
+    The norm before clipping, on the device: it is no number when any gradient is none.
+    """
     gradients = [flat.grad for flat in parameters.flat.values() if flat.grad is not None]
-    norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
-    factor = (max_norm / (torch.linalg.vector_norm(norms) + 1e-6)).clamp(max=1.0)
-    for gradient in gradients:
-        gradient.mul_(factor)
+    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
+    if max_norm > 0:
+        factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
+        for gradient in gradients:
+            gradient.mul_(factor)
+    return norm
+
+
+def scale_weight_norms(parameters: LoraParameters, most: float) -> None:
+    """Shrink A and B of each layer alike until the size of scale * B A is at most ``most`` (sd-scripts' max_norm).
+
+    |B A| comes from two matrices of dim x dim: |B A|^2 = sum((B^T B) * (A A^T)). Nothing is read back to the host.
+    """
+    with torch.no_grad():
+        for a_RI, b_OR in parameters.matrices.values():
+            square = ((b_OR.t() @ b_OR) * (a_RI @ a_RI.t())).sum().clamp(min=0)
+            norm = (square.sqrt() * parameters.scale).clamp(min=most / 2)
+            factor = (most / norm).clamp(max=1.0).sqrt()
+            a_RI.mul_(factor)
+            b_OR.mul_(factor)
 
 
 def _groups(recipe: TrainRecipe, parameters: LoraParameters, *, as_matrices: bool) -> list[dict[str, Any]]:

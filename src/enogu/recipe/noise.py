@@ -77,9 +77,7 @@ class NoiseRules(Section):
     )
     """Noise below this strength is trained, up to 1000 for all; lowering it leaves out composition."""
 
-    prediction: Prediction = Field(
-        default="as_base", json_schema_extra=about("C3", kohya="v_parameterization", advanced=True)
-    )
+    prediction: Prediction = Field(default="as_base", json_schema_extra=about("C3", advanced=True))
     """What the base model was made to say, the noise (epsilon) or v; it mostly tells so itself."""
 
     zero_terminal_snr: bool = Field(

@@ -30,3 +30,21 @@ class TrainingRules(Section):
         default=1, ge=1, le=1024, json_schema_extra=about("F28", kohya="gradient_accumulation_steps", advanced=True)
     )
     """How many batches are added up before the weights change, as if the batch were that much larger."""
+
+    gradient_checkpointing: bool = Field(
+        default=False, json_schema_extra=about("F28", kohya="gradient_checkpointing", advanced=True)
+    )
+    """Needs much less memory and about a quarter more time, since part of each step is computed twice."""
+
+    ema_decay: float | None = Field(
+        default=None, ge=0.5, lt=1, json_schema_extra=about("F28", advanced=True, default="off")
+    )
+    """Saves a running average of what is learnt, which is calmer than the last step; 0.99 to 0.999 is usual."""
+
+    scale_weight_norms: float | None = Field(
+        default=None,
+        gt=0,
+        le=100,
+        json_schema_extra=about("F28", kohya="scale_weight_norms", advanced=True, default="off"),
+    )
+    """No layer's change may grow over this size, which holds back burnt pictures; 1 is usual."""

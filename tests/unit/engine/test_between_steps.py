@@ -22,6 +22,7 @@ from enogu.recipe.plan import PictureSize, plan_training
 from enogu.whole_file import storage_failed
 from tests.unit.engine.tiny_run import Run, header_of, random_lora, tiny_recipe, tiny_train
 
+CHECKPOINTING = "training.gradient_checkpointing=true"
 PROMPTS = 'previews.prompts=["mame"]'
 
 
@@ -213,16 +214,21 @@ def test_a_full_disk_is_told_apart_from_other_trouble_with_files(number: int, ki
 @pytest.mark.parametrize(
     ("settings", "field", "suggested"),
     [
-        (("training.batch_size=4",), "training.batch_size", 1),
-        (("training.batch_size=1", "pictures.resolution=768"), "pictures.resolution", 512),
-        (("training.batch_size=1", "pictures.resolution=64", "adapter.dim=32"), "adapter.dim", 16),
-        (("training.batch_size=1", "pictures.resolution=64", "adapter.dim=1", "adapter.alpha=1"), "", None),
+        (("training.batch_size=4",), "training.gradient_checkpointing", True),
+        ((CHECKPOINTING, "training.batch_size=4"), "training.batch_size", 1),
+        ((CHECKPOINTING, "training.batch_size=1", "pictures.resolution=768"), "pictures.resolution", 512),
+        ((CHECKPOINTING, "training.batch_size=1", "pictures.resolution=64", "adapter.dim=32"), "adapter.dim", 16),
+        (
+            (CHECKPOINTING, "training.batch_size=1", "pictures.resolution=64", "adapter.dim=1", "adapter.alpha=1"),
+            "",
+            None,
+        ),
     ],
 )
 def test_without_memory_the_next_try_is_a_smaller_one(
     settings: tuple[str, ...], field: str, suggested: int | None
 ) -> None:
-    """What costs least of the result first: batch, resolution, dim."""
+    """What costs least of the result first: checkpointing, batch, resolution, dim."""
     failed = failed_event(3, OutOfMemory("It is full."), tiny_recipe(*settings))
     assert (failed.step, failed.field, failed.suggested) == (3, field, suggested)
 

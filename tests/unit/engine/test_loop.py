@@ -36,6 +36,7 @@ from enogu.engine.events import (
     Stopped,
     event_to_dict,
 )
+from enogu.engine.failures import NotANumber, likely_cause
 from enogu.engine.families import LoadedBase, TextRules, load_base_model
 from enogu.engine.loop import TrainPicture
 from enogu.errors import EnoguError, PictureRefused, StorageFailed, TrainingFailed, WrongUse
@@ -373,7 +374,7 @@ def test_a_run_whose_numbers_explode_stops_with_the_step_and_the_cure_and_leaves
     recipe = _with_rate(tiny_recipe(), 1e30)
     run = Run(tmp_path / "out")
     layers = _layers(tiny_base)
-    with pytest.raises(TrainingFailed, match=r"at step [23];|by step [123];") as failed:
+    with pytest.raises(TrainingFailed, match=r"at step [123]: |by step [123]: ") as failed:
         tiny_train(recipe, tiny_pictures, tiny_base, tmp_path / "out", run=run)
     assert "Lower the learning rate" in failed.value.cure
     assert [(event.message, event.cure) for event in run.said(Failed)] == [(failed.value.message, failed.value.cure)]
@@ -386,11 +387,49 @@ def test_the_last_good_file_is_named_and_the_last_good_state_is_kept(
 ) -> None:
     """The numbers explode in the middle of the second epoch."""
     monkeypatch.setattr(loop, "learning_rate_factor", lambda _schedule, step, *_: 1.0 if step < 5 else 1e32)
-    with pytest.raises(TrainingFailed, match=r"step [67]; the last good file is tiny-000001\.safetensors"):
+    last_good = r"at step [67]: .* learning rate .*\. The last good file is tiny-000001\.safetensors"
+    with pytest.raises(TrainingFailed, match=last_good):
         tiny_train(tiny_recipe("saving.checkpoint_every_n_steps=1"), tiny_pictures, tiny_base, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").glob("*.safetensors")] == ["tiny-000001.safetensors"]
     state = load_file(tmp_path / "out" / "tiny-state" / "state.safetensors")
     assert all(bool(torch.isfinite(tensor).all()) for tensor in state.values())
+
+
+def test_a_gradient_that_is_no_number_is_named_with_its_step(
+    tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loss of that step is still a number; the one after is not looked at."""
+    clip = loop.clip_gradients
+    calls = iter(range(1, 100))
+
+    def spoilt(parameters: Any, most: float) -> torch.Tensor:
+        if next(calls) == 3:
+            next(iter(parameters.flat.values())).grad[5] = torch.inf
+        return clip(parameters, most)
+
+    monkeypatch.setattr(loop, "clip_gradients", spoilt)
+    with pytest.raises(NotANumber, match=r"The gradient became (inf|nan) at step 3: most likely") as failed:
+        tiny_train(tiny_recipe("saving.checkpoint_every_n_steps=100"), tiny_pictures, tiny_base, tmp_path / "out")
+    assert failed.value.message.endswith("The last good file is none yet.")
+    assert list((tmp_path / "out").rglob("*.safetensors")) == []
+
+
+@pytest.mark.parametrize(
+    ("losses", "half", "finds", "cause", "cure"),
+    [
+        ([0.1] * 8 + [0.9] * 2, False, False, "rising", "Lower the learning rate"),
+        ([0.1] * 8 + [0.9] * 2, True, True, "rising", "rate_coefficient"),
+        ([0.1] * 10, True, False, "fp16", "bf16"),
+        ([0.1], False, False, "too high", "Lower the learning rate"),
+        ([], False, True, "too high", "growth_rate"),
+    ],
+)
+def test_the_likely_cause_follows_from_what_came_before(
+    losses: list[float], half: bool, finds: bool, cause: str, cure: str
+) -> None:
+    found = likely_cause(losses, half=half, finds_rate=finds)
+    assert cause in found[0]
+    assert cure in found[1]
 
 
 def test_a_preview_that_fails_does_not_stop_the_run(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from enogu.engine import memory
-from enogu.engine.memory import choose_compute, peak_memory_mib
+from enogu.engine.families import LoadedBase
+from enogu.engine.loop import TrainPicture
+from enogu.engine.memory import choose_compute, gradient_checkpointing, peak_memory_mib
+from tests.unit.engine.tiny_run import tiny_recipe, tiny_train
 
 
 def test_fp16_on_a_processor_falls_back_to_fp32_and_says_so() -> None:
@@ -52,3 +56,49 @@ def test_the_module_imports_where_there_is_no_resource_module(monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "memory_on_windows", module)
     spec.loader.exec_module(module)
     assert module.peak_memory_mib(torch.device("cpu")) == 0
+
+
+def test_checkpointing_learns_the_same_to_the_bit_and_is_gone_after_the_run(
+    tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path, fixed_date: None
+) -> None:
+    """F28: what is computed twice comes out the same twice."""
+    settings = "training.epochs=1"
+    plain = tiny_train(tiny_recipe(settings), tiny_pictures, tiny_base, tmp_path / "plain")
+    on = tiny_recipe(settings, "training.gradient_checkpointing=true")
+    saving = tiny_train(on, tiny_pictures, tiny_base, tmp_path / "saving")
+    assert saving.losses == plain.losses
+    for network in tiny_base.networks.values():
+        assert not any(getattr(module, "gradient_checkpointing", False) for module in network.modules())
+        assert not any(module.training for module in network.modules())
+
+
+@pytest.mark.parametrize("part", ["unet", "text_encoder"])
+def test_with_checkpointing_less_is_kept_for_the_gradient(tiny_base: LoadedBase, part: str) -> None:
+    """Bytes that autograd keeps of one pass, counted by its own hooks."""
+
+    def kept_bytes(*, on: bool) -> int:
+        sizes: list[int] = []
+
+        def pack(tensor: torch.Tensor) -> torch.Tensor:
+            sizes.append(tensor.numel() * tensor.element_size())
+            return tensor
+
+        with gradient_checkpointing(tiny_base.networks, on=on), torch.autograd.graph.saved_tensors_hooks(pack, _same):
+            if part == "unet":
+                states = torch.zeros(1, 77, tiny_base.networks["unet"].config.cross_attention_dim, requires_grad=True)
+                noisy = torch.zeros(1, 4, 16, 16)
+                tiny_base.networks["unet"](noisy, torch.tensor([5]), states, return_dict=False)[0].sum()
+            else:
+                network = tiny_base.networks["text_encoder"]
+                handle = network.get_input_embeddings().register_forward_hook(
+                    lambda _module, _args, output: output.detach().requires_grad_()
+                )
+                network(torch.zeros(1, 77, dtype=torch.long))
+                handle.remove()
+        return sum(sizes)
+
+    assert kept_bytes(on=True) < 0.5 * kept_bytes(on=False)
+
+
+def _same(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor

@@ -14,7 +14,7 @@ from enogu.engine.adapters.lora import LoraParameters, new_parameters
 from enogu.engine.control import Asked
 from enogu.engine.families import LoadedBase
 from enogu.engine.loop import TrainingStopped, TrainPicture
-from enogu.engine.optim import clip_gradients, make_optimizer, part_rate, rates_of, set_rates
+from enogu.engine.optim import clip_gradients, make_optimizer, part_rate, rates_of, scale_weight_norms, set_rates
 from enogu.errors import WrongUse
 from enogu.recipe import TrainRecipe
 from enogu.recipe.fields import kinds_of_section
@@ -207,6 +207,35 @@ def test_a_run_that_was_stopped_ends_with_the_same_bytes_with_every_optimizer(
     assert resumed.file_bytes() == straight.file_bytes()
     first, last = (load_file(straight.out / name) for name in ("tiny-000001.safetensors", "tiny.safetensors"))
     assert any(not torch.equal(first[name], last[name]) for name in first), "it learns"
+
+
+def test_no_layers_change_grows_over_the_given_size(tiny_base: LoadedBase) -> None:
+    """F28: sd-scripts' max_norm_regularization, on the whole product: both matrices shrink by the root of it."""
+    parameters = _parameters(tiny_base)
+    generator = torch.Generator().manual_seed(3)
+    for number, (a_RI, b_OR) in enumerate(parameters.matrices.values()):
+        with torch.no_grad():
+            a_RI.copy_(torch.randn(a_RI.shape, generator=generator))
+            b_OR.copy_(torch.randn(b_OR.shape, generator=generator) * (0.001 if number % 2 else 1))
+    before = {key: (a.detach().clone(), b.detach().clone()) for key, (a, b) in parameters.matrices.items()}
+    scale_weight_norms(parameters, 1.5)
+    for number, (key, (a_RI, b_OR)) in enumerate(parameters.matrices.items()):
+        norm = float((before[key][1] @ before[key][0] * 0.5).norm())
+        ratio = min(max(norm, 0.75), 1.5) / max(norm, 0.75)
+        assert (ratio == 1) is bool(number % 2)
+        torch.testing.assert_close(a_RI.detach(), before[key][0] * ratio**0.5)
+        torch.testing.assert_close(b_OR.detach(), before[key][1] * ratio**0.5)
+
+
+def test_the_gradients_size_is_told_and_is_no_number_when_one_gradient_is_none(tiny_base: LoadedBase) -> None:
+    parameters = _parameters(tiny_base)
+    _fill(parameters, 1)
+    gradients = torch.cat([flat.grad for flat in parameters.flat.values() if flat.grad is not None])
+    torch.testing.assert_close(clip_gradients(parameters, 0.5), gradients.norm())
+    for matrices in list(parameters.matrices.values())[-1:]:
+        assert matrices[0].grad is not None
+        matrices[0].grad[0, 0] = torch.nan
+    assert not torch.isfinite(clip_gradients(parameters, 0.5))
 
 
 def _steps(base: LoadedBase, recipe: TrainRecipe) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:

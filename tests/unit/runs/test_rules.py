@@ -148,8 +148,13 @@ def test_a_failure_names_the_setting_to_change_first() -> None:
     """G8."""
     recipe = recipe_from_values({"training": {"batch_size": 4}})
     memory = noting.failure_of("OutOfMemory", "Out of memory.", "", recipe)
+    assert (memory.path, memory.value) == ("training.gradient_checkpointing", True)
+    recipe = recipe_from_values({"training": {"batch_size": 4, "gradient_checkpointing": True}})
+    memory = noting.failure_of("OutOfMemory", "Out of memory.", "", recipe)
     assert (memory.path, memory.value) == ("training.batch_size", 2)
-    small = noting.failure_of("OutOfMemory", "x", "", recipe_from_values({"training": {"batch_size": 1}}))
+    small = noting.failure_of(
+        "OutOfMemory", "x", "", recipe_from_values({"training": {"batch_size": 1, "gradient_checkpointing": True}})
+    )
     assert (small.path, small.value) == ("pictures.resolution", 384)
     nan = noting.failure_of("TrainingFailed", "The loss became nan at step 3.", "", recipe)
     assert (nan.path, nan.value) == ("optimizer.learning_rate", 2.5e-5)

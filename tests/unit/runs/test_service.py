@@ -143,7 +143,7 @@ def test_a_failed_run_is_free_and_its_retry_may_cost_the_whole_quote(place: Plac
     tasks.fail(worker, tasks.failure_said(run, {"kind": "OutOfMemory", "message": "No memory.", "cure": "Less."}))
     failed = place.get(run.id)
     assert failed.failure is not None
-    assert (failed.failure.path, failed.failure.value) == ("training.batch_size", 1)
+    assert (failed.failure.path, failed.failure.value) == ("training.gradient_checkpointing", True)
     assert balance(place) == 100_000
     with transaction(place.engine) as session:
         service.retry_run(session, place.settings, place.metering, place.account, run.id, utc_now())

@@ -182,7 +182,7 @@ def test_saving_now_is_passed_on_once(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("return_code", "kind", "path"), [(-9, "OutOfMemory", "training.batch_size"), (1, "EngineDied", "")]
+    ("return_code", "kind", "path"), [(-9, "OutOfMemory", "training.gradient_checkpointing"), (1, "EngineDied", "")]
 )
 def test_an_engine_that_dies_is_a_failure_in_words(place: Place, return_code: int, kind: str, path: str) -> None:
     """G8: a failed run, not a parked one, and free."""

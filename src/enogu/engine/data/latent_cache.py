@@ -81,6 +81,11 @@ def latents_of(
                 pixels = placed_pixels(image, picture.placement, flip)
                 mean, std = base.family.encode_pictures(base, pixels[None])
                 latents = Latents(mean[0], std[0])
+                if not all(bool(torch.isfinite(tensor).all()) for tensor in (latents.mean_CHW, latents.std_CHW)):
+                    raise PictureRefused(
+                        f"The base model's VAE makes no numbers (NaN) of {picture.path.name}.",
+                        "Leave this picture out; if it is so with all of them, the base model's VAE is damaged.",
+                    )
                 _write(folder, key, latents)
             scale, shift = base.scaling_factor, base.shift_factor
             mean_CHW = (latents.mean_CHW - shift) * scale

@@ -68,6 +68,8 @@ def _notes_on(recipe: TrainRecipe, pictures: Sequence[FrozenPicture], side: int 
 def _change_after(kind: str, message: str, recipe: TrainRecipe) -> tuple[str, Any]:
     """The field to change first, and its value, by what failed."""
     if kind in ("OutOfMemory", "OutOfMemoryError") or "out of memory" in message.lower():
+        if not recipe.training.gradient_checkpointing:
+            return "training.gradient_checkpointing", True
         if recipe.training.batch_size > 1:
             return "training.batch_size", max(1, recipe.training.batch_size // 2)
         smaller = recipe.pictures.resolution * 3 // 4 // 64 * 64
