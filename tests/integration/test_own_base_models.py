@@ -27,6 +27,7 @@ from enogu.uploads import service as uploads
 from enogu.uploads.parts import parts_of
 from enogu.worker.in_process import run_one_job
 from tests.ldm_file import small_networks, write_ldm_file
+from tests.tiny_sdxl import small_sdxl_networks, write_sdxl_file
 
 RECIPE: dict[str, Any] = {
     "pictures": {"resolution": 64, "repeats": 1},
@@ -46,6 +47,7 @@ class Owner:
             dataset = datasets.ensure_samples(session, self.studio.files, DirectDecoder(), self.account.id)
         assert dataset is not None
         self.dataset_id = dataset.id
+        self.head, self.num_samples = b"", 0
 
     def bring(self, name: str, data: bytes) -> BaseModel:
         """Upload and register."""
@@ -64,18 +66,19 @@ class Owner:
     def work(self, lane: Lane) -> None:
         assert run_one_job(self.studio, lanes=(lane,), beat_seconds=0.2) is not None
 
-    def train(self, base_model: str) -> str:
+    def train(self, base_model: str, **sections: Any) -> str:
         """Start a run and work it off; its state."""
         with transaction(self.studio.engine) as session:
-            wish = runs.RunWish(self.dataset_id, {**RECIPE, "base_model": base_model})
+            wish = runs.RunWish(self.dataset_id, {**RECIPE, "base_model": base_model, **sections})
             run = runs.start_run(session, self.studio.settings, self.studio.metering, self.account, wish, utc_now())
         self.work("train")
         with reading(self.studio.engine) as session:
             done = runs.get_run(session, self.account.id, run.id)
             assert done.failure is None, done.failure
             (epoch,) = runs.list_epochs(session, self.account.id, run.id)
-        head = next(iter(self.studio.files.get(epoch.sha256)))
-        assert base_model.encode() in head
+            self.num_samples = len(runs.list_samples(session, self.account.id, run.id))
+        self.head = next(iter(self.studio.files.get(epoch.sha256)))
+        assert base_model.encode() in self.head
         return done.state
 
 
@@ -107,3 +110,13 @@ def test_a_single_file_is_trained_on_right_after_its_upload(owner: Owner, tmp_pa
     base = owner.bring("anime.safetensors", file.read_bytes())
     assert (base.state, base.family, base.can_train) == ("ready", "sd15", True)
     assert owner.train("anime") == "finished"
+
+
+def test_an_sdxl_file_that_predicts_v_is_told_trained_and_drawn(owner: Owner, tmp_path: Path) -> None:
+    """C2, C4: known by its own marks, in the child with the real engine; its LoRA says that it is SDXL."""
+    file = write_sdxl_file(tmp_path / "noob.safetensors", small_sdxl_networks(), "v_pred", "ztsnr")
+    base = owner.bring("noob.safetensors", file.read_bytes())
+    assert (base.state, base.family, base.prediction_type, base.can_train) == ("ready", "sdxl", "v_prediction", True)
+    assert owner.train("noob", previews={"prompts": ["mame"], "steps": 2, "sampler": "euler_a"}) == "finished"
+    assert b'"sdxl_base_v1-0"' in owner.head and b'"modelspec.prediction_type":"v"' in owner.head
+    assert owner.num_samples == 1

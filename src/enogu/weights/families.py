@@ -12,6 +12,16 @@ Derivative = Literal["", "pony", "illustrious", "noobai", "schnell"]
 TITLES: dict[str, str] = {"sd15": "SD1.5", "sd2": "SD2", "sdxl": "SDXL", "flux": "Flux"}
 
 
+TRAINED: tuple[Family, ...] = ("sd15", "sdxl")
+"""The families that the engine trains and draws with."""
+
+
+def trained_titles() -> str:
+    """To be read after "families": ``SD1.5 or SDXL``."""
+    *most, last = [TITLES[family] for family in TRAINED]
+    return f"{', '.join(most)} or {last}"
+
+
 def title(family: str) -> str:
     """As a person writes it: ``SDXL`` for ``sdxl``; what is not known stays as it is."""
     return TITLES.get(family, family or "an unknown family")

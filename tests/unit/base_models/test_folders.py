@@ -37,11 +37,10 @@ def test_a_prediction_nobody_knows_is_refused_with_its_name(tmp_path: Path) -> N
         read_base_model(folder, "s", "path")
 
 
-def test_an_sdxl_folder_is_refused_as_another_family(tmp_path: Path) -> None:
-    """C5: the message names what it is and what is wanted."""
+def test_an_sdxl_folder_can_be_trained_on_as_sdxl(tmp_path: Path) -> None:
+    """C2."""
     index = {**INDEX, "_class_name": "StableDiffusionXLPipeline", "text_encoder_2": ["transformers", "CLIPTextModel"]}
-    with pytest.raises(BaseModelRefused, match=r"StableDiffusionXLPipeline.*SD1\.5"):
-        read_base_model(write_base_model(tmp_path / "xl", index=index), "xl", "path")
+    assert read_base_model(write_base_model(tmp_path / "xl", index=index), "xl", "path").family == "sdxl"
 
 
 @pytest.mark.parametrize(

@@ -157,10 +157,17 @@ def test_a_pickle_is_refused_by_name_and_by_content(place: Place, tmp_path: Path
 
 
 def test_other_families_are_registered_and_say_why_they_cannot_be_trained(place: Place, tmp_path: Path) -> None:
+    base = register(place, write_base_model(tmp_path / "v2", unet={"use_linear_projection": True}))
+    assert (base.family, base.can_train) == ("sd2", False)
+    assert "the engine trains SD1.5" in base.why_not
+
+
+def test_an_sdxl_folder_and_file_can_be_trained_on(place: Place, tmp_path: Path) -> None:
+    """C2."""
     index = {**INDEX, "_class_name": "StableDiffusionXLPipeline", "text_encoder_2": ["transformers", "CLIPTextModel"]}
     base = register(place, write_base_model(tmp_path / "xl", index=index))
-    assert (base.family, base.can_train) == ("sdxl", False)
-    assert "the engine trains SD1.5" in base.why_not
+    assert (base.family, base.can_train, base.why_not) == ("sdxl", True, "")
+    assert bring(place, checkpoint(xl=True), title="one file").can_train
 
 
 def test_a_large_path_is_hashed_by_a_task_and_known_before(
@@ -198,7 +205,7 @@ def test_an_uploaded_file_is_ready_at_once_under_its_title(place: Place) -> None
     )
     assert (base.licence, base.style, base.state, base.size_bytes) == ("FAIR", "2d", "ready", len(data))
     assert base.hash == base.parts[0].sha256
-    assert "SDXL" in base.why_not
+    assert base.can_train
     placed = service.place(place.files, place.settings, base)
     assert placed.read_bytes() == data
     assert service.place(place.files, place.settings, base) == placed

@@ -18,7 +18,7 @@ from enogu.base_models.rules.folders import (
 )
 from enogu.errors import BaseModelRefused
 from enogu.weights.base_facts import describe_checkpoint
-from enogu.weights.families import Family, PredictionType, title
+from enogu.weights.families import TRAINED, Family, PredictionType, title, trained_titles
 from enogu.weights.header import Header, read_header
 
 
@@ -62,7 +62,7 @@ def facts_of_folder(facts: FolderFacts) -> BaseModelFacts:
         title="",
         licence="",
         style="",
-        why_not=f"It is {facts.why_not}; the engine trains SD1.5." if facts.why_not else "",
+        why_not=f"It is {facts.why_not}; the engine trains {trained_titles()}." if facts.why_not else "",
     )
 
 
@@ -79,7 +79,7 @@ def facts_of_header(name: str, header: Header) -> BaseModelFacts:
         title=facts.title,
         licence=facts.licence,
         style=facts.style,
-        why_not=" ".join(_against(facts.family, facts.special, facts.missing, header)),
+        why_not=" ".join(_against(facts.family, facts.special, facts.missing)),
     )
 
 
@@ -98,7 +98,7 @@ def read_to_train(path: Path, name: str, origin: Origin) -> BaseModelFolder:
     facts = describe_path(path)
     if facts.why_not:
         raise BaseModelRefused(
-            f"{path.name} cannot be trained on. {facts.why_not}", "Choose a base model of the family SD1.5."
+            f"{path.name} cannot be trained on. {facts.why_not}", f"Choose a base model of {trained_titles()}."
         )
     return BaseModelFolder(
         name=name,
@@ -117,10 +117,10 @@ def name_of(path: Path) -> str:
     return path.stem if path.suffix.lower() == ".safetensors" and path.is_file() else path.name
 
 
-def _against(family: str, special: str, missing: tuple[str, ...], header: Header) -> Iterable[str]:
-    """The engine loads SD1.5 from one file when all of it is in there (``engine/families/sd15/single_file.py``)."""
-    if family != "sd15":
-        yield f"It is {title(family)}; the engine trains SD1.5."
+def _against(family: str, special: str, missing: tuple[str, ...]) -> Iterable[str]:
+    """The engine loads a base model from one file when all of it is in there (``engine/families/*/single_file.py``)."""
+    if family not in TRAINED:
+        yield f"It is {title(family)}; the engine trains {trained_titles()}."
     if special:
         yield f"It is made for {special}."
     if missing:

@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 
 from enogu.base_models.entities import BaseModelFolder, Origin
 from enogu.errors import BaseModelRefused
-from enogu.weights.families import Family, PredictionType, title
+from enogu.weights.families import TRAINED, Family, PredictionType, title, trained_titles
 
 PICKLE_SUFFIXES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl"})
 INDEX = "model_index.json"
@@ -60,7 +60,7 @@ def read_base_model(folder: Path, name: str, origin: Origin) -> BaseModelFolder:
     """The base model in ``folder`` to train on, or BaseModelRefused with the reason and the cure."""
     facts = describe_folder(FolderOnDisk(folder))
     if facts.why_not:
-        raise BaseModelRefused(f"{folder.name} is {facts.why_not}.", "Choose a base model of the family SD1.5.")
+        raise BaseModelRefused(f"{folder.name} is {facts.why_not}.", f"Choose a base model of {trained_titles()}.")
     return BaseModelFolder(
         name=name,
         folder=folder.resolve(),
@@ -167,7 +167,7 @@ def _family(folder: FolderParts, index: dict[str, Any]) -> tuple[Family, str]:
         if transformer != "FluxTransformer2DModel":
             raise _unknown_family(folder, f"{pipeline} with {transformer}")
         _refuse_missing(folder, index, ("text_encoder", "text_encoder_2", "vae"))
-        return "flux", f"of another family ({pipeline}, {title('flux')})"
+        return "flux", _unless_trained("flux", pipeline)
     _refuse_missing(folder, index, PARTS)
     unet = _read_json(folder, "unet/config.json")
     if unet.get("_class_name") != "UNet2DConditionModel":
@@ -176,9 +176,11 @@ def _family(folder: FolderParts, index: dict[str, Any]) -> tuple[Family, str]:
     family: Family = "sdxl" if is_sdxl else "sd2" if unet.get("use_linear_projection") else "sd15"
     if unet.get("in_channels") != 4:
         return family, f"made for another task (its U-Net takes {unet.get('in_channels')} channels, not 4)"
-    if family == "sdxl":
-        return family, f"of another family ({pipeline}, {title('sdxl')})"
-    return family, "Stable Diffusion 2" if family == "sd2" else ""
+    return family, "Stable Diffusion 2" if family == "sd2" else _unless_trained(family, pipeline)
+
+
+def _unless_trained(family: Family, pipeline: object) -> str:
+    return "" if family in TRAINED else f"of another family ({pipeline}, {title(family)})"
 
 
 def _refuse_missing(folder: FolderParts, index: dict[str, Any], parts: tuple[str, ...]) -> None:
