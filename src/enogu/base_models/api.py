@@ -22,6 +22,7 @@ from enogu.settings import Settings
 from enogu.stamina.entities import Metering
 from enogu.storage.database import Session, transaction, utc_now
 from enogu.weights.families import title
+from enogu.words.answers import Words
 
 router = APIRouter(prefix="/api/base-models", tags=["base models"])
 
@@ -86,7 +87,7 @@ class BaseModelShown(Body):
     origin: str
     layout: str
     state: str
-    reason: str
+    reason: Words
     """Why its import failed."""
     hash: str
     """sha256; empty until it is known."""
@@ -103,7 +104,7 @@ class BaseModelShown(Body):
     path: str | None
     """Shown to administrators only."""
     can_train: bool
-    why_not: str
+    why_not: Words
     progress: dict[str, Any] | None = None
     """Of the task that imports, downloads or hashes it: ``done`` and ``total`` bytes."""
 

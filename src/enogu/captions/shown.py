@@ -32,6 +32,7 @@ from enogu.captions.rules.fed import FedCaption
 from enogu.captions.rules.token_counts import TokenCount
 from enogu.captions.rules.traits import Advice, KeptCode, Level, ReasonCode
 from enogu.datasets.entities import MOST_PICTURES, CaptionEdit
+from enogu.words.answers import Words
 
 Id = Annotated[str, Field(min_length=1, max_length=26)]
 _Tag = Annotated[str, Field(max_length=500)]
@@ -260,7 +261,7 @@ class EditShown(BaseModel):
     """One entry of the history."""
 
     number: int
-    words: str
+    words: Words
     num_pictures: int
     made_at: datetime
     is_undone: bool
@@ -270,7 +271,7 @@ class EditShown(BaseModel):
 class EditedShown(BaseModel):
     """What a command did, or would do."""
 
-    words: str
+    words: Words
     num_selected: int
     num_changed: int
     captions_revision: int
@@ -287,7 +288,7 @@ class ProposalShown(BaseModel):
     num_pictures: int
     kind: str
     reason_code: ReasonCode
-    reason: str
+    reason: Words
 
 
 class KeptShown(BaseModel):
@@ -298,7 +299,7 @@ class KeptShown(BaseModel):
     num_pictures: int
     kind: str
     reason_code: KeptCode
-    reason: str
+    reason: Words
 
 
 class AdviceShown(BaseModel):

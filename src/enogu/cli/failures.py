@@ -12,12 +12,13 @@ from pathlib import Path
 
 from enogu.errors import EnoguError
 from enogu.settings import HOME_VARIABLE, read_settings
+from enogu.words import language_of_environment, said
 
 
 def say_failure(error: Exception, arguments: Sequence[str]) -> int:
     """Say on stderr what went wrong and what to do, and return the exit code."""
     if isinstance(error, EnoguError):
-        return _say(f"{error}", error.exit_code)
+        return _say(said(f"{error}", language_of_environment(os.environ)), error.exit_code)
     if _is_usage_error(error):
         return _say(_usage_text(error), 2)
     if isinstance(error, OSError) and error.strerror and error.filename:

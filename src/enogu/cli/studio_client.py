@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from urllib.parse import quote, unquote
 from enogu.cli.unfinished_uploads import UnfinishedUploads
 from enogu.errors import EnoguError, NotFound, WrongUse
 from enogu.whole_file import write_whole
+from enogu.words import language_of_environment
 
 if TYPE_CHECKING:
     import httpx2
@@ -380,7 +382,9 @@ def _remote(call: Call) -> Iterator[httpx2.Client]:
 
     if not call.server.startswith(("http://", "https://")):
         raise WrongUse(f"--server {call.server} is no address.", "Write it as http://127.0.0.1:8765.")
-    headers = {"Authorization": f"Bearer {call.token}"} if call.token else {}
+    headers = {"Accept-Language": language_of_environment(os.environ)}
+    if call.token:
+        headers["Authorization"] = f"Bearer {call.token}"
     timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
     try:
         http = httpx2.Client(base_url=call.server.rstrip("/"), headers=headers, timeout=timeout)
@@ -403,6 +407,7 @@ def _here(call: Call) -> Iterator[httpx2.Client]:
     try:
         with TestClient(create_app(studio), base_url=_LOCAL, raise_server_exceptions=False) as http:
             http.headers["user-agent"] = "enogu"
+            http.headers["accept-language"] = language_of_environment(os.environ)
             yield http
     finally:
         studio.close()

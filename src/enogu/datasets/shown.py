@@ -29,6 +29,8 @@ from enogu.imaging.crops import Box, CropMethod
 from enogu.imaging.duplicates import DuplicateKind
 from enogu.imaging.quality import ProblemKind
 from enogu.queue.entities import Job, JobState, Position
+from enogu.words import said_in
+from enogu.words.answers import Words
 
 Id = Annotated[str, Field(min_length=1, max_length=26)]
 _Side = Annotated[int, Field(ge=1, le=100_000)]
@@ -204,7 +206,7 @@ class ProblemShown(BaseModel):
     """One remark on a picture."""
 
     kind: ProblemKind
-    message: str
+    message: Words
 
 
 class CropShown(BaseModel):
@@ -217,7 +219,7 @@ class CropShown(BaseModel):
     result_width: int
     result_height: int
     method: CropMethod
-    note: str
+    note: Words
 
 
 class PictureShown(BaseModel):
@@ -230,7 +232,7 @@ class PictureShown(BaseModel):
     height: int
     size_bytes: int
     format: str
-    notes: list[str]
+    notes: list[Words]
     problems: list[ProblemShown]
     caption: str
     has_caption: bool
@@ -258,8 +260,8 @@ class RefusedShown(BaseModel):
     """A file that did not come in, why, and what to do."""
 
     name: str
-    message: str
-    cure: str
+    message: Words
+    cure: Words
 
 
 class AddedShown(BaseModel):
@@ -267,7 +269,7 @@ class AddedShown(BaseModel):
 
     picture: PictureShown
     is_new: bool
-    note: str
+    note: Words
 
 
 class ImportShown(BaseModel):
@@ -275,7 +277,7 @@ class ImportShown(BaseModel):
 
     added: list[AddedShown]
     refused: list[RefusedShown]
-    notes: list[str]
+    notes: list[Words]
     num_captions: int
     """Attached to pictures that were there."""
 
@@ -292,14 +294,14 @@ class DuplicatesShown(BaseModel):
 
     kept_id: str
     others: list[DuplicateShown]
-    words: str
+    words: Words
 
 
 class ProblemsShown(BaseModel):
     """One kind of problem and who has it."""
 
     kind: ProblemKind
-    words: str
+    words: Words
     picture_ids: list[str]
 
 
@@ -332,7 +334,7 @@ class TaskShown(BaseModel):
     """The first hundred: picture_id, name, message, cure."""
     ahead: int | None
     """How many tasks come before it, while it waits."""
-    reason: str
+    reason: Words
     created_at: datetime
     ended_at: datetime | None
 
@@ -344,7 +346,7 @@ class TaggerShown(BaseModel):
     name: str
     origin: TaggerOrigin
     state: TaggerState
-    reason: str
+    reason: Words
     recommended_threshold: float
     num_tags: int
 
@@ -449,7 +451,7 @@ def task_shown(job: Job, position: Position | None = None) -> TaskShown:
         name=told.get("name", ""),
         num_new=told.get("num_new", 0),
         num_refused=told.get("num_refused", 0),
-        refused=told.get("refused", []),
+        refused=[said_in(one) for one in told.get("refused", [])],
         ahead=None if position is None else position.ahead,
         reason=job.reason,
         created_at=job.created_at,

@@ -36,6 +36,7 @@ from starlette.types import Receive, Scope, Send
 
 from enogu.errors import DatabaseFailed, EnoguError, NotFound, WrongUse
 from enogu.storage.database import Engine, Session, reading
+from enogu.words import speaking, spoken
 
 POLL_SECONDS = 0.3
 QUIET_POLL_SECONDS = 1.0
@@ -73,7 +74,13 @@ def follow(request: Request, engine: Engine, read: ReadEvents, *, is_over: IsOve
     of was deleted, which ends the stream. The last event is ``over``: a client that gets it does not come again.
     Raises WrongUse for a Last-Event-ID or ``after`` that is no number.
     """
-    return _LiveAnswer(request.app, engine, read, is_over, _after(request))
+    language = spoken()
+
+    def read_in_its_language(session: Session, after: int) -> Sequence[LiveEvent]:
+        with speaking(language):  # the one reader of all streams is nobody's request
+            return read(session, after)
+
+    return _LiveAnswer(request.app, engine, read_in_its_language, is_over, _after(request))
 
 
 def end_streams(app: FastAPI) -> None:

@@ -41,6 +41,7 @@ from enogu.recipe.previews import Sampler
 from enogu.settings import Settings
 from enogu.stamina.entities import Metering
 from enogu.storage.database import Session, reading, transaction, utc_now
+from enogu.words.answers import Words
 
 router = APIRouter(prefix="/api/drawings", tags=["drawings"])
 
@@ -166,8 +167,8 @@ class FailureShown(BaseModel):
     """Why it failed."""
 
     kind: str
-    message: str
-    cure: str
+    message: Words
+    cure: Words
 
 
 class CellShown(BaseModel):
@@ -306,7 +307,7 @@ class FormRead(BaseModel):
     clip_skip: int | None = None
     loras: list[LoraReadShown]
     base_model: BaseModelReadShown | None
-    notes: list[str]
+    notes: list[Words]
     """What could not be taken over, and why."""
     others: dict[str, str]
     """Settings that Enogu does not have, as they were written."""

@@ -26,6 +26,8 @@ from enogu.runs.entities import Epoch, Failure, Notice, Preset, Run, RunState, S
 from enogu.runs.rules.placing import file_name
 from enogu.stamina.entities import Metering, QuotePart
 from enogu.storage.database import Session, utc_now
+from enogu.words import said_in
+from enogu.words.answers import Words
 
 router = APIRouter(prefix="/api", tags=["runs"])
 
@@ -123,13 +125,13 @@ class FieldShown(BaseModel):
     may_be_unset: bool
     choices: list[str | int]
     default: Any
-    default_words: str
+    default_words: Words
     low: float | None
     high: float | None
     low_is_open: bool
     high_is_open: bool
     step: float | None
-    range: str
+    range: Words
     sentence: str
     product: str
     kohya: str
@@ -147,8 +149,8 @@ class ProblemShown(BaseModel):
     """What is wrong, and the change that mends it: {path: value}, None to leave a field out; empty: decide yourself."""
 
     path: str
-    message: str
-    cure: str
+    message: Words
+    cure: Words
     fix: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -269,8 +271,8 @@ class NoteShown(BaseModel):
 
     kind: Notice
     path: str
-    message: str
-    cure: str
+    message: Words
+    cure: Words
 
 
 class PlannedRunShown(BaseModel):
@@ -282,7 +284,7 @@ class PlannedRunShown(BaseModel):
     base_model_name: str
     family: str
     can_train: bool
-    why_not: str
+    why_not: Words
     plan: PlanShown
     notes: list[NoteShown]
     quote: QuoteShown
@@ -301,8 +303,8 @@ class FailureShown(BaseModel):
     """Why a run failed, and what to change."""
 
     kind: str
-    message: str
-    cure: str
+    message: Words
+    cure: Words
     path: str
     value: Any
 
@@ -658,7 +660,7 @@ def follow_run(run_id: str, request: Request, door: TheDoor, session: OneTransac
     def read(session: Session, after: int) -> Sequence[LiveEvent]:
         events = service.list_events(session, owner_id, run_id, after, MOST_EVENTS)
         if events:
-            return [LiveEvent(one.number, one.kind, {**one.data, "at": one.at.isoformat()}) for one in events]
+            return [LiveEvent(one.number, one.kind, {**said_in(one.data), "at": one.at.isoformat()}) for one in events]
         found = service.find_position(session, service.get_run(session, owner_id, run_id))
         position = None if found is None else (found.ahead, found.waiting)
         if position is None or position == told[0]:

@@ -1,4 +1,4 @@
-"""Around every request: its id, the hosts it may name, the size it may have, the headers of its answer, its log line.
+"""Around every request: its id and language, the hosts it may name, the size it may have, its headers and log line.
 
 Written against ASGI itself, so that answers which are streams stay streams. Content-Security-Policy lets the page load
 from this server alone and be framed by nobody. The check of the host's name is what keeps a website from reading a
@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Collection
 from typing import Any
+from urllib.parse import parse_qs
 
 import structlog
 from fastapi import HTTPException
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from enogu.server.problems import problem
 from enogu.storage.database import new_id
+from enogu.words import Language, language_of_header, speaking
 
 BODY_LIMIT_BYTES = 8 * 1024 * 1024
 """Of a request's body. Routes that stream an upload have their own limits."""
@@ -74,6 +76,10 @@ class Frame:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        with speaking(_language_of(scope)):
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_head = scope["method"] == "HEAD" and _is_answered_as_get(scope["path"])
         if is_head:
             scope = {**scope, "method": "GET"}  # a copy: the server itself goes by its own
@@ -143,6 +149,18 @@ class Frame:
             cure = f"Use {' or '.join(sorted(self._allowed_hosts))}."
             return problem(request_id, 421, f"This studio is not called {name[:80]!r}.", cure, "HostRefused", {})
         return None
+
+
+def _language_of(scope: Scope) -> Language:
+    """As the address asks with ``language``, since a browser's stream of events has no headers of its own; else by
+    Accept-Language.
+    """
+    query = scope.get("query_string", b"")
+    if b"language=" in query:
+        asked = parse_qs(query.decode("latin-1")).get("language", [""])[0]
+        if asked:
+            return language_of_header(asked)
+    return language_of_header(Headers(scope=scope).get("accept-language", ""))
 
 
 class _HeadAnswered(Exception):

@@ -1,7 +1,7 @@
 """Every error as JSON (RFC 9457, application/problem+json): what is wrong, the cure, and the request's id.
 
-The kind of an error decides its status; the words are the error's own. What nobody foresaw is told nothing about: its
-details are in the log, under the request's id.
+The kind of an error decides its status; the words are the error's own, in the language of the request. What nobody
+foresaw is told nothing about: its details are in the log, under the request's id.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from enogu.errors import (
     TooLarge,
     WrongUse,
 )
+from enogu.words import said
 
 STATUS: dict[type[EnoguError], int] = {
     SignInNeeded: 401,
@@ -65,7 +66,8 @@ def add_problem_handlers(app: FastAPI) -> None:
     def misshapen(request: Request, error: RequestValidationError) -> JSONResponse:
         """Every field with its fault; never its value, which may be a password."""
         fields = [
-            {"path": ".".join(str(part) for part in one["loc"]), "message": str(one["msg"])} for one in error.errors()
+            {"path": ".".join(str(part) for part in one["loc"]), "message": said(str(one["msg"]))}
+            for one in error.errors()
         ]
         shown = "; ".join(f"{one['path']}: {one['message']}" for one in fields[:5])
         return problem(
@@ -75,8 +77,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def plain(request: Request, error: HTTPException) -> JSONResponse:
-        said = f"{request.method} {request.url.path[:200]}: {error.detail}."
-        return problem(request.state.request_id, error.status_code, said, "", "RequestRefused", error.headers or {})
+        told = f"{request.method} {request.url.path[:200]}: {said(str(error.detail))}."
+        return problem(request.state.request_id, error.status_code, told, "", "RequestRefused", error.headers or {})
 
 
 def status_of(error: EnoguError) -> int:
@@ -87,7 +89,11 @@ def status_of(error: EnoguError) -> int:
 def _problems_of(error: EnoguError) -> list[dict[str, str]]:
     """The single problems of an error that has several, each with its field: a form shows them there."""
     listed = getattr(error, "problems", ())
-    return [{"path": one.path, "message": one.message, "cure": one.cure} for one in listed if isinstance(one, Problem)]
+    return [
+        {"path": one.path, "message": said(one.message), "cure": said(one.cure)}
+        for one in listed
+        if isinstance(one, Problem)
+    ]
 
 
 def problem(
@@ -99,8 +105,8 @@ def problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "kind": kind,
-        "detail": message,
-        "cure": cure,
+        "detail": said(message),
+        "cure": said(cure),
         "request_id": request_id,
         **more,
     }

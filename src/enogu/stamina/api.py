@@ -17,6 +17,7 @@ from enogu.recipe import PictureSize, recipe_from_values
 from enogu.stamina import service
 from enogu.stamina.entities import Balance, EntryKind, Lever, Metering, Proposal, Quote
 from enogu.storage.database import utc_now
+from enogu.words.answers import Words
 
 router = APIRouter(prefix="/api/stamina", tags=["stamina"])
 
@@ -142,8 +143,8 @@ class ProblemShown(BaseModel):
     """What stands against a run: field, reason, cure."""
 
     path: str
-    message: str
-    cure: str
+    message: Words
+    cure: Words
 
 
 class QuotedRunShown(BaseModel):
@@ -166,7 +167,7 @@ class EntryShown(BaseModel):
     at: datetime
     run_id: str | None
     attempt: int
-    reason: str
+    reason: Words
 
 
 class ChargeShown(BaseModel):
