@@ -18,6 +18,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,12 +40,14 @@ ELSEWHERE = (
     "worker/fake_engine.py",  # stands for the engine in tests, and says what that says
     "worker/engine_messages.py",
 )
+NOT_ONE_LITERAL = frozenset({"pydantic.json", "composed.json"})
 ALSO_SAID = frozenset({"Problem", "Note", "Failure", "PictureProblem", "_refusal", "refused"})
 FOR_PROGRAMMERS = frozenset(
     {"ValueError", "TypeError", "RuntimeError", "AssertionError", "NotImplementedError", "KeyError", "LookupError"}
 )
 DESCRIBING = frozenset({"Field", "Query", "Path", "Body", "Header", "Option", "Argument", "text"})
 _SENTENCE = re.compile(r"(?:[A-Z']|\{\d\}).*[a-z}\d)'\"…>=]+[.?…]", re.DOTALL)
+_NAMED = re.compile(r"\{[a-z_]+\}")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 
 
@@ -60,7 +63,8 @@ class Said:
 def template_of(node: ast.AST) -> str | None:
     """A literal, or an f-string with its values numbered."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
+        numbers = count(1)
+        return _NAMED.sub(lambda _: f"{{{next(numbers)}}}", node.value)  # for str.format
     if not isinstance(node, ast.JoinedStr):
         return None
     number, parts = 0, list[str]()
@@ -126,7 +130,9 @@ def _texts(tree: ast.Module, errors: frozenset[str]) -> Iterator[tuple[str, int,
         if template is None or not template.strip():
             continue
         template = template.strip()
-        is_words = len(_WORD.findall(re.sub(r"\{\d\}", "", template))) >= (1 if id(node) in given else 2)
+        is_words = len(_WORD.findall(re.sub(r"\{\d\}", "", template))) >= (
+            1 if id(node) in given or "{1}" in template else 2
+        )
         is_sentence = bool(_SENTENCE.fullmatch(template)) and " " in template
         has_other_braces = bool(re.search(r"[{}]", re.sub(r"\{\d\}", "", template)))
         is_said = id(node) not in aside and is_words and not has_other_braces and (
@@ -163,12 +169,12 @@ def missing(said: list[Said], translated: dict[str, dict[str, str]]) -> dict[str
 
 
 def stale(said: list[Said], translated: dict[str, dict[str, str]]) -> list[str]:
-    """What is translated and nowhere in the source. ``libraries.json`` is of texts that others wrote."""
+    """What is translated and nowhere in the source; but for texts that others wrote or that are put together."""
     there = {one.template for one in said}
     return [
         f"{name}: {key}"
         for name, entries in translated.items()
-        if name != "libraries.json"
+        if name not in NOT_ONE_LITERAL
         for key in entries
         if key not in there
     ]

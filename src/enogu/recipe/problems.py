@@ -114,8 +114,9 @@ def _wrong_type(path: str, value: Any) -> Problem:
         example = next((field.path for field in recipe_fields() if field.path.startswith(f"{path}.")), path)
         return Problem(path, f"{_shown(value)} is no group of settings.", f"Write a table [{path}], or set {example}.")
     expected = _TYPE_WORDS[fields[0].value_type]
-    limits = f" ({words})" if (words := fields[0].range_words) else ""
-    return Problem(path, f"{_shown(value)} is not {expected.partition(',')[0]}.", f"Give {expected}{limits}.")
+    words = fields[0].range_words
+    cure = f"Give {expected} ({words})." if words else f"Give {expected}."
+    return Problem(path, f"{_shown(value)} is not {expected.partition(',')[0]}.", cure)
 
 
 def _range_words(path: str) -> str:

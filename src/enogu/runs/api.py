@@ -229,7 +229,7 @@ class FileShown(BaseModel):
 class PlanShown(BaseModel):
     """What will happen, counted."""
 
-    sentences: list[str]
+    sentences: list[Words]
     num_pictures: int
     seen_fewest: int
     seen_most: int

@@ -1,6 +1,6 @@
 """What the program says to people, in their language.
 
-The source stays English: ``WrongUse(f"There is no preset {name!r}.", …)``. Each such text is a template, with its values
+The source stays English: ``WrongUse(f"There is no preset {name!r}.", …)``. Each such text is a template, its values
 numbered as they come (``There is no preset {1}.``), and ``ja/*.json`` has the Japanese of it. What is stored (failures,
 notes, histories) is stored in English and translated when it is shown: ``answers.Words`` is a field that does so.
 

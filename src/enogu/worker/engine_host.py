@@ -405,12 +405,12 @@ def _death(code: int, is_ours: bool, last_lines: tuple[str, ...]) -> EngineDied:
             code,
             last_lines,
         )
-    said = f" Its last words: {last_lines[-1]}" if last_lines else ""
     if code < 0:
         how = f"crashed ({_signal_name(-code)})"
     else:
         how = "ended in the middle of its work" if code == 0 else f"ended with the exit code {code}"
-    return EngineDied(f"The engine {how}.{said}", "Retry it; the worker's log says more.", code, last_lines)
+    message = f"The engine {how}. Its last words: {last_lines[-1]}" if last_lines else f"The engine {how}."
+    return EngineDied(message, "Retry it; the worker's log says more.", code, last_lines)
 
 
 def _signal_name(number: int) -> str:

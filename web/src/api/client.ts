@@ -1,4 +1,4 @@
-/** Every request of the app: typed by the server's own OpenAPI file, with the CSRF token and errors as `Problem`. */
+/** Every request of the app: typed by the server's own OpenAPI file, with language, CSRF token, errors as `Problem`. */
 import createClient, { type Middleware } from "openapi-fetch";
 
 import { Problem, problemOf } from "./problem";
@@ -11,15 +11,21 @@ export function setCsrfToken(token: string | null): void {
   csrfToken = token;
 }
 
-const carryCsrfToken: Middleware = {
+/** The page's language: what the server says (errors, notes, reasons) comes in it. */
+export function pageLanguage(): string {
+  return document.documentElement.lang || navigator.language;
+}
+
+const carryLanguageAndToken: Middleware = {
   onRequest({ request }) {
+    request.headers.set("Accept-Language", pageLanguage());
     if (csrfToken !== null && !["GET", "HEAD"].includes(request.method)) request.headers.set("X-CSRF-Token", csrfToken);
     return request;
   },
 };
 
 export const api = createClient<paths>({ baseUrl: "/" });
-api.use(carryCsrfToken);
+api.use(carryLanguageAndToken);
 
 interface Answer<Data> {
   readonly data?: Data;
@@ -41,7 +47,8 @@ export async function unwrap<Data>(request: Promise<Answer<Data>>): Promise<Data
 
 /** Headers for what is not sent through `api`: uploads and forms with files. */
 export function headersToChange(): Record<string, string> {
-  return csrfToken === null ? {} : { "X-CSRF-Token": csrfToken };
+  const language = { "Accept-Language": pageLanguage() };
+  return csrfToken === null ? language : { ...language, "X-CSRF-Token": csrfToken };
 }
 
 /** A form with files, with the upload's progress (which `fetch` cannot tell). */

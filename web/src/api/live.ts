@@ -1,4 +1,5 @@
 /** Server-sent events that go on where they were cut off. One connection per subject, closed when nobody listens. */
+import { pageLanguage } from "./client";
 
 export interface LiveEvent {
   readonly id: number;
@@ -12,9 +13,14 @@ export interface Listening {
   readonly onEnd?: () => void;
 }
 
+/** The address of a stream: behind event `after`, in the page's language, since streams have no headers of their own. */
+export function streamUrl(url: string, after: number): string {
+  return `${url}${url.includes("?") ? "&" : "?"}after=${after}&language=${encodeURIComponent(pageLanguage())}`;
+}
+
 /** Follow `url` from after event `after`; the browser reconnects by itself with Last-Event-ID. Returns how to stop. */
 export function follow(url: string, kinds: readonly string[], after: number, listening: Listening): () => void {
-  const source = new EventSource(`${url}${url.includes("?") ? "&" : "?"}after=${after}`);
+  const source = new EventSource(streamUrl(url, after));
   const take = (message: MessageEvent<string>) => {
     listening.onEvent({
       id: Number(message.lastEventId),

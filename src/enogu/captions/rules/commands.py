@@ -319,15 +319,25 @@ def words_for(command: Command, num_changed: int, captions: Mapping[str, tuple[s
     pictures = "1 picture" if num_changed == 1 else f"{num_changed:,} pictures"
     match command:
         case AddTags(tags, where, anchor):
-            place = f" {where} {anchor}" if where in ("before", "after") else f" {where}" if where == "first" else ""
-            return f"add {_listed(tags)}{place} to {pictures}"
+            match where:
+                case "before":
+                    return f"add {_listed(tags)} before {anchor} to {pictures}"
+                case "after":
+                    return f"add {_listed(tags)} after {anchor} to {pictures}"
+                case "first":
+                    return f"add {_listed(tags)} first to {pictures}"
+                case _:
+                    return f"add {_listed(tags)} to {pictures}"
         case DeleteTags(tags):
             return f"delete {_listed(tags)} from {pictures}"
         case RenameTags(tags, new):
-            return f"{'rename' if len(tags) == 1 else 'merge'} {_listed(tags)} to {_short(new)} in {pictures}"
+            if len(tags) == 1:
+                return f"rename {_listed(tags)} to {_short(new)} in {pictures}"
+            return f"merge {_listed(tags)} to {_short(new)} in {pictures}"
         case ReplaceText(find, replacement, is_pattern):
-            kind = "pattern " if is_pattern else ""
-            return f"replace {kind}'{_short(find)}' by '{_short(replacement)}' in {pictures}"
+            if is_pattern:
+                return f"replace pattern '{_short(find)}' by '{_short(replacement)}' in {pictures}"
+            return f"replace '{_short(find)}' by '{_short(replacement)}' in {pictures}"
         case OrderTags(tags):
             return f"put {_listed(tags)} first in {pictures}"
         case SortTags(by):

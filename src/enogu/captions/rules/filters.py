@@ -233,7 +233,7 @@ def _test_of(token: _Token) -> Filter:
 def _caption_test(token: _Token) -> Filter:
     wanted = token.glob[0].casefold()
     if wanted not in ("none", "any") or len(token.glob) > 1:
-        raise FilterRefused("caption: takes none or any", token.position, 'To search in captions, write text:"words".')
+        raise FilterRefused("caption takes none or any", token.position, 'To search in captions, write text:"words".')
     return lambda facts: bool(facts.caption.strip()) == (wanted == "any")
 
 

@@ -36,10 +36,10 @@ GOING_ON: frozenset[RunState] = frozenset({"queued", "starting", "training", "pa
 ENDED: frozenset[RunState] = frozenset({"finished", "failed", "cancelled", "parked"})
 
 _WORDS: dict[Move, str] = {
-    "pause": "paused",
-    "resume": "resumed",
-    "cancel": "cancelled",
-    "retry": "tried again",
+    "pause": "cannot be paused",
+    "resume": "cannot be resumed",
+    "cancel": "cannot be cancelled",
+    "retry": "cannot be tried again",
 }
 _CURES: dict[RunState, str] = {
     "queued": "It waits for its turn; cancel it if it should not start.",
@@ -61,10 +61,10 @@ def can(move: Move, state: RunState) -> bool:
 def after(move: Move, run: Run) -> RunState:
     """The state that ``move`` brings ``run`` to. Raises NotInThisState."""
     if not can(move, run.state):
-        raise refused(run, _WORDS.get(move, move))
+        raise refused(run, _WORDS.get(move, f"cannot be moved by {move}"))
     return TRANSITIONS[move][1]
 
 
 def refused(run: Run, words: str) -> NotInThisState:
-    """The error for something that cannot be done with a run in its state; ``words`` as in "cannot be paused"."""
-    return NotInThisState(f"The run '{run.name}' is {run.state} and cannot be {words}.", _CURES[run.state])
+    """The error for something that cannot be done with a run in its state; ``words`` such as "cannot be paused"."""
+    return NotInThisState(f"The run '{run.name}' is {run.state} and {words}.", _CURES[run.state])

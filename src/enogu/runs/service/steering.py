@@ -51,7 +51,7 @@ def ask_run(session: Session, owner_id: str, run_id: str, what: Literal["save", 
     """Want a file, or previews, of the weights as they are just now. Raises NotFound, NotInThisState."""
     run = get_run(session, owner_id, run_id)
     if run.state != "training" or run.job_id is None:
-        raise states.refused(run, {"save": "saved now", "sample": "sampled now"}[what])
+        raise states.refused(run, {"save": "cannot be saved now", "sample": "cannot be sampled now"}[what])
     queue.ask(session, run.job_id, what, now)
     return run
 

@@ -8,7 +8,7 @@ import { useTranslation } from "react-i18next";
 import { SignInGate } from "@/features/accounts/components/sign-in-gate";
 import { BalanceBadge } from "@/features/stamina/components/balance-badge";
 
-import { chooseLanguage } from "../i18n";
+import { chooseLanguage, type Language } from "../i18n";
 import classes from "./shell.module.css";
 
 const PLACES = [{ to: "/", text: "app:nav.training", Icon: IconPalette }] as const;
