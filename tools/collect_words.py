@@ -41,7 +41,9 @@ ELSEWHERE = (
     "worker/engine_messages.py",
 )
 NOT_ONE_LITERAL = frozenset({"pydantic.json", "composed.json"})
-ALSO_SAID = frozenset({"Problem", "Note", "Failure", "PictureProblem", "_refusal", "refused"})
+ALSO_SAID = frozenset(
+    {"Problem", "Contradiction", "Remark", "Note", "Failure", "PictureProblem", "_refusal", "refused"}
+)
 FOR_PROGRAMMERS = frozenset(
     {"ValueError", "TypeError", "RuntimeError", "AssertionError", "NotImplementedError", "KeyError", "LookupError"}
 )

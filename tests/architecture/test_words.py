@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from pydantic_core._pydantic_core import list_all_errors
 
 from enogu.words.catalog import read_catalog
-from tools.collect_words import collect, missing, stale, translations
+from tools.collect_words import Said, collect, missing, stale, translations
 
 _VALUE = re.compile(r"\{(\d)(?::(\w+))?\}")
 VALUES = {"number": "7", "words": "training"}
@@ -22,12 +23,12 @@ NOT_OVER_HTTP = re.compile(
 
 def test_everything_that_is_said_to_people_has_its_japanese() -> None:
     """`python tools/collect_words.py` lists what to add, and --stubs writes it as JSON."""
-    found = missing(collect(), translations())
+    found = missing(_said(), translations())
     assert not found, "add these to src/enogu/words/ja/"
 
 
 def test_nothing_is_translated_that_is_no_longer_said() -> None:
-    assert not stale(collect(), translations())
+    assert not stale(_said(), translations())
 
 
 def test_a_translation_has_the_values_of_its_source_and_is_not_empty() -> None:
@@ -65,3 +66,8 @@ def test_what_pydantic_says_of_a_request_has_its_japanese() -> None:
             if catalog.translated(said) == said:
                 wrong.append(f"{error['type']}: {said}")
     assert not wrong
+
+
+@cache
+def _said() -> list[Said]:
+    return collect()

@@ -179,7 +179,7 @@ class RemarkShown(BaseModel):
     outcome: Outcome
     path: str
     became: Any
-    words: str
+    words: Words
 
 
 class SettingsImportShown(BaseModel):

@@ -26,7 +26,7 @@ from enogu.errors import (
     TooLarge,
     WrongUse,
 )
-from enogu.words import said
+from enogu.words import said, spoken
 
 STATUS: dict[type[EnoguError], int] = {
     SignInNeeded: 401,
@@ -77,7 +77,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def plain(request: Request, error: HTTPException) -> JSONResponse:
-        told = f"{request.method} {request.url.path[:200]}: {said(str(error.detail))}."
+        end = "。" if spoken() == "ja" else "."
+        told = f"{request.method} {request.url.path[:200]}: {said(str(error.detail))}{end}"
         return problem(request.state.request_id, error.status_code, told, "", "RequestRefused", error.headers or {})
 
 

@@ -35,6 +35,8 @@ _MOST_SENTENCES = 24
 _LONGEST_RUN = 6
 _DEEPEST = 4
 _VAGUE_LETTERS = 8
+_MOST_REMEMBERED = 5000
+"""Texts of a page are asked for again and again. All at once are forgotten when there are more."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,12 @@ class Template:
         """The places of values that have to be numbers."""
         return tuple(int(match[1]) - 1 for match in _VALUE.finditer(self.translation) if match[2] == "number")
 
-    @property
+    @cached_property
+    def longest(self) -> str:
+        """The longest literal piece: what lacks it is not of this form."""
+        return max(self.pieces, key=len)
+
+    @cached_property
     def num_literal(self) -> int:
         """How much of it is literal: of two that match, the one that says more is meant."""
         return sum(map(len, self.pieces))
@@ -104,6 +111,7 @@ class Catalog:
         self._by_beginning: dict[str, list[Template]] = {}
         self._by_end: dict[str, list[Template]] = {}
         self._others: list[Template] = []
+        self._remembered: dict[str, str] = {}
         for one in templates:
             first, last = one.pieces[0], one.pieces[-1]
             if len(first) >= _KEY_LENGTH:
@@ -115,7 +123,12 @@ class Catalog:
 
     def translated(self, text: str) -> str:
         """The text as a whole, else sentence by sentence; what is not known stays."""
-        return self._translated(text, 0)
+        found = self._remembered.get(text)
+        if found is None:
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered.clear()
+            found = self._remembered[text] = self._translated(text, 0)
+        return found
 
     def find(self, text: str, depth: int = 0) -> tuple[Template, tuple[str, ...]] | None:
         """The template that ``text`` is of, which says most, with its values."""
@@ -130,6 +143,8 @@ class Catalog:
             for one in candidates:
                 if best is not None and one.num_literal <= best[0].num_literal:
                     break  # they are sorted
+                if one.longest not in text:
+                    continue
                 values = self._values(one, text, depth)
                 if values is not None:
                     best = one, values

@@ -1,6 +1,7 @@
 /** What is around every page: name, navigation, language, colours, and the page itself. */
 import { ActionIcon, Anchor, AppShell, Container, Group, Loader, Menu, useMantineColorScheme } from "@mantine/core";
 import { IconLanguage, IconMoonStars, IconPalette, IconSun, IconUser } from "@tabler/icons-react";
+import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
 import { Suspense } from "react";
 import { useTranslation } from "react-i18next";
@@ -16,6 +17,9 @@ const PLACES = [{ to: "/", text: "app:nav.training", Icon: IconPalette }] as con
 export function Shell() {
   const { t, i18n } = useTranslation("app");
   const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const client = useQueryClient();
+  /** What the server said is asked for again, since it says it in the page's language. */
+  const handleLanguage = (language: Language) => void chooseLanguage(language).then(() => client.invalidateQueries());
   return (
     <AppShell header={{ height: 56 }} padding={0}>
       <a href="#main" className={classes.skip}>
@@ -49,10 +53,10 @@ export function Shell() {
               </ActionIcon>
             </Menu.Target>
             <Menu.Dropdown>
-              <Menu.Item lang="ja" onClick={() => void chooseLanguage("ja")} aria-current={i18n.language === "ja"}>
+              <Menu.Item lang="ja" onClick={() => handleLanguage("ja")} aria-current={i18n.language === "ja"}>
                 {t("language.ja")}
               </Menu.Item>
-              <Menu.Item lang="en" onClick={() => void chooseLanguage("en")} aria-current={i18n.language === "en"}>
+              <Menu.Item lang="en" onClick={() => handleLanguage("en")} aria-current={i18n.language === "en"}>
                 {t("language.en")}
               </Menu.Item>
             </Menu.Dropdown>
