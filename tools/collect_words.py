@@ -2,6 +2,7 @@
 
     python tools/collect_words.py            # lists what is missing and what is no longer said
     python tools/collect_words.py --stubs    # what is missing as JSON, by the file it belongs in
+    python tools/collect_words.py --prune    # takes out what is no longer said
 
 A text is *said* when it is given to one of our errors (any class below EnoguError, and Problem), or looks like a
 sentence and stands where no log, docstring, programmer's error or description of a field is. Phrases that are parts of
@@ -182,14 +183,28 @@ def stale(said: list[Said], translated: dict[str, dict[str, str]]) -> list[str]:
     ]
 
 
+def prune(said: list[Said], translated: dict[str, dict[str, str]]) -> None:
+    """Take out what is no longer said."""
+    gone = set(stale(said, translated))
+    for name, entries in translated.items():
+        kept = {key: value for key, value in entries.items() if f"{name}: {key}" not in gone}
+        if len(kept) < len(entries):
+            text = json.dumps(kept, ensure_ascii=False, indent=2) + "\n"
+            (SOURCE / "words" / "ja" / name).write_text(text, "utf-8")
+
+
 def main() -> int:
     """Say what is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stubs", action="store_true", help="as JSON, to be filled in")
-    stubs: bool = parser.parse_args().stubs
+    parser.add_argument("--prune", action="store_true", help="take out what is no longer said")
+    given = parser.parse_args()
     said, translated = collect(), translations()
+    if given.prune:
+        prune(said, translated)
+        translated = translations()
     found, gone = missing(said, translated), stale(said, translated)
-    if stubs:
+    if given.stubs:
         print(json.dumps(found, ensure_ascii=False, indent=1))
         return 0
     for name, entries in sorted(found.items()):
