@@ -24,6 +24,9 @@ class Preparation:
     chosen: ChosenRecipe
     base: BaseModelFolder
     plan: TrainPlan
+    regularisation: PictureFolder | None
+    masks: dict[str, Path]
+    """By the name of the picture without its ending."""
     notes: tuple[str, ...]
     """Sentences a person should read before the run: on the folder, on captions, on sizes."""
 
@@ -33,20 +36,51 @@ class Preparation:
         return self.chosen.recipe
 
 
-def prepare(settings: Settings, pictures: Path, wish: RecipeWish, *, resumed: Path | None = None) -> Preparation:
-    """Read the folder, choose the recipe, find the base model, count the steps. Trains and writes nothing."""
+def prepare(
+    settings: Settings,
+    pictures: Path,
+    wish: RecipeWish,
+    *,
+    resumed: Path | None = None,
+    regularisation: Path | None = None,
+    masks: Path | None = None,
+) -> Preparation:
+    """Read the folders, choose the recipe, find the base model, count the steps. Trains and writes nothing."""
     folder = read_folder(pictures)
+    spared = None if regularisation is None else read_folder(regularisation)
+    found_masks = {} if masks is None else _masks(masks, folder)
     has_repeats = any(parse_kohya_name(picture.path.resolve().parent.name) for picture in folder.pictures)
     chosen = choose_recipe(wish, resumed=resumed, folder_has_repeats=has_repeats)
     base = find_base_model(chosen.recipe.base_model, settings)
-    plan = plan_of(chosen.recipe, folder)
-    return Preparation(folder, chosen, base, plan, (*folder.notes, *_notes(folder, chosen.recipe, base)))
+    if found_masks and not chosen.recipe.pictures.masked_loss:
+        raise WrongUse(
+            "Masks do nothing while pictures.masked_loss is off.",
+            "Add --set pictures.masked_loss=true, or leave --masks out.",
+        )
+    plan = plan_of(chosen.recipe, folder, spared)
+    notes = (*folder.notes, *(spared.notes if spared else ()), *_notes(folder, chosen.recipe, base))
+    return Preparation(folder, chosen, base, plan, spared, found_masks, notes)
 
 
-def plan_of(recipe: TrainRecipe, folder: PictureFolder) -> TrainPlan:
+def plan_of(recipe: TrainRecipe, folder: PictureFolder, regularisation: PictureFolder | None = None) -> TrainPlan:
     """The plan of these pictures, as the engine will make it too."""
-    sizes = [PictureSize(str(p.path), p.info.width, p.info.height, p.repeats) for p in folder.pictures]
+    sizes = [
+        PictureSize(str(p.path), p.info.width, p.info.height, p.repeats, is_regularisation)
+        for is_regularisation, one in ((False, folder), (True, regularisation))
+        for p in (one.pictures if one else ())
+    ]
     return plan_training(recipe, sizes)
+
+
+def _masks(masks: Path, folder: PictureFolder) -> dict[str, Path]:
+    """The masks by their pictures' names without ending. Raises WrongUse when none belongs to a picture."""
+    names = {picture.path.stem for picture in folder.pictures}
+    found = {path.stem: path for path in sorted(masks.rglob("*")) if path.is_file() and path.stem in names}
+    if not found:
+        raise WrongUse(
+            f"No file in {masks} has the name of a picture.", "Name a mask as its picture: hat.png for hat.jpg."
+        )
+    return found
 
 
 def describe(preparation: Preparation) -> str:
@@ -57,6 +91,8 @@ def describe(preparation: Preparation) -> str:
     )
     lines = [
         f"Pictures    {len(p.folder.pictures)} in {p.folder.path}",
+        *([f"Beside them {len(p.regularisation.pictures)} in {p.regularisation.path}"] if p.regularisation else []),
+        *([f"Masks       {len(p.masks)}"] if p.masks else []),
         f"Base model  {p.base.name} ({p.base.size_bytes / 1e6:.0f} MB)",
         f"Recipe      {p.chosen.source}",
         f"Buckets     {buckets}",
@@ -66,7 +102,8 @@ def describe(preparation: Preparation) -> str:
 
 def warnings_of(preparation: Preparation) -> list[str]:
     """Refused pictures with their reasons, then the notes."""
-    refused = [f"Left out: {refusal}" for refusal in preparation.folder.refused]
+    folders = (preparation.folder, preparation.regularisation)
+    refused = [f"Left out: {refusal}" for folder in folders if folder for refusal in folder.refused]
     return [*refused, *(f"Note: {note}" for note in preparation.notes)]
 
 
@@ -83,8 +120,10 @@ def preparation_to_dict(preparation: Preparation) -> dict[str, Any]:
                 "bucket": [place.bucket.width, place.bucket.height],
                 "seen": seen,
             }
-            for picture, place, seen in zip(p.folder.pictures, p.plan.placements, p.plan.seen_per_picture, strict=True)
+            for picture, place, seen in zip(p.folder.pictures, p.plan.placements, p.plan.seen_per_picture, strict=False)
         ],
+        "num_regularisation_pictures": len(p.regularisation.pictures) if p.regularisation else 0,
+        "num_held_out": len(p.plan.held_out),
         "refused": [str(refusal) for refusal in p.folder.refused],
         "notes": list(p.notes),
         "base_model": {"name": p.base.name, "family": p.base.family, "folder": str(p.base.folder)},

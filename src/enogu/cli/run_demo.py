@@ -78,7 +78,7 @@ def _prepare(call: Call, base: str | None, settings: list[str]) -> Preparation:
     note = (
         f"{len(IDENTITY_TAGS)} tags ({', '.join(IDENTITY_TAGS)}) are left out of the captions: the trigger learns them."
     )
-    return Preparation(folder, chosen, found, plan_of(recipe, folder), (*folder.notes, note))
+    return Preparation(folder, chosen, found, plan_of(recipe, folder), None, {}, (*folder.notes, note))
 
 
 def _without_tags(folder: PictureFolder, tags: tuple[str, ...]) -> PictureFolder:

@@ -49,6 +49,14 @@ def train(
     recipe: RecipeOption = None,
     preset: PresetOption = None,
     settings: SetOption = None,
+    regularisation: Annotated[
+        Path | None,
+        typer.Option("--regularisation", metavar="DIR", help="Folder of pictures that keep what the base model knows."),
+    ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option("--masks", metavar="DIR", help="Folder of masks named as the pictures, white where to learn."),
+    ] = None,
     resume: ResumeOption = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Start over, replacing an earlier run's files.")
@@ -66,7 +74,14 @@ def train(
     call = call_of(context)
     wish = RecipeWish(base, trigger, name, recipe, preset, tuple(settings or ()))
     earlier = out / RECIPE_FILE
-    preparation = prepare(call.settings, pictures, wish, resumed=earlier if resume and earlier.is_file() else None)
+    preparation = prepare(
+        call.settings,
+        pictures,
+        wish,
+        resumed=earlier if resume and earlier.is_file() else None,
+        regularisation=regularisation,
+        masks=masks,
+    )
     if overwrite and not resume:
         remove_run(out, preparation)
     elif not resume:
@@ -155,20 +170,34 @@ def _train(
 
 
 def pictures_of(preparation: Preparation) -> list[TrainPicture]:
-    """The folder's pictures as the engine wants them, in the order of the plan."""
+    """The folders' pictures as the engine wants them, in the order of the plan.
+
+    A regularisation picture without a caption has the class in its folder's name, as in sd-scripts: ``1_1girl``.
+    """
     from enogu.engine.loop import TrainPicture
 
-    return [
-        TrainPicture(
-            path=picture.path,
-            caption=picture.caption,
-            repeats=picture.repeats,
-            width=picture.info.width,
-            height=picture.info.height,
-            folder=picture.path.resolve().parent.name,
-        )
-        for picture in preparation.folder.pictures
-    ]
+    found: list[TrainPicture] = []
+    for is_regularisation, folder in ((False, preparation.folder), (True, preparation.regularisation)):
+        for picture in folder.pictures if folder else ():
+            name = picture.path.resolve().parent.name
+            found.append(
+                TrainPicture(
+                    path=picture.path,
+                    caption=picture.caption or (_class_of(name) if is_regularisation else ""),
+                    repeats=picture.repeats,
+                    width=picture.info.width,
+                    height=picture.info.height,
+                    folder=name,
+                    is_regularisation=is_regularisation,
+                    mask=None if is_regularisation else preparation.masks.get(picture.path.stem),
+                )
+            )
+    return found
+
+
+def _class_of(folder: str) -> str:
+    number, _, words = folder.partition("_")
+    return words if number.isdigit() else folder
 
 
 def has_state(out: Path, preparation: Preparation) -> bool:

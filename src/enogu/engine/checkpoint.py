@@ -46,8 +46,8 @@ def state_path(out: Path, output_name: str) -> Path:
     return out / f"{output_name}-state" / "state.safetensors"
 
 
-def fingerprint_of(recipe: TrainRecipe, pictures: Sequence[tuple[str, str, int]], base_hash: str) -> str:
-    """sha256 over what decides the result: the recipe, (picture sha256, caption, repeats) in order, the base model.
+def fingerprint_of(recipe: TrainRecipe, pictures: Sequence[tuple[Any, ...]], base_hash: str) -> str:
+    """sha256 over what decides the result: the recipe, (picture sha256, caption, repeats …) in order, the base model.
 
     Previews and the interval of checkpoints are left out: they change no weight, so they may change on a resume.
     """

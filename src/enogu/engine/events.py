@@ -48,6 +48,18 @@ class Stepped:
 
 
 @dataclass(frozen=True)
+class Validated:
+    """The loss on the ``num_pictures`` that are never trained, at the end of ``epoch``: it rises when learning turns
+    into copying.
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    num_pictures: int
+
+
+@dataclass(frozen=True)
 class Sampled:
     """A preview picture was drawn with the file saved at ``epoch``."""
 
@@ -119,7 +131,9 @@ class Failed:
     """The value of ``field`` to try next."""
 
 
-Event = Cached | Started | Stepped | Sampled | SampleFailed | Saved | Checkpointed | Stopped | Finished | Failed
+Event = (
+    Cached | Started | Stepped | Validated | Sampled | SampleFailed | Saved | Checkpointed | Stopped | Finished | Failed
+)
 
 
 def event_to_dict(event: Event) -> dict[str, Any]:

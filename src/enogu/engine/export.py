@@ -40,6 +40,7 @@ class PictureForMetadata:
     folder: str
     caption: str
     repeats: int
+    is_regularisation: bool = False
 
 
 def lora_metadata(
@@ -127,9 +128,9 @@ def _ss_values(
         "ss_learning_rate": optimizer.learning_rate,
         "ss_unet_lr": optimizer.unet_learning_rate,
         "ss_text_encoder_lr": optimizer.text_encoder_learning_rate,
-        "ss_num_train_images": sum(plan.repeats),
-        "ss_num_validation_images": 0,
-        "ss_num_reg_images": 0,
+        "ss_num_train_images": _uses(plan),
+        "ss_num_validation_images": len(plan.held_out),
+        "ss_num_reg_images": len(plan.regularisation),
         "ss_num_batches_per_epoch": plan.batches_per_epoch,
         "ss_num_epochs": plan.num_epochs,
         "ss_gradient_checkpointing": training.gradient_checkpointing,
@@ -159,10 +160,10 @@ def _ss_values(
         "ss_optimizer": _optimizer_words(optimizer),
         "ss_max_grad_norm": optimizer.max_grad_norm,
         "ss_caption_dropout_rate": recipe.captions.dropout_rate,
-        "ss_caption_dropout_every_n_epochs": 0,
+        "ss_caption_dropout_every_n_epochs": recipe.captions.dropout_every_n_epochs,
         "ss_caption_tag_dropout_rate": recipe.captions.tag_dropout_rate,
         "ss_face_crop_aug_range": None,
-        "ss_prior_loss_weight": 1.0,
+        "ss_prior_loss_weight": recipe.pictures.prior_loss_weight,
         "ss_min_snr_gamma": noise.min_snr_gamma,
         "ss_scale_weight_norms": training.scale_weight_norms,
         "ss_ip_noise_gamma": noise.input_perturbation or None,
@@ -175,10 +176,10 @@ def _ss_values(
         "ss_huber_c": huber.bound,
         "ss_fp8_base": False,
         "ss_fp8_base_unet": False,
-        "ss_validation_seed": None,
-        "ss_validation_split": 0.0,
+        "ss_validation_seed": recipe.seed if plan.held_out else None,
+        "ss_validation_split": training.validation_split,
         "ss_max_validation_steps": None,
-        "ss_validate_every_n_epochs": None,
+        "ss_validate_every_n_epochs": training.validate_every_n_epochs if plan.held_out else None,
         "ss_validate_every_n_steps": None,
         "ss_resize_interpolation": None,
         "ss_steps": step,
@@ -219,10 +220,10 @@ def _optimizer_words(optimizer: Optimizer) -> str:
 
 def _data_set_values(recipe: TrainRecipe, plan: TrainPlan, pictures: Sequence[PictureForMetadata]) -> dict[str, Any]:
     rules, captions = recipe.pictures, recipe.captions
+    spared = [picture for picture in pictures if picture.is_regularisation]
+    pictures = [picture for picture in pictures if not picture.is_regularisation]
     frequency = tag_frequency(pictures)
-    counts = Counter(picture.folder for picture in pictures)
-    repeats = {picture.folder: picture.repeats for picture in pictures}
-    folders = {folder: {"n_repeats": repeats[folder], "img_count": count} for folder, count in counts.items()}
+    folders = _folders(pictures)
     buckets = {
         str(index): {"resolution": [count.bucket.width, count.bucket.height], "count": count.num_uses}
         for index, count in enumerate(plan.bucket_counts)
@@ -245,8 +246,8 @@ def _data_set_values(recipe: TrainRecipe, plan: TrainPlan, pictures: Sequence[Pi
     data_set = {
         "is_dreambooth": True,
         "batch_size_per_device": plan.batch_size,
-        "num_train_images": sum(plan.repeats),
-        "num_reg_images": 0,
+        "num_train_images": _uses(plan),
+        "num_reg_images": len(plan.regularisation),
         "resolution": [rules.resolution, rules.resolution],
         **common,
         "subsets": [
@@ -269,9 +270,20 @@ def _data_set_values(recipe: TrainRecipe, plan: TrainPlan, pictures: Sequence[Pi
         **{f"ss_{key}": value for key, value in subset_rules.items()},
         **{f"ss_{key}": json.dumps(value) if isinstance(value, dict) else value for key, value in common.items()},
         "ss_dataset_dirs": json.dumps(folders),
-        "ss_reg_dataset_dirs": "{}",
+        "ss_reg_dataset_dirs": json.dumps(_folders(spared)),
         "ss_datasets": json.dumps([data_set]),
     }
+
+
+def _uses(plan: TrainPlan) -> int:
+    """Pictures to be learnt, with their repeats."""
+    return sum(uses for index, uses in enumerate(plan.repeats) if index not in plan.regularisation)
+
+
+def _folders(pictures: Sequence[PictureForMetadata]) -> dict[str, dict[str, int]]:
+    counts = Counter(picture.folder for picture in pictures)
+    repeats = {picture.folder: picture.repeats for picture in pictures}
+    return {folder: {"n_repeats": repeats[folder], "img_count": count} for folder, count in counts.items()}
 
 
 def _modelspec_values(recipe: TrainRecipe, base: LoadedBase, started_at: float) -> dict[str, Any]:

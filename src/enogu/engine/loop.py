@@ -22,9 +22,10 @@ from enogu.engine.averaging import Average
 from enogu.engine.checkpoint import RunState, fingerprint_of, load_checkpoint, save_checkpoint, state_path
 from enogu.engine.control import Between, BetweenSteps, ask_nothing
 from enogu.engine.data.latent_cache import Latents, PlacedPicture, latents_of, picture_sha256
-from enogu.engine.data.loader import make_batch
+from enogu.engine.data.loader import TrainBatch, TrainSet, held_out_batch, make_batch
+from enogu.engine.data.masks import MaskedPicture, masks_of
 from enogu.engine.data.text_states import TextStates
-from enogu.engine.events import Cached, Checkpointed, Event, Finished, Saved, Started, Stepped, Stopped
+from enogu.engine.events import Cached, Checkpointed, Event, Finished, Saved, Started, Stepped, Stopped, Validated
 from enogu.engine.export import PictureForMetadata, kohya_hashes, lora_metadata, save_lora
 from enogu.engine.failures import NotANumber, failed_event, in_words, likely_cause
 from enogu.engine.families import LoadedBase, TextRules
@@ -45,6 +46,8 @@ from enogu.recipe.schedules import learning_rate_factor
 from enogu.whole_file import make_folder
 
 REPORT_EVERY_SECONDS = 0.5
+VALIDATION_NOISES = 4
+"""Strengths of noise at which a picture that is held out is measured: timesteps 200, 400, 600 and 800."""
 MOST_OVERFLOWS = 32
 """With a scaled loss: after so many steps left out one after another there is no scale that would do."""
 SAVE_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -61,6 +64,10 @@ class TrainPicture:
     width: int
     height: int
     folder: str
+    is_regularisation: bool = False
+    """It keeps what the base model knows of a class, and is not what is to be learnt."""
+    mask: Path | None = None
+    """A picture of the same size that is white where this one is to be learnt."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,7 @@ class _Run:
         self.overflows = 0
         self.saved: list[str] = []
         self.started_at = _now()
-        sizes = [PictureSize(str(p.path), p.width, p.height, p.repeats) for p in pictures]
+        sizes = [PictureSize(str(p.path), p.width, p.height, p.repeats, p.is_regularisation) for p in pictures]
         self.plan: TrainPlan = plan_training(recipe, sizes)
         wanted = PARTS[recipe.adapter.parts]
         self.all_targets = base.family.targets(base)
@@ -164,6 +171,7 @@ class _Run:
         if resume and self.checkpoint.exists():
             self._restore(self.fingerprint)
         latents = self._latents(hashes)
+        self.set = TrainSet(latents, self.captions, self._masks(), frozenset(self.plan.regularisation))
         lora.attach(self.targets, self.parameters)
         self._announce()
         began = time.monotonic()
@@ -176,7 +184,11 @@ class _Run:
             updates = self.plan.epoch_updates(epoch)
             first = self.step - (epoch - 1) * self.plan.steps_per_epoch
             for batches in updates[first:]:
-                report.add(self._update(batches, latents))
+                report.add(self._update(batches, epoch))
+                if self.step == epoch * self.plan.steps_per_epoch and self._is_validated(epoch):
+                    report.flush(epoch)
+                    self._validate(epoch)
+                    report.restart_clock()
                 if self.step in saved_files:
                     report.flush(epoch)
                     saving_began = time.monotonic()
@@ -211,7 +223,7 @@ class _Run:
             raise TrainingStopped(self.step)
         report.restart_clock()
 
-    def _update(self, batches: Sequence[Batch], latents: dict[tuple[int, bool], Latents]) -> torch.Tensor:
+    def _update(self, batches: Sequence[Batch], epoch: int) -> torch.Tensor:
         """One step: each batch forward and backward, then one change of the weights.
 
         Loss and size of the gradient, [2]: they stay on the device.
@@ -221,13 +233,8 @@ class _Run:
         set_rates(self.optimizer, factor)
         total = torch.zeros((), device=base.compute.device)
         for micro_step, batch in enumerate(batches):
-            b = make_batch(recipe, schedule, latents, self.captions, batch, self.step, micro_step)
-            conditions = replace(self.text.of(b.captions), sizes_B6=b.sizes_B6)
-            predicted = base.family.predict(base, b.noisy_BCHW, b.timesteps_B, conditions)
-            wanted = b.target_BCHW.to(base.compute.device)
-            error = errors(recipe.loss, schedule, predicted.float(), wanted, b.timesteps_B).mean(dim=(1, 2, 3))
-            weight = loss_weight(recipe.noise, schedule, b.timesteps_B).to(base.compute.device)
-            loss = (error * weight).mean() / len(batches)
+            b = make_batch(recipe, schedule, self.set, batch, self.step, micro_step, epoch=epoch)
+            loss = self._loss_of(b) / len(batches)
             self.scaler.scale(loss).backward()
             total += loss.detach()
         self.scaler.unscale_(self.optimizer)
@@ -241,6 +248,33 @@ class _Run:
         if self.average is not None:
             self.average.follow(self.step)
         return torch.stack([total, gradient_norm])
+
+    def _loss_of(self, b: TrainBatch) -> torch.Tensor:
+        """The mean loss of a batch: errors by place, then by sample, each as much as it counts."""
+        recipe, base, schedule = self.recipe, self.base, self.base.schedule
+        conditions = replace(self.text.of(b.captions), sizes_B6=b.sizes_B6)
+        predicted = base.family.predict(base, b.noisy_BCHW, b.timesteps_B, conditions)
+        wanted = b.target_BCHW.to(base.compute.device)
+        error = errors(recipe.loss, schedule, predicted.float(), wanted, b.timesteps_B)
+        if b.masks_B1HW is not None:
+            error = error * b.masks_B1HW.to(base.compute.device)
+        weight = loss_weight(recipe.noise, schedule, b.timesteps_B) * b.weights_B
+        return (error.mean(dim=(1, 2, 3)) * weight.to(base.compute.device)).mean()
+
+    def _is_validated(self, epoch: int) -> bool:
+        every = self.recipe.training.validate_every_n_epochs
+        return bool(self.plan.held_out) and (epoch % every == 0 or epoch == self.plan.num_epochs)
+
+    def _validate(self, epoch: int) -> None:
+        """The mean loss on the pictures that are held out, with what a file of this step would hold."""
+        plan, schedule = self.plan, self.base.schedule
+        with torch.no_grad(), self.average.in_place() if self.average else nullcontext():
+            batches = (
+                held_out_batch(self.recipe, schedule, self.set, plan.placements[index].bucket, index, VALIDATION_NOISES)
+                for index in plan.held_out
+            )
+            loss = float(torch.stack([self._loss_of(batch) for batch in batches]).mean())
+        self.emit(Validated(epoch, self.step, loss, len(plan.held_out)))
 
     def _save(self, file: SavedFile) -> None:
         """The LoRA of an epoch, loaded back before it is called saved, and its previews, drawn from that file."""
@@ -305,8 +339,14 @@ class _Run:
 
     def _metadata(self, epoch: int, step: int) -> dict[str, str]:
         described = [
-            PictureForMetadata(p.folder, unchanged_caption(p.caption, self.recipe.trigger), repeats)
-            for p, repeats in zip(self.pictures, self.plan.repeats, strict=True)
+            PictureForMetadata(
+                p.folder,
+                unchanged_caption(p.caption, "" if p.is_regularisation else self.recipe.trigger),
+                repeats,
+                p.is_regularisation,
+            )
+            for index, (p, repeats) in enumerate(zip(self.pictures, self.plan.repeats, strict=True))
+            if index not in self.plan.held_out
         ]
         return lora_metadata(
             self.recipe,
@@ -338,6 +378,17 @@ class _Run:
             folder=self.cache,
             progress=progress,
         )
+
+    def _masks(self) -> dict[tuple[int, bool], torch.Tensor]:
+        rules = self.recipe.pictures
+        if not rules.masked_loss:
+            return {}
+        masked = [
+            MaskedPicture(p.path, p.mask, placement, p.width, p.height)
+            for p, placement in zip(self.pictures, self.plan.placements, strict=True)
+        ]
+        flips = (False, True) if rules.flip else (False,)
+        return masks_of(masked, flips=flips, pixels_per_latent=self.base.family.pixels_per_latent)
 
     def _announce(self) -> None:
         compute = self.base.compute
@@ -377,7 +428,10 @@ class _Run:
         return NotANumber(f"{what}: {cause}. The last good file is {last}.", cure)
 
     def _fingerprint(self, hashes: Sequence[str]) -> str:
-        described = [(sha256, p.caption, p.repeats) for sha256, p in zip(hashes, self.pictures, strict=True)]
+        described = [
+            (sha256, p.caption, p.repeats, p.is_regularisation, str(p.mask or ""))
+            for sha256, p in zip(hashes, self.pictures, strict=True)
+        ]
         return fingerprint_of(self.recipe, described, self.base.hash)
 
     def _keep_state(self) -> None:
@@ -453,7 +507,7 @@ class _Report:
 
 def unchanged_caption(text: str, trigger: str) -> str:
     """The caption as it is trained where nothing is shuffled or dropped: its first line, the trigger in front."""
-    return final_caption(text, CaptionRules(), trigger=trigger, rng=random_for(0, "none of these rules draws"))
+    return final_caption(text, CaptionRules(), trigger=trigger, rng=random_for(0, "none of these rules draws"), epoch=1)
 
 
 def _as_the_recipe_says(base: LoadedBase, rules: NoiseRules) -> LoadedBase:

@@ -126,6 +126,22 @@ def decode_picture(data: bytes, path: Path, background: str = "#ffffff") -> Deco
     return DecodedPicture(image=upright, sha256=hashlib.sha256(data).hexdigest(), info=info)
 
 
+def open_transparency(path: Path) -> Image.Image | None:
+    """How opaque each pixel of ``open_picture`` was, upright, mode L (255 is opaque); None where the file has none.
+
+    Raises PictureRefused as ``open_picture`` does.
+    """
+    _check_file(path)
+    with _refusing(path, "cannot be read"):
+        data = path.read_bytes()
+    with _refusing(path, "is cut short or damaged"), _opened(path, io.BytesIO(data)) as (image, info):
+        _load(image, info)
+        if not image.has_transparency_data:
+            return None
+        alpha = image.convert("RGBA").getchannel("A")
+        return _upright(alpha, _orientation(image, info, io.BytesIO(data)))
+
+
 def check_picture(path: Path) -> PictureInfo:
     """Decode every pixel and keep none: finds truncated and damaged files that a header check cannot find.
 

@@ -30,6 +30,14 @@ class CaptionRules(Section):
     )
     """The share of times a picture is shown with no caption at all, from 0 to 1."""
 
+    dropout_every_n_epochs: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        json_schema_extra=about("F28", kohya="caption_dropout_every_n_epochs", advanced=True),
+    )
+    """In every epoch of this number and its multiples pictures have no caption at all; 0 is off."""
+
     tag_dropout_rate: float = Field(
         default=0.0, ge=0, le=1, json_schema_extra=about("F28", kohya="caption_tag_dropout_rate", advanced=True)
     )
@@ -41,11 +49,13 @@ class CaptionRules(Section):
     """The longest caption in tokens (about three for two words); what is over is cut off."""
 
 
-def final_caption(text: str, rules: CaptionRules, *, trigger: str, rng: random.Random) -> str:
-    """The caption as the text encoder gets it this time: ``text`` (a caption file's content) after ``rules``.
+def final_caption(text: str, rules: CaptionRules, *, trigger: str, rng: random.Random, epoch: int) -> str:
+    """The caption as the text encoder gets it in ``epoch`` (from 1): ``text`` (a caption file's content) by ``rules``.
 
     An empty ``trigger`` adds nothing. ``rng`` is read only where a rule asks for chance; see ``captions_vary``.
     """
+    if rules.dropout_every_n_epochs > 0 and epoch % rules.dropout_every_n_epochs == 0:
+        return ""
     if rules.dropout_rate > 0 and rng.random() < rules.dropout_rate:
         return ""
     line = _with_trigger(_first_line(text), trigger)
@@ -63,7 +73,7 @@ def final_caption(text: str, rules: CaptionRules, *, trigger: str, rng: random.R
 
 def captions_vary(rules: CaptionRules) -> bool:
     """Whether one caption may come out differently from one time to the next; if not, it needs encoding only once."""
-    return rules.shuffle or rules.dropout_rate > 0 or rules.tag_dropout_rate > 0
+    return rules.shuffle or rules.dropout_rate > 0 or rules.tag_dropout_rate > 0 or rules.dropout_every_n_epochs > 0
 
 
 def split_tags(line: str) -> list[str]:

@@ -100,8 +100,10 @@ def _kept_tokens_without_change(recipe: TrainRecipe) -> Iterator[Contradiction]:
 
 def _no_captions_at_all(recipe: TrainRecipe) -> Iterator[Contradiction]:
     captions = recipe.captions
-    if captions.dropout_rate < 1:
+    if captions.dropout_rate < 1 and captions.dropout_every_n_epochs != 1:
         return
+    field = "captions.dropout_rate" if captions.dropout_rate == 1 else "captions.dropout_every_n_epochs"
+    cure = "Lower captions.dropout_rate (0.05 to 0.1 is usual)" if captions.dropout_rate == 1 else f"Raise {field}"
     useless = {
         "trigger": recipe.trigger != "",
         "captions.shuffle": captions.shuffle,
@@ -111,9 +113,9 @@ def _no_captions_at_all(recipe: TrainRecipe) -> Iterator[Contradiction]:
         if is_used:
             yield Contradiction(
                 path,
-                "it does nothing while captions.dropout_rate = 1 leaves every picture without a caption.",
-                "Lower captions.dropout_rate (0.05 to 0.1 is usual), or leave this out.",
-                ("captions.dropout_rate",),
+                f"it does nothing while {field} = 1 leaves every picture without a caption.",
+                f"{cure}, or leave this out.",
+                (field,),
             )
 
 
@@ -227,6 +229,17 @@ def _prediction_and_its_options(recipe: TrainRecipe) -> Iterator[Contradiction]:
         )
 
 
+def _validating_without_pictures(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    training = recipe.training
+    if training.validate_every_n_epochs != 1 and training.validation_split == 0:
+        yield Contradiction(
+            "training.validate_every_n_epochs",
+            "it does nothing while training.validation_split is 0.",
+            "Set training.validation_split (0.1 is usual), or leave this out.",
+            ("training.validation_split",),
+        )
+
+
 def _discount_without_iterations(recipe: TrainRecipe) -> Iterator[Contradiction]:
     default = type(recipe.noise).model_fields["multires_discount"].default
     if recipe.noise.multires_iterations == 0 and recipe.noise.multires_discount != default:
@@ -249,5 +262,6 @@ _RULES: tuple[Callable[[TrainRecipe], Iterator[Contradiction]], ...] = (
     _offset_without_strength,
     _timesteps_in_order,
     _prediction_and_its_options,
+    _validating_without_pictures,
     _discount_without_iterations,
 )

@@ -70,6 +70,14 @@ class PictureRules(Section):
     flip: bool = Field(default=False, json_schema_extra=about("F28", kohya="flip_aug"))
     """Show each picture mirrored half of the time; leave it off when left and right differ, as with a side parting."""
 
+    masked_loss: bool = Field(default=False, json_schema_extra=about("F28", kohya="masked_loss", advanced=True))
+    """Learn from the opaque parts of pictures only, or of the white parts of their masks, where there are some."""
+
+    prior_loss_weight: float = Field(
+        default=1.0, ge=0, le=10, json_schema_extra=about("F28", kohya="prior_loss_weight", advanced=True)
+    )
+    """How much regularisation pictures count beside those that are to be learnt."""
+
     background: str = Field(
         default="#ffffff", pattern=r"^#[0-9a-fA-F]{6}$", json_schema_extra=about("D3", advanced=True)
     )

@@ -32,12 +32,16 @@ _MOST_USES_PER_EPOCH = 10_000_000
 
 @dataclass(frozen=True)
 class PictureSize:
-    """One picture as far as the plan cares: a name for it, its size in pixels, and its folder's repeats."""
+    """One picture as far as the plan cares: a name for it, its size in pixels, and its folder's repeats.
+
+    A regularisation picture keeps what the base model knows of a class; it is not what is to be learnt.
+    """
 
     key: str
     width: int
     height: int
     repeats: int = 1
+    is_regularisation: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class TrainPlan:
     num_epochs: int
     keys: tuple[str, ...]
     repeats: tuple[int, ...]
+    """How often each picture is used in an epoch: 0 for those held out, and for regularisation pictures to spare."""
     placements: tuple[Placement, ...]
     bucket_counts: tuple[BucketCount, ...]
     batches_per_epoch: int
@@ -84,11 +89,21 @@ class TrainPlan:
     num_steps: int
     warmup_steps: int
     saved_files: tuple[SavedFile, ...]
+    held_out: tuple[int, ...] = ()
+    """Pictures that are never trained: the loss on them is measured."""
+    regularisation: tuple[int, ...] = ()
+    """Pictures that keep what the base model knows: they count ``pictures.prior_loss_weight``."""
 
     @property
     def seen_per_picture(self) -> tuple[int, ...]:
         """How many times each picture is seen in the whole run."""
         return tuple(repeats * self.num_epochs for repeats in self.repeats)
+
+    @property
+    def times_learnt(self) -> tuple[int, ...]:
+        """The same for the pictures that are to be learnt: none held out, none for regularisation."""
+        others = {*self.held_out, *self.regularisation}
+        return tuple(times for index, times in enumerate(self.seen_per_picture) if index not in others)
 
     def epoch_batches(self, epoch: int) -> tuple[Batch, ...]:
         """The batches of one epoch (counted from 1) in the order they are trained.
@@ -113,7 +128,8 @@ class TrainPlan:
         """Each bucket with the positions of its pictures, each as often as it is repeated; all in a fixed order."""
         uses: dict[Bucket, list[int]] = {}
         for index in sorted(range(len(self.keys)), key=lambda index: (self.keys[index], index)):
-            uses.setdefault(self.placements[index].bucket, []).extend([index] * self.repeats[index])
+            if self.repeats[index]:
+                uses.setdefault(self.placements[index].bucket, []).extend([index] * self.repeats[index])
         return sorted(uses.items())
 
 
@@ -121,7 +137,10 @@ def plan_training(recipe: TrainRecipe, sizes: Sequence[PictureSize]) -> TrainPla
     """Count the run that ``recipe`` makes of these pictures. Raises WrongUse when there is nothing to train on."""
     if not sizes:
         raise WrongUse("There is no picture to train on.", "Add at least one picture.")
-    repeats = tuple(_repeats(recipe.pictures, size) for size in sizes)
+    held_out = _held_out(recipe, sizes)
+    repeats = _uses_per_epoch(recipe.pictures, sizes, held_out)
+    if not any(count for count, size in zip(repeats, sizes, strict=True) if not size.is_regularisation):
+        raise WrongUse("There is no picture to train on but regularisation pictures.", "Add pictures to learn from.")
     if sum(repeats) > _MOST_USES_PER_EPOCH:
         raise WrongUse(
             f"One epoch would use pictures {sum(repeats):,} times.", "Lower pictures.repeats; 10 to 20 is usual."
@@ -145,6 +164,8 @@ def plan_training(recipe: TrainRecipe, sizes: Sequence[PictureSize]) -> TrainPla
         num_steps=num_steps,
         warmup_steps=warmup_steps(recipe.schedule, num_steps),
         saved_files=_saved_files(recipe, steps_per_epoch),
+        held_out=held_out,
+        regularisation=tuple(index for index, size in enumerate(sizes) if size.is_regularisation),
     )
 
 
@@ -168,18 +189,66 @@ def place_pictures(rules: PictureRules, sizes: Sequence[PictureSize]) -> tuple[P
 
 def describe_plan(plan: TrainPlan) -> str:
     """The plan in three sentences (F2): how often each picture is seen, how many steps, which files at which epochs."""
-    num_pictures, num_buckets, num_files = len(plan.keys), len(plan.bucket_counts), len(plan.saved_files)
-    fewest, most = min(plan.seen_per_picture), max(plan.seen_per_picture)
+    num_buckets, num_files = len(plan.bucket_counts), len(plan.saved_files)
+    num_pictures, fewest, most = len(plan.times_learnt), min(plan.times_learnt), max(plan.times_learnt)
     times = _count(most, "time") if fewest == most else f"{fewest} to {most} times, by its folder"
     who = "The picture" if num_pictures == 1 else f"Each of the {num_pictures} pictures"
+    others = ""
+    if plan.regularisation:
+        used = [plan.seen_per_picture[index] for index in plan.regularisation]
+        others += f" {_count(sum(map(bool, used)), 'regularisation picture')} {_are(sum(map(bool, used)))} seen "
+        others += f"{_count(sum(used), 'time')} in all."
+    if plan.held_out:
+        others += (
+            f" {_count(len(plan.held_out), 'picture')} {_are(len(plan.held_out))} held out to measure the loss on."
+        )
     return "\n".join(
         [
-            f"{who} is seen {times}.",
+            f"{who} is seen {times}.{others}",
             f"{_count(plan.num_steps, 'step')} in all: {_count(plan.num_epochs, 'epoch')} of "
             f"{_count(plan.steps_per_epoch, 'step')}, in {_count(num_buckets, 'bucket')}.",
             f"{_count(num_files, 'file')} saved: {', '.join(_file_words(plan.saved_files))}.",
         ]
     )
+
+
+def _held_out(recipe: TrainRecipe, sizes: Sequence[PictureSize]) -> tuple[int, ...]:
+    """Which pictures are never trained: drawn once from the seed, whatever the order they are listed in.
+
+    As many as in sd-scripts (all but the first ceil(n (1 - split))), but never none of the others; there the two parts
+    are shuffled apart and can overlap (facts of library/train_util.py).
+    """
+    split = recipe.training.validation_split
+    learnt = [index for index, size in enumerate(sizes) if not size.is_regularisation]
+    count = len(learnt) - math.ceil(len(learnt) * (1 - split) - 1e-9)
+    if split > 0 and count == 0 and len(learnt) > 1:
+        count = 1
+    in_order = sorted(learnt, key=lambda index: (sizes[index].key, index))
+    return tuple(sorted(random_for(recipe.seed, "validation split").sample(in_order, count)))
+
+
+def _uses_per_epoch(rules: PictureRules, sizes: Sequence[PictureSize], held_out: Sequence[int]) -> tuple[int, ...]:
+    """Repeats of each picture; regularisation pictures are used until they are as many as the others.
+
+    As sd-scripts counts: each by its folder's repeats first, then once more in turn; those to spare are not used.
+    """
+    uses = [
+        0 if size.is_regularisation or index in set(held_out) else _repeats(rules, size)
+        for index, size in enumerate(sizes)
+    ]
+    learnt = sum(uses)
+    spare = [index for index, size in enumerate(sizes) if size.is_regularisation]
+    spare.sort(key=lambda index: (sizes[index].key, index))
+    used, first = 0, True
+    while spare and used < learnt:
+        for index in spare:
+            more = max(1, sizes[index].repeats) if first else 1
+            uses[index] += more
+            used += more
+            if used >= learnt:
+                break
+        first = False
+    return tuple(uses)
 
 
 def _repeats(rules: PictureRules, size: PictureSize) -> int:
@@ -193,7 +262,8 @@ def _count_buckets(placements: Sequence[Placement], repeats: Sequence[int], batc
     """Σ over buckets of ceil(uses / batch): each bucket is cut into batches by itself. Sorted by size."""
     uses: dict[Bucket, list[int]] = {}
     for placement, times in zip(placements, repeats, strict=True):
-        uses.setdefault(placement.bucket, []).append(times)
+        if times:
+            uses.setdefault(placement.bucket, []).append(times)
     return tuple(
         BucketCount(bucket, len(times), sum(times), math.ceil(sum(times) / batch_size))
         for bucket, times in sorted(uses.items())
@@ -219,6 +289,10 @@ def _cut(items: Sequence[_Item], size: int) -> list[Sequence[_Item]]:
 def _file_words(files: Sequence[SavedFile]) -> list[str]:
     words = [f"{file.filename} (epoch {file.epoch})" for file in files]
     return words if len(words) <= 20 else [*words[:3], "…", *words[-2:]]
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _count(number: int, noun: str) -> str:

@@ -31,6 +31,16 @@ class TrainingRules(Section):
     )
     """How many batches are added up before the weights change, as if the batch were that much larger."""
 
+    validation_split: float = Field(
+        default=0.0, ge=0, le=0.5, json_schema_extra=about("F28", kohya="validation_split", advanced=True)
+    )
+    """This share of the pictures is never trained, and the loss on them tells when learning turns into copying."""
+
+    validate_every_n_epochs: int = Field(
+        default=1, ge=1, le=10_000, json_schema_extra=about("F28", kohya="validate_every_n_epochs", advanced=True)
+    )
+    """The loss on the pictures that are held out is measured after every this many epochs."""
+
     gradient_checkpointing: bool = Field(
         default=False, json_schema_extra=about("F28", kohya="gradient_checkpointing", advanced=True)
     )

@@ -768,8 +768,8 @@ def _plan(plan: TrainPlan) -> PlanShown:
     return PlanShown(
         sentences=describe_plan(plan).splitlines(),
         num_pictures=len(plan.keys),
-        seen_fewest=min(plan.seen_per_picture),
-        seen_most=max(plan.seen_per_picture),
+        seen_fewest=min(plan.times_learnt),
+        seen_most=max(plan.times_learnt),
         num_epochs=plan.num_epochs,
         steps_per_epoch=plan.steps_per_epoch,
         num_steps=plan.num_steps,

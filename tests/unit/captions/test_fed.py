@@ -7,7 +7,7 @@ import torch
 
 from enogu.captions.rules.fed import FedPicture, captions_fed
 from enogu.engine.data.latent_cache import Latents
-from enogu.engine.data.loader import make_batch
+from enogu.engine.data.loader import TrainSet, make_batch
 from enogu.engine.noise import NoiseSchedule, scaled_linear_alpha_bar
 from enogu.errors import WrongUse
 from enogu.recipe import PictureSize, plan_training, recipe_from_values
@@ -38,7 +38,9 @@ def test_the_captions_shown_are_those_that_the_engine_feeds() -> None:
         for batches in plan.epoch_updates(epoch):
             for micro_step, batch in enumerate(batches):
                 texts = [one.caption for one in PICTURES]
-                wanted += make_batch(RECIPE, schedule, latents, texts, batch, step, micro_step).captions
+                wanted += make_batch(
+                    RECIPE, schedule, TrainSet(latents, texts), batch, step, micro_step, epoch=epoch
+                ).captions
             step += 1
     found, num_steps = captions_fed(RECIPE, PICTURES, step=1, most=1000)
     assert ([one.fed for one in found], num_steps) == (wanted, plan.num_steps)

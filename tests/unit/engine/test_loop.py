@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
@@ -22,7 +23,7 @@ from enogu.engine.adapters.lora import Target
 from enogu.engine.control import Asked, BetweenSteps
 from enogu.engine.data import latent_cache
 from enogu.engine.data.latent_cache import PlacedPicture, latents_of, picture_sha256
-from enogu.engine.data.loader import make_batch
+from enogu.engine.data.loader import TrainSet, held_out_batch, make_batch
 from enogu.engine.events import (
     Cached,
     Event,
@@ -34,6 +35,7 @@ from enogu.engine.events import (
     Started,
     Stepped,
     Stopped,
+    Validated,
     event_to_dict,
 )
 from enogu.engine.failures import NotANumber, likely_cause
@@ -542,7 +544,7 @@ def _plain_training(
             means = []
             for micro_step, batch in enumerate(updates):
                 captions = [p.caption for p in pictures]
-                b = make_batch(recipe, base.schedule, latents, captions, batch, step, micro_step)
+                b = make_batch(recipe, base.schedule, TrainSet(latents, captions), batch, step, micro_step)
                 rules = TextRules(recipe.training.clip_skip, recipe.captions.max_token_length)
                 states = base.family.encode_captions(base, b.captions, rules)
                 error = base.family.predict(base, b.noisy_BCHW, b.timesteps_B, states) - b.target_BCHW
@@ -628,3 +630,86 @@ def test_every_option_of_noise_and_loss_trains_and_draws(
     assert metadata["modelspec.prediction_type"] == "v"
     assert (metadata["ss_zero_terminal_snr"], metadata["ss_loss_type"]) == ("True", "huber")
     assert tiny_base.schedule.prediction_type == "epsilon", "the base itself stays as it is"
+
+
+def test_held_out_pictures_are_measured_each_epoch_and_change_nothing_of_what_is_learnt(
+    tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path, fixed_date: None
+) -> None:
+    """Never trained on: the run is that of the other pictures alone, to the bit."""
+    recipe = tiny_recipe("training.validation_split=0.4", "training.epochs=3", "training.validate_every_n_epochs=2")
+    sizes = [PictureSize(str(p.path), p.width, p.height, p.repeats) for p in tiny_pictures]
+    held_out = plan_training(recipe, sizes).held_out
+    assert len(held_out) == 2
+    others = [picture for index, picture in enumerate(tiny_pictures) if index not in held_out]
+    run = tiny_train(recipe, tiny_pictures, tiny_base, tmp_path / "out")
+    alone = tiny_train(tiny_recipe("training.epochs=3"), others, tiny_base, tmp_path / "alone")
+    assert run.losses == alone.losses
+    ours, theirs = (load_file(one.out / "tiny.safetensors") for one in (run, alone))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    measured = run.said(Validated)
+    assert [(event.epoch, event.num_pictures) for event in measured] == [(2, 2), (3, 2)]
+    assert all(math.isfinite(event.loss) and event.loss > 0 for event in measured)
+    metadata = header_of(run.out / "tiny.safetensors")["__metadata__"]
+    assert (metadata["ss_num_validation_images"], metadata["ss_validation_split"]) == ("2", "0.4")
+
+
+def test_the_loss_on_held_out_pictures_is_the_mean_of_plain_passes(
+    tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path
+) -> None:
+    """With a rate too small to learn, it is the base model's own loss at the four noises."""
+    recipe = tiny_recipe("training.validation_split=0.2", "training.epochs=1", "optimizer.learning_rate=2e-7")
+    run = tiny_train(recipe, tiny_pictures, tiny_base, tmp_path / "out")
+    sizes = [PictureSize(str(p.path), p.width, p.height, p.repeats) for p in tiny_pictures]
+    plan = plan_training(recipe, sizes)
+    (index,) = plan.held_out
+    picture = tiny_pictures[index]
+    placed = PlacedPicture(
+        picture.path, picture_sha256(picture.path), plan.placements[index], "#ffffff", picture.width, picture.height
+    )
+    latents = latents_of(tiny_base, [placed], flips=(False,), folder=None, progress=lambda *_: None)
+    pictures = TrainSet({(index, False): latents[0, False]}, {index: picture.caption})  # type: ignore[arg-type]
+    b = held_out_batch(recipe, tiny_base.schedule, pictures, plan.placements[index].bucket, index, 4)
+    states = tiny_base.family.encode_captions(tiny_base, b.captions, TextRules(1, 75))
+    with torch.no_grad():
+        said = tiny_base.family.predict(tiny_base, b.noisy_BCHW, b.timesteps_B, states)
+    wanted = float((said - b.target_BCHW).pow(2).mean())
+    assert run.said(Validated)[0].loss == pytest.approx(wanted, rel=1e-3)
+
+
+def test_regularisation_pictures_are_trained_beside_the_others_and_count_their_weight(
+    tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path
+) -> None:
+    """F28: with a weight of 0 their samples add nothing; the plan says how many there are."""
+    spared = [dataclasses.replace(p, is_regularisation=True) for p in tiny_pictures[3:]]
+    pictures = [*tiny_pictures[:3], *spared]
+    recipe = tiny_recipe("training.batch_size=1", "training.epochs=1", "pictures.prior_loss_weight=0")
+    run = tiny_train(recipe, pictures, tiny_base, tmp_path / "out")
+    sizes = [PictureSize(str(p.path), p.width, p.height, p.repeats, p.is_regularisation) for p in pictures]
+    plan = plan_training(recipe, sizes)
+    order = [batch.picture_indices[0] for batch in plan.epoch_batches(1)]
+    assert [loss == 0 for loss in run.losses] == [index >= 3 for index in order]
+    assert order.count(3) + order.count(4) == sum(plan.repeats[:3]) == 4
+    metadata = header_of(run.out / "tiny.safetensors")["__metadata__"]
+    assert (metadata["ss_num_reg_images"], metadata["ss_num_train_images"]) == ("2", "4")
+    assert json.loads(metadata["ss_reg_dataset_dirs"])["2_mame 1girl"]["img_count"] == 2
+
+
+def test_what_a_mask_leaves_out_is_not_learnt(
+    tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path
+) -> None:
+    """F28: all white is as without, all black leaves no loss, and it is not made up for by what is left."""
+    losses: dict[str, list[float]] = {}
+    for colour in ("white", "black", "half"):
+        masked: list[TrainPicture] = []
+        for number, picture in enumerate(tiny_pictures):
+            path = tmp_path / f"{colour}{number}.png"
+            value = {"white": 255, "black": 0, "half": 128}[colour]
+            Image.new("L", (picture.width, picture.height), value).save(path)
+            masked.append(dataclasses.replace(picture, mask=path))
+        recipe = tiny_recipe("pictures.masked_loss=true", "training.epochs=1", "optimizer.learning_rate=2e-7")
+        losses[colour] = tiny_train(recipe, masked, tiny_base, tmp_path / colour).losses
+    plain = tiny_recipe("training.epochs=1", "optimizer.learning_rate=2e-7")
+    without = tiny_train(plain, tiny_pictures, tiny_base, tmp_path / "plain").losses
+    assert losses["white"] == pytest.approx(without, rel=1e-5)
+    assert losses["black"] == [0.0] * len(without)
+    assert losses["half"] == pytest.approx([loss * 128 / 255 for loss in without], rel=1e-3)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from enogu.engine.adapters.lora import attached
 from enogu.engine.data.latent_cache import PlacedPicture, latents_of, picture_sha256
-from enogu.engine.data.loader import make_batch
+from enogu.engine.data.loader import TrainSet, make_batch
 from enogu.engine.events import Event, Stepped
 from enogu.engine.families import LoadedBase, TextRules, load_base_model
 from enogu.engine.loop import TrainPicture, TrainResult, train
@@ -148,7 +148,7 @@ def loss_with(
         for step in range(10_000, 10_016):
             index = step % len(pictures)
             batch = Batch(plan.placements[index].bucket, (index,))
-            b = make_batch(recipe, base.schedule, latents, captions, batch, step, 0)
+            b = make_batch(recipe, base.schedule, TrainSet(latents, captions), batch, step, 0)
             told = base.family.encode_captions(base, b.captions, TextRules())
             predicted = base.family.predict(base, b.noisy_BCHW, b.timesteps_B, replace(told, sizes_B6=b.sizes_B6))
             losses.append((predicted.float() - b.target_BCHW).square().mean())

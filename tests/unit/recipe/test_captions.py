@@ -15,8 +15,10 @@ from tests.strategies import captions, tags
 TAGS = "1girl, green hair, suspenders, shorts, smile, standing"
 
 
-def _final(text: str, *, trigger: str = "", seed: int = 1, **rules: object) -> str:
-    return final_caption(text, CaptionRules.model_validate(rules), trigger=trigger, rng=random.Random(seed))
+def _final(text: str, *, trigger: str = "", seed: int = 1, epoch: int = 1, **rules: object) -> str:
+    return final_caption(
+        text, CaptionRules.model_validate(rules), trigger=trigger, rng=random.Random(seed), epoch=epoch
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ def test_chance_is_read_only_where_a_rule_asks_for_it() -> None:
     """So that a rule switched on does not change what another draws without it."""
     rng = random.Random(5)
     before = rng.getstate()
-    final_caption(TAGS, CaptionRules(), trigger="zdm", rng=rng)
+    final_caption(TAGS, CaptionRules(), trigger="zdm", rng=rng, epoch=1)
     assert rng.getstate() == before
     assert not captions_vary(CaptionRules())
     assert captions_vary(CaptionRules(dropout_rate=0.1))
@@ -127,6 +129,15 @@ def test_putting_the_trigger_twice_is_putting_it_once(text: str, trigger: str) -
 def test_a_caption_is_a_function_of_seed_epoch_and_picture(text: str, epoch: int, picture: int) -> None:
     rules = CaptionRules(shuffle=True, tag_dropout_rate=0.3, dropout_rate=0.1)
     first, second = (
-        final_caption(text, rules, trigger="zdm", rng=random_for(42, "caption", epoch, picture)) for _ in range(2)
+        final_caption(text, rules, trigger="zdm", rng=random_for(42, "caption", epoch, picture), epoch=epoch)
+        for _ in range(2)
     )
     assert first == second
+
+
+def test_every_nth_epoch_has_no_captions_and_the_others_have() -> None:
+    """F28: sd-scripts counts epochs from 1 and leaves the captions out of n, 2n, …"""
+    assert [_final(TAGS, epoch=epoch, dropout_every_n_epochs=3) == "" for epoch in range(1, 8)] == [
+        False, False, True, False, False, True, False,
+    ]  # fmt: skip
+    assert captions_vary(CaptionRules(dropout_every_n_epochs=2))

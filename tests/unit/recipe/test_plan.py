@@ -163,14 +163,15 @@ def test_each_picture_is_used_exactly_its_repeats_in_every_epoch(recipe: TrainRe
     for epoch in (1, 2):
         batches = plan.epoch_batches(epoch)
         uses = Counter(index for batch in batches for index in batch.picture_indices)
-        assert uses == {index: size.repeats for index, size in enumerate(sizes)}
+        trained = {index: size.repeats for index, size in enumerate(sizes) if index not in plan.held_out}
+        assert uses == trained
         assert len(batches) == plan.batches_per_epoch
         assert len(plan.epoch_updates(epoch)) == plan.steps_per_epoch
         for batch in batches:
             assert 1 <= len(batch.picture_indices) <= recipe.training.batch_size
             assert {plan.placements[index].bucket for index in batch.picture_indices} == {batch.bucket}
     assert plan.num_steps == 2 * plan.steps_per_epoch == plan.saved_files[-1].step
-    assert sum(count.num_uses for count in plan.bucket_counts) == sum(size.repeats for size in sizes)
+    assert sum(count.num_uses for count in plan.bucket_counts) == sum(trained.values())
     assert sum(count.num_pictures for count in plan.bucket_counts) == len(sizes)
     assert plan.num_steps >= math.ceil(sum(size.repeats for size in sizes) / recipe.training.batch_size) * 2 / (
         recipe.training.gradient_accumulation
@@ -196,3 +197,54 @@ def test_only_short_last_batches_are_short(sizes: list[PictureSize]) -> None:
     plan = _plan(sizes, training={"batch_size": 4})
     short = Counter(batch.bucket for batch in plan.epoch_batches(1) if len(batch.picture_indices) < 4)
     assert all(number == 1 for number in short.values())
+
+
+@given(
+    count=st.integers(2, 30),
+    split=st.floats(0.01, 0.5),
+    seed=st.integers(0, 99),
+    order=st.randoms(use_true_random=False),
+)
+def test_a_share_of_the_pictures_is_held_out_once_and_whatever_their_order(
+    count: int, split: float, seed: int, order: random.Random
+) -> None:
+    """Never trained, never none of the others; sd-scripts keeps the first ceil(n (1 - split))."""
+    sizes = _pictures(*[SQUARE] * count, repeats=2)
+    values: dict[str, Any] = {"training": {"validation_split": split, "epochs": 2}, "seed": seed}
+    plan = _plan(sizes, **values)
+    assert len(plan.held_out) == max(1, count - math.ceil(count * (1 - split) - 1e-9))
+    trained = {index for epoch in (1, 2) for batch in plan.epoch_batches(epoch) for index in batch.picture_indices}
+    assert trained == set(range(count)) - set(plan.held_out)
+    assert plan.num_steps == 2 * plan.steps_per_epoch == 2 * math.ceil(2 * len(trained) / 2)
+    shuffled = order.sample(sizes, count)
+    again = _plan(shuffled, **values)
+    assert {shuffled[index].key for index in again.held_out} == {sizes[index].key for index in plan.held_out}
+
+
+def test_regularisation_pictures_are_used_until_they_are_as_many_as_the_others() -> None:
+    """sd-scripts: by their repeats first, then once more in turn; the surplus is not used."""
+    learnt = _pictures(SQUARE, SQUARE, repeats=4)
+
+    def uses(*repeats: int) -> tuple[int, ...]:
+        spare = [PictureSize(f"r{i}.png", *SQUARE, times, is_regularisation=True) for i, times in enumerate(repeats)]
+        return _plan([*learnt, *spare]).repeats[2:]
+
+    assert uses(1, 1, 1) == (3, 3, 2)
+    assert uses(5, 1, 1) == (6, 1, 1)
+    assert uses(4, 4, 4) == (4, 4, 0)
+    plan = _plan([*learnt, PictureSize("r.png", *WIDE, is_regularisation=True)], training={"epochs": 1})
+    assert plan.num_steps == 8 / 2 + 8 / 2
+    assert plan.times_learnt == (4, 4)
+    words = describe_plan(plan).splitlines()[0]
+    assert words == "Each of the 2 pictures is seen 4 times. 1 regularisation picture is seen 8 times in all."
+
+
+def test_the_plan_says_how_many_pictures_are_held_out() -> None:
+    plan = _plan(_pictures(*[SQUARE] * 4), training={"validation_split": 0.5, "epochs": 3})
+    words = describe_plan(plan).splitlines()[0]
+    assert words == "Each of the 2 pictures is seen 3 times. 2 pictures are held out to measure the loss on."
+
+
+def test_regularisation_pictures_alone_are_refused() -> None:
+    with pytest.raises(WrongUse, match="but regularisation pictures"):
+        _plan([PictureSize("r.png", *SQUARE, is_regularisation=True)])

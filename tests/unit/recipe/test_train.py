@@ -94,6 +94,8 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, str]] = [
     ({"pictures": {"resolution": 520}}, "pictures.resolution", "Use 512 or 576"),
     ({"pictures": {"resolution": 64, "bucket_step": 128}}, "pictures.bucket_step", "64 or less"),
     ({"pictures": {"no_upscale": True, "buckets": False}}, "pictures.no_upscale", "pictures.buckets = true"),
+    ({"captions": {"dropout_every_n_epochs": 1, "shuffle": True}}, "captions.shuffle", "Raise captions.dropout_every"),
+    ({"training": {"validate_every_n_epochs": 2}}, "training.validate_every_n_epochs", "Set training.validation_split"),
     ({"noise": {"random_offset": True}}, "noise.random_offset", "Set noise.offset"),
     ({"noise": {"adaptive_offset": 0.1}}, "noise.adaptive_offset", "Set noise.offset"),
     (

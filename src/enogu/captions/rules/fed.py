@@ -61,7 +61,7 @@ def captions_fed(
                 for sample, index in enumerate(batch.picture_indices):
                     one = pictures[index]
                     chance = random_for(recipe.seed, "caption", number - 1, micro_step, sample)
-                    fed = final_caption(one.caption, recipe.captions, trigger=recipe.trigger, rng=chance)
+                    fed = final_caption(one.caption, recipe.captions, trigger=recipe.trigger, rng=chance, epoch=epoch)
                     found.append(FedCaption(one.picture_id, one.name, epoch, number, one.caption, fed))
                     if len(found) == most:
                         return tuple(found), plan.num_steps
@@ -70,4 +70,4 @@ def captions_fed(
 
 def with_trigger(text: str, trigger: str) -> str:
     """A caption as it is fed when nothing is left to chance."""
-    return final_caption(text, CaptionRules(), trigger=trigger, rng=random_for(0, "none of these rules draws"))
+    return final_caption(text, CaptionRules(), trigger=trigger, rng=random_for(0, "none of these rules draws"), epoch=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from enogu.engine.data.latent_cache import Latents
-from enogu.engine.data.loader import TrainBatch, make_batch
+from enogu.engine.data.loader import TrainBatch, TrainSet, held_out_batch, make_batch
 from enogu.engine.noise import NoiseSchedule, scaled_linear_alpha_bar
 from enogu.recipe.buckets import Bucket
 from enogu.recipe.plan import Batch
@@ -26,7 +26,7 @@ def _latents() -> dict[tuple[int, bool], Latents]:
 
 def _batch(*indices: int, settings: tuple[str, ...] = (), step: int = 5, micro_step: int = 0) -> TrainBatch:
     batch = Batch(Bucket(64, 64), indices)
-    return make_batch(tiny_recipe(*settings), SCHEDULE, _latents(), CAPTIONS, batch, step, micro_step)
+    return make_batch(tiny_recipe(*settings), SCHEDULE, TrainSet(_latents(), CAPTIONS), batch, step, micro_step)
 
 
 def test_the_same_place_in_the_run_gives_the_same_batch_and_any_other_place_another() -> None:
@@ -60,7 +60,7 @@ def test_the_autoencoders_spread_is_drawn_anew_each_step() -> None:
     drawn: list[torch.Tensor] = []
     for step in range(2):
         batch = Batch(Bucket(64, 64), (0,))
-        made = make_batch(tiny_recipe(), V_SCHEDULE, latents, CAPTIONS, batch, step, 0)
+        made = make_batch(tiny_recipe(), V_SCHEDULE, TrainSet(latents, CAPTIONS), batch, step, 0)
         alpha_bar = V_SCHEDULE.alpha_bar[made.timesteps_B[0]]
         drawn.append(alpha_bar.sqrt() * made.noisy_BCHW[0] - (1 - alpha_bar).sqrt() * made.target_BCHW[0])
     assert 0.8 < float(drawn[0].std()) < 1.2
@@ -79,3 +79,35 @@ def test_flips_and_captions_follow_the_rules() -> None:
     flipped = sum(abs(mean - 10) < 0.1 for mean in means)
     assert all(abs(mean) < 0.1 or abs(mean - 10) < 0.1 for mean in means)
     assert 15 < flipped < 45
+
+
+def test_regularisation_pictures_have_their_weight_and_no_trigger() -> None:
+    """F28: sd-scripts' prior_loss_weight, 1 for the others."""
+    recipe = tiny_recipe("pictures.prior_loss_weight=0.25")
+    pictures = TrainSet(_latents(), CAPTIONS, regularisation=frozenset({1}))
+    batch = make_batch(recipe, SCHEDULE, pictures, Batch(Bucket(64, 64), (0, 1, 0)), 5, 0)
+    assert batch.weights_B.tolist() == [1, 0.25, 1]
+    assert batch.captions == ("mame, 1girl, hat", "1boy", "mame, 1girl, hat")
+
+
+def test_a_batch_has_masks_only_where_one_of_its_pictures_has_one() -> None:
+    """F28: all of a picture without one counts."""
+    mask = torch.rand(1, 8, 8)
+    pictures = TrainSet(_latents(), CAPTIONS, masks={(1, False): mask})
+    recipe = tiny_recipe()
+    batch = make_batch(recipe, SCHEDULE, pictures, Batch(Bucket(64, 64), (0, 1)), 5, 0)
+    assert batch.masks_B1HW is not None
+    assert torch.equal(batch.masks_B1HW, torch.stack([torch.ones(1, 8, 8), mask]))
+    assert make_batch(recipe, SCHEDULE, pictures, Batch(Bucket(64, 64), (0, 0)), 5, 0).masks_B1HW is None
+
+
+def test_a_held_out_picture_is_measured_at_four_fixed_noises_with_its_caption_as_it_is() -> None:
+    """sd-scripts' 200, 400, 600, 800; nothing is left to chance from one measurement to the next."""
+    recipe = tiny_recipe("captions.shuffle=true", "captions.dropout_rate=0.9", "pictures.flip=true")
+    pictures = TrainSet(_latents(), CAPTIONS)
+    first = held_out_batch(recipe, SCHEDULE, pictures, Bucket(64, 64), 1, 4)
+    again = held_out_batch(recipe, SCHEDULE, pictures, Bucket(64, 64), 1, 4)
+    assert first.timesteps_B.tolist() == [200, 400, 600, 800]
+    assert first.captions == ("mame, 1boy",) * 4
+    assert torch.equal(first.noisy_BCHW, again.noisy_BCHW)
+    assert torch.equal(first.target_BCHW, again.target_BCHW)
