@@ -33,6 +33,7 @@ export const router = createRouter({
       component: lazyRouteComponent(() => import("./routes/account"), "AccountPage"),
     }),
   ]),
+  defaultErrorComponent: FailedPage,
   defaultPreload: "intent",
   scrollRestoration: true,
 });
