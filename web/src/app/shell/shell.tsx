@@ -1,7 +1,19 @@
 /** What is around every page: name, navigation, language, colours, and the page itself. */
 import { ActionIcon, Anchor, AppShell, Container, Group, Loader, Menu, useMantineColorScheme } from "@mantine/core";
+<<<<<<< HEAD
 import { IconLanguage, IconMoonStars, IconPalette, IconSun, IconUser } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
+=======
+import {
+  IconBookmark,
+  IconBrush,
+  IconLanguage,
+  IconMoonStars,
+  IconPalette,
+  IconSun,
+  IconUser,
+} from "@tabler/icons-react";
+>>>>>>> f884d77 (LoRA library, save to library on the result page, and the drawing page's first version)
 import { Link, Outlet } from "@tanstack/react-router";
 import { Suspense } from "react";
 import { useTranslation } from "react-i18next";
@@ -12,7 +24,11 @@ import { BalanceBadge } from "@/features/stamina/components/balance-badge";
 import { chooseLanguage, type Language } from "../i18n";
 import classes from "./shell.module.css";
 
-const PLACES = [{ to: "/", text: "app:nav.training", Icon: IconPalette }] as const;
+const PLACES = [
+  { to: "/", text: "app:nav.training", Icon: IconPalette },
+  { to: "/loras", text: "app:nav.loras", Icon: IconBookmark },
+  { to: "/drawings", text: "app:nav.drawings", Icon: IconBrush },
+] as const;
 
 export function Shell() {
   const { t, i18n } = useTranslation("app");
