@@ -41,11 +41,8 @@ from enogu.recipe.previews import SAMPLER_TITLES, Sampler
 from enogu.settings import Settings
 from enogu.stamina.entities import Metering
 from enogu.storage.database import Session, reading, transaction, utc_now
-<<<<<<< HEAD
-from enogu.words.answers import Words
-=======
 from enogu.weights.families import title
->>>>>>> f884d77 (LoRA library, save to library on the result page, and the drawing page's first version)
+from enogu.words.answers import Words
 
 router = APIRouter(prefix="/api/drawings", tags=["drawings"])
 

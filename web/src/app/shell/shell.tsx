@@ -1,9 +1,5 @@
 /** What is around every page: name, navigation, language, colours, and the page itself. */
 import { ActionIcon, Anchor, AppShell, Container, Group, Loader, Menu, useMantineColorScheme } from "@mantine/core";
-<<<<<<< HEAD
-import { IconLanguage, IconMoonStars, IconPalette, IconSun, IconUser } from "@tabler/icons-react";
-import { useQueryClient } from "@tanstack/react-query";
-=======
 import {
   IconBookmark,
   IconBrush,
@@ -13,7 +9,7 @@ import {
   IconSun,
   IconUser,
 } from "@tabler/icons-react";
->>>>>>> f884d77 (LoRA library, save to library on the result page, and the drawing page's first version)
+import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
 import { Suspense } from "react";
 import { useTranslation } from "react-i18next";
