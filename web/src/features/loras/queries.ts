@@ -8,7 +8,6 @@ import {
 } from "@tanstack/react-query";
 
 import { api, unwrap } from "@/api/client";
-import { sendResumable } from "@/api/resumable";
 import type { components } from "@/api/schema";
 
 export type Lora = components["schemas"]["LoraShown"];
@@ -85,15 +84,6 @@ export function useSaveEpoch(runId: string) {
     mutationFn: (filename: string) => unwrap(api.POST("/api/loras", { body: { run_id: runId, filename } })),
     onSuccess: refresh,
   });
-}
-
-export function useUploadLora() {
-  const refresh = useRefresh();
-  return async (file: File, onSent: (bytes: number) => void): Promise<undefined> => {
-    const upload_id = await sendResumable(file, "lora", { target: "loras", onSent });
-    await unwrap(api.POST("/api/loras", { body: { upload_id } }));
-    await refresh();
-  };
 }
 
 export function useChangeLora(id: string) {
