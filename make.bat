@@ -51,8 +51,7 @@ exit /b %errorlevel%
 
 :bench_
 %BIN%\python benchmarks\step.py || exit /b 1
-%BIN%\python benchmarks\studio.py || exit /b 1
-%BIN%\python benchmarks\web.py
+%BIN%\python benchmarks\studio.py
 exit /b %errorlevel%
 
 :clean

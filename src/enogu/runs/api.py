@@ -275,6 +275,18 @@ class NoteShown(BaseModel):
     cure: Words
 
 
+class MemoryShown(BaseModel):
+    """What a run holds in memory at its most, in bytes."""
+
+    total: int
+    weights: int
+    adapter: int
+    """Trained numbers, their gradients, and what the optimizer keeps of each."""
+    passes: int
+    overhead: int
+    on_graphics_card: bool
+
+
 class PlannedRunShown(BaseModel):
     """Everything about a run before it is one."""
 
@@ -297,6 +309,7 @@ class PlannedRunShown(BaseModel):
     runs_ahead: int
     starts_in_seconds: float | None
     ends_in_seconds: float | None
+    memory: MemoryShown | None
 
 
 class FailureShown(BaseModel):
@@ -831,7 +844,15 @@ def _planned(planned: service.PlannedRun, outlook: Any) -> PlannedRunShown:
         runs_ahead=outlook.ahead,
         starts_in_seconds=outlook.starts_in_seconds,
         ends_in_seconds=outlook.ends_in_seconds,
+        memory=_memory(planned),
     )
+
+
+def _memory(planned: service.PlannedRun) -> MemoryShown | None:
+    found = planned.memory
+    if found is None:
+        return None
+    return MemoryShown(**asdict(found), total=found.total, on_graphics_card=planned.on_graphics_card)
 
 
 def _failure(failure: Failure | None) -> FailureShown | None:

@@ -70,6 +70,7 @@ class FakeBaseModel:
     can_train: bool = True
     why_not: str = ""
     native_side: int | None = None
+    size_bytes: int = 7 * 10**9
 
 
 @dataclass

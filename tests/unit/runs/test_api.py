@@ -108,6 +108,9 @@ def test_the_reference_run_is_planned_with_quote_sentences_and_ways_to_fit(app: 
         "lever": "previews", "changes": {"previews.every_n_epochs": 2}, "left_out": [], "stamina": 149,
         "training_kept": 1.0,
     }  # fmt: skip
+    memory = shown["memory"]
+    assert memory["total"] == sum(memory[part] for part in ("weights", "adapter", "passes", "overhead"))
+    assert (4e9 < memory["total"] < 20e9, memory["on_graphics_card"]) == (True, True)
     fewer = next(one for one in shown["proposals"] if one["lever"] == "pictures")
     assert set(fewer["left_out"]) <= {one.picture_id for one in place.pictures}
     refused = client.post("/api/runs", json={"dataset_id": DATASET, "recipe": REFERENCE})

@@ -12,7 +12,7 @@ from enogu.runs.rules.expecting import Outlook, outlook
 from enogu.runs.rules.states import ON_A_WORKER
 from enogu.storage.database import Session
 
-__all__ = ["expect_times", "find_asked", "find_position", "outlook_of_new"]
+__all__ = ["expect_times", "find_asked", "find_position", "has_graphics_card", "outlook_of_new"]
 
 
 def outlook_of_new(session: Session, priority: int, seconds: float | None, now: datetime) -> Outlook:
@@ -20,6 +20,12 @@ def outlook_of_new(session: Session, priority: int, seconds: float | None, now: 
     workers = sum("train" in worker.lanes for worker in queue.list_live_workers(session, now))
     running = store.list_remaining_seconds(session)
     return outlook(running, store.list_waiting_seconds(session, priority), seconds, workers)
+
+
+def has_graphics_card(session: Session, now: datetime) -> bool:
+    """Whether a run would be trained on one: no when all who train now have nothing but a processor."""
+    devices = [worker.device for worker in queue.list_live_workers(session, now) if "train" in worker.lanes]
+    return not devices or any(not device.startswith("cpu") for device in devices)
 
 
 def expect_times(session: Session, run: Run, now: datetime) -> tuple[datetime | None, datetime | None]:

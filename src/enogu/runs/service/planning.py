@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from enogu.accounts.entities import Account
+from enogu.base_models import STARTER
 from enogu.base_models import service as base_models
 from enogu.datasets import service as datasets
 from enogu.errors import RecipeRefused
 from enogu.recipe import TrainPlan, TrainRecipe, plan_training, recipe_from_values
+from enogu.recipe.memory import MemoryEstimate, estimate_memory
 from enogu.runs import store
 from enogu.runs.entities import FrozenBaseModel, FrozenPicture, Note, RunRefused
 from enogu.runs.rules.expecting import Outlook, expected_seconds
@@ -55,6 +57,10 @@ class PlannedRun:
     plan: TrainPlan
     quoted: QuotedRun
     expected_seconds: float | None
+    memory: MemoryEstimate | None
+    """None where nothing is known of the base model's networks."""
+    on_graphics_card: bool
+    """Whether ``memory`` is a graphics card's; else the processor's."""
     notes: tuple[Note, ...]
 
 
@@ -100,6 +106,9 @@ def plan_frozen(
     plan = plan_training(recipe, sizes)
     quoted = stamina.quote_run(session, metering, account, recipe, sizes, base.family, now, with_proposals=True)
     speeds = store.list_speeds(session, base.family)
+    on_graphics_card = outlooks.has_graphics_card(session, now)
+    half_precision = on_graphics_card and recipe.training.mixed_precision != "none"
+    figures = STARTER if base.id == STARTER else base.family
     return PlannedRun(
         name=name.strip() or recipe.output_name,
         dataset_id=dataset_id,
@@ -113,6 +122,8 @@ def plan_frozen(
         plan=plan,
         quoted=quoted,
         expected_seconds=expected_seconds(recipe, plan, speeds),
+        memory=estimate_memory(recipe, plan, figures, base.size_bytes, half_precision=half_precision),
+        on_graphics_card=on_graphics_card,
         notes=notes_on(recipe, pictures, base.family, base.native_side),
     )
 

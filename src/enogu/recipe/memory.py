@@ -1,0 +1,116 @@
+"""How much of a device's memory a run needs at its most, said before it starts.
+
+What the networks' passes hold comes from ``memory_figures.toml``, which tools/measure_memory.py measures on the real
+networks' shapes: bytes for each latent pixel of each picture of a batch and bytes for each picture, in half precision.
+Everything else is counted: weights, the adapter's numbers with their gradients, what the optimizer keeps of each.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from enogu.recipe.plan import TrainPlan
+from enogu.recipe.train import TrainRecipe
+
+FIGURES = Path(__file__).with_name("memory_figures.toml")
+FRAGMENTS = 1.08
+"""What an allocator holds above what lives: pieces that are too small for the next tensor."""
+CONTEXT_BYTES = 600 * 2**20
+"""What a driver and its libraries keep on a graphics card; on a processor, what Python and torch take themselves."""
+PIXELS_PER_LATENT = 8
+
+_KEPT_BYTES = {
+    "adamw": 8.0, "adamw8bit": 2.1, "adafactor": 0.2, "lion": 4.0, "dadaptation": 12.0, "dadapt_adam": 12.0,
+    "prodigy": 16.0,
+}  # fmt: skip
+"""Bytes that an optimizer keeps for each trained number of a full matrix."""
+_NUMBERS = {"loha": 2.0, "lokr": 0.25}
+"""Trained numbers of an adapter, in those of a LoRA of the same dim; of a LoKr it depends on the factor."""
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes at the most of a run, and what they are for."""
+
+    weights: int
+    """Of the frozen networks, in the number format that they run in."""
+    adapter: int
+    """Trained numbers, gradients, and what the optimizer keeps; with a copy where an average of them is kept."""
+    passes: int
+    """What forward and backward hold, or encoding and drawing where that is more."""
+    overhead: int
+
+    @property
+    def total(self) -> int:
+        """All together."""
+        return self.weights + self.adapter + self.passes + self.overhead
+
+
+def estimate_memory(
+    recipe: TrainRecipe, plan: TrainPlan, family: str, base_bytes: int, *, half_precision: bool
+) -> MemoryEstimate | None:
+    """Of ``recipe`` on a base model of ``family`` ("starter" for the one that ships), whose file has ``base_bytes``.
+
+    ``half_precision`` says what the device computes in. None for a family without figures, and for a base model that is
+    far smaller than its family's.
+    """
+    figures = _figures().get(family)
+    if figures is None or base_bytes < figures["network"]["parameters"]:
+        return None
+    latent_pixels = max(one.bucket.width * one.bucket.height for one in plan.placements) // PIXELS_PER_LATENT**2
+    network, texts, vae = figures["network"], figures["text"], figures["vae"]
+    number_bytes = 2 if half_precision else 4
+    trains_network = recipe.adapter.parts != "text_encoder"
+    trains_text = recipe.adapter.parts != "unet"
+    batch = recipe.training.batch_size
+
+    weights = number_bytes * (network["parameters"] + sum(text["parameters"] for text in texts))
+    weights += 4 * vae["parameters"]
+
+    way = "training_checkpointed" if recipe.training.gradient_checkpointing else "training"
+    step = batch * _on_line(network[way], latent_pixels)
+    if trains_text:
+        windows = recipe.captions.max_token_length // 75
+        step += batch * windows * sum(text.get("training", 0) for text in texts)
+    step = round(step * number_bytes / 2)
+
+    preview, side = recipe.previews, recipe.pictures.resolution
+    drawn = (preview.width or side) * (preview.height or side) // PIXELS_PER_LATENT**2 if preview.prompts else 0
+    drawing = 2 * round(_on_line(network["drawing"], drawn) * number_bytes / 2) if drawn else 0
+    decoding = vae["decoding"] * drawn * PIXELS_PER_LATENT**2
+    encoding = vae["encoding"] * latent_pixels * PIXELS_PER_LATENT**2
+    passes = max(step, drawing, decoding, encoding)
+
+    numbers = _trained_numbers(recipe, network, texts, trains_network=trains_network, trains_text=trains_text)
+    kept = 4 + 4 + _KEPT_BYTES[recipe.optimizer.kind] + (4 if recipe.training.ema_decay else 0)
+    adapter = round(numbers * kept)
+    overhead = CONTEXT_BYTES + round((weights + adapter + passes) * (FRAGMENTS - 1))
+    return MemoryEstimate(weights, adapter, passes, overhead)
+
+
+def _trained_numbers(
+    recipe: TrainRecipe, network: Mapping[str, Any], texts: list[dict[str, Any]], *, trains_network: bool,
+    trains_text: bool,
+) -> float:  # fmt: skip
+    adapter = recipe.adapter
+    sides = network["sides"] if trains_network else 0
+    sides += sum(text.get("sides", 0) for text in texts) if trains_text else 0
+    numbers = adapter.dim * sides * _NUMBERS.get(adapter.kind, 1.0)
+    convolution_dim = getattr(adapter, "conv_dim", None) or 0
+    if trains_network:
+        numbers += convolution_dim * network["convolution_sides"]
+    return numbers
+
+
+def _on_line(line: list[int], pixels: int) -> int:
+    return line[0] * pixels + line[1]
+
+
+@cache
+def _figures() -> dict[str, Any]:
+    return tomllib.loads(FIGURES.read_text("utf-8"))

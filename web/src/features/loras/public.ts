@@ -1,2 +1,0 @@
-/** All that other features may use of LoRAs. */
-export { type Lora, loraQueries } from "./queries";
