@@ -42,6 +42,7 @@ check: setup
 bench: setup
 	.venv/bin/python benchmarks/step.py
 	.venv/bin/python benchmarks/studio.py
+	.venv/bin/python benchmarks/web.py
 
 clean:
 	rm -rf .venv web/node_modules src/enogu/web_app demo out dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache

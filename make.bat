@@ -51,7 +51,8 @@ exit /b %errorlevel%
 
 :bench_
 %BIN%\python benchmarks\step.py || exit /b 1
-%BIN%\python benchmarks\studio.py
+%BIN%\python benchmarks\studio.py || exit /b 1
+%BIN%\python benchmarks\web.py
 exit /b %errorlevel%
 
 :clean

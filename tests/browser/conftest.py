@@ -57,9 +57,9 @@ def web_app() -> None:
 
 
 class Studio:
-    """A server and a worker with the engine that pretends, as processes that a test may kill."""
+    """A server and a worker, as processes that a test may kill; the engine pretends unless a real one is wanted."""
 
-    def __init__(self, home: Path, *options: str) -> None:
+    def __init__(self, home: Path, *options: str, engine: str = "fake", threads: int = 1) -> None:
         self.home = home
         self.options = options
         self.port = 0
@@ -67,10 +67,10 @@ class Studio:
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("ENOGU_")},
             "ENOGU_HOME": str(home),
-            "OMP_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": str(threads),
         }
         self.start_server()
-        command = [sys.executable, "-m", "enogu", "worker", "--engine", "fake"]
+        command = [sys.executable, "-m", "enogu", "worker", "--engine", engine]
         with (home / "worker.log").open("wb") as log:
             self.worker = subprocess.Popen(command, env=self._environment, stdout=log, stderr=subprocess.STDOUT)
 
@@ -124,9 +124,9 @@ class Studio:
 
 
 @contextmanager
-def open_studio(home: Path, *options: str) -> Iterator[Studio]:
+def open_studio(home: Path, *options: str, engine: str = "fake", threads: int = 1) -> Iterator[Studio]:
     """A studio that is closed at the end, whatever happened."""
-    studio = Studio(home, *options)
+    studio = Studio(home, *options, engine=engine, threads=threads)
     try:
         yield studio
     finally:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from playwright.sync_api import Page, expect
+
 from enogu import starter_data
 from tests.browser.conftest import Studio, wait_until
 
 RECIPE = {"training": {"epochs": 2}, "previews": {"prompts": ["mame, smile", "mame, sleeping"]}}
+
+MISSING = ("404", "Problem: ")
+"""What the console may say on the pages that are not there."""
 
 
 def list_places(studio: Studio) -> dict[str, str]:
@@ -23,7 +28,15 @@ def list_places(studio: Studio) -> dict[str, str]:
         "run": f"/runs/{run}",
         "account": "/account",
         "not_found": "/no-such-page",
+        "gone": "/datasets/00000000000000000000000000",
     }
+
+
+def settle(page: Page) -> None:
+    """Wait until a page shows what it has: its heading stands, nothing loads, no request is on its way."""
+    expect(page.locator("h1").first).to_be_visible()
+    expect(page.locator("[data-loading=true], .mantine-Loader-root, .mantine-Skeleton-root")).to_have_count(0)
+    page.wait_for_load_state("networkidle")
 
 
 def tagged_sample(studio: Studio) -> str:
@@ -42,4 +55,9 @@ def start_run(studio: Studio, dataset: str, epochs: int = 2) -> str:
 
 def sample_picture() -> Path:
     """One of the sample's pictures."""
-    return min((starter_data.path("pictures") / "mame").glob("*.png"))
+    return sample_pictures()[0]
+
+
+def sample_pictures() -> list[Path]:
+    """All seven."""
+    return sorted((starter_data.path("pictures") / "mame").glob("*.png"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.conftest import ROOT, OpenPage, Studio
-from tests.browser.places import list_places
+from tests.browser.places import MISSING, list_places, settle
 
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 LOOK = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
@@ -21,11 +21,11 @@ def test_no_page_shuts_anybody_out(studio: Studio, open_page: OpenPage, language
     if not AXE.exists():
         pytest.skip("no axe-core in web/node_modules; tools/build_web.py installs it when it builds")
     places = list_places(studio)
-    page = open_page(studio, language=language, scheme=scheme, allowed=("404",))
+    page = open_page(studio, language=language, scheme=scheme, allowed=MISSING)
     findings = []
     for name, path in places.items():
         page.goto(studio.url + path)
-        page.wait_for_load_state("networkidle")
+        settle(page)
         page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
         findings += [f"{name}: {finding}" for finding in page.evaluate(LOOK)]
     assert not findings, "\n".join(findings)

@@ -17,6 +17,7 @@ WORDS = {
         "title": "学習",
         "sample": "サンプル「mame」で試す",
         "tag": "切り抜き・タグ付けを実行",
+        "panel": "切り抜きとタグ付け",
         "steps": r"合計 ([\d,]+) ステップ",
         "start": re.compile("学習を開始"),
         "fix": "直す",
@@ -29,6 +30,7 @@ WORDS = {
         "title": "Training",
         "sample": "Try it with the sample mame",
         "tag": "Crop and tag",
+        "panel": "Crop and tag",
         "steps": r"([\d,]+) steps",
         "start": re.compile("Start training"),
         "fix": "Fix it",
@@ -57,7 +59,7 @@ def test_from_the_sample_to_a_trained_file(
     page.get_by_role("button", name=words["tag"], exact=True).click()
     dataset = page.url.rsplit("/", 1)[1]
     wait_until(lambda: all(one["caption"] for one in own_studio.get(f"/datasets/{dataset}/pictures")["pictures"]))
-    expect(page.locator(f"progress, [role=progressbar][aria-label='{words['tag']}']")).to_have_count(0)
+    expect(page.locator(f"progress, [role=progressbar][aria-label='{words['panel']}']")).to_have_count(0)
 
     # What it comes to follows what is typed; a contradiction stands at its field and is mended by its button.
     trigger = page.locator("[data-option='trigger'] input")

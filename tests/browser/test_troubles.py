@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 
 from playwright.sync_api import expect
 
@@ -62,3 +63,24 @@ def test_enter_that_confirms_a_conversion_creates_nothing(studio: Studio, open_p
     assert len(studio.get("/datasets")["datasets"]) == before
     field.press("Enter")
     page.wait_for_url(re.compile("/datasets/"))
+
+
+def test_a_page_that_is_loaded_again_shows_the_crop_and_tag_that_goes_on(
+    own_studio: Studio, open_page: OpenPage
+) -> None:
+    """The worker stands still while the page is loaded again, so that there is a middle to be in."""
+    dataset = own_studio.post("/datasets/samples", {"name": "mame"})["id"]
+    page = open_page(own_studio, path=f"/datasets/{dataset}")
+    expect(page.locator("[data-place]").first).to_be_visible()
+    own_studio.worker.send_signal(signal.SIGSTOP)
+    page.get_by_role("button", name="切り抜き・タグ付けを実行", exact=True).click()
+    progress = page.get_by_text("待機中", exact=False)
+    expect(progress).to_be_visible()
+    page.reload()
+    expect(progress).to_be_visible()
+    own_studio.worker.send_signal(signal.SIGCONT)
+    expect(progress).to_have_count(0)
+    expect(page.locator("[role=progressbar][aria-label='切り抜きとタグ付け']")).to_have_count(0)
+    pictures = own_studio.get(f"/datasets/{dataset}/pictures")["pictures"]
+    assert len(pictures) == 7
+    assert all(one["caption"] for one in pictures)

@@ -226,6 +226,7 @@ DRAWINGS = (
         not_there=frozenset({422}),
     ),
     Row("POST /api/drawings/read-parameters", "signed_in", files={"file": ("a.png", b"{png}")}, ok=SERVED | {422}),
+    Row("GET /api/drawings/options", "signed_in"),
     Row("GET /api/drawings/requests", "signed_in"),
     Row("GET /api/drawings", "signed_in"),
     Row("GET " + REQUEST, "owner"),

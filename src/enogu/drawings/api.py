@@ -37,10 +37,11 @@ from enogu.drawings.entities import (
     Wish,
 )
 from enogu.errors import NotFound, TooLarge, WrongUse
-from enogu.recipe.previews import Sampler
+from enogu.recipe.previews import SAMPLER_TITLES, Sampler
 from enogu.settings import Settings
 from enogu.stamina.entities import Metering
 from enogu.storage.database import Session, reading, transaction, utc_now
+from enogu.weights.families import title
 from enogu.words.answers import Words
 
 router = APIRouter(prefix="/api/drawings", tags=["drawings"])
@@ -313,7 +314,94 @@ class FormRead(BaseModel):
     """Settings that Enogu does not have, as they were written."""
 
 
+class RangeShown(BaseModel):
+    """Where a number of the form may lie."""
+
+    low: float
+    high: float
+    step: float
+    default: float | None
+    """None: what suits the base model or the LoRA."""
+
+
+class SamplerShown(BaseModel):
+    """A way from noise to a picture."""
+
+    value: Sampler
+    title: str
+    """As A1111 calls it."""
+
+
+class SizeShown(BaseModel):
+    """A size that suits the base model."""
+
+    width: int
+    height: int
+
+
+class FormOptions(BaseModel):
+    """What the drawing page's form offers for a base model: so that no page has a list of its own."""
+
+    base_model_id: str
+    base_model_name: str
+    family: str
+    family_title: str
+    samplers: list[SamplerShown]
+    default_sampler: Sampler
+    sizes: list[SizeShown]
+    """The one that it draws best first."""
+    side: RangeShown
+    steps: RangeShown
+    cfg: RangeShown
+    seed: RangeShown
+    count: RangeShown
+    clip_skip: RangeShown | None
+    """None where the base model has none."""
+    weight: RangeShown
+    most_loras: int
+    comparison_weights: list[float]
+
+
 # ---- asking ----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/options")
+def get_form_options(
+    session: OneTransaction,
+    caller: SomeCaller,
+    settings: TheSettings,
+    base_model: Annotated[str, Query(max_length=300, description="Its id or its name.")] = "starter",
+) -> FormOptions:
+    """What can be asked for with a base model, with its ranges and defaults (I3)."""
+    outlook = service.describe_form(session, settings, caller.account.id, base_model)
+    return FormOptions(
+        base_model_id=outlook.base_model_id,
+        base_model_name=outlook.base_model_name,
+        family=outlook.family,
+        family_title=title(outlook.family),
+        samplers=[SamplerShown(value=value, title=name) for value, name in SAMPLER_TITLES.items()],  # pyright: ignore[reportArgumentType]
+        default_sampler=PicturesToDraw.model_fields["sampler"].default,
+        sizes=[SizeShown(width=width, height=height) for width, height in outlook.sizes],
+        side=RangeShown(
+            low=service.LOWEST_SIDE, high=service.HIGHEST_SIDE, step=service.SIDE_STEP, default=outlook.own_side
+        ),
+        steps=_range("steps"),
+        cfg=_range("cfg", step=0.5),
+        seed=_range("seed"),
+        count=_range("count"),
+        clip_skip=_range("clip_skip") if outlook.has_clip_skip else None,
+        weight=RangeShown(low=LOWEST_WEIGHT, high=HIGHEST_WEIGHT, step=0.05, default=1),
+        most_loras=MOST_LORAS,
+        comparison_weights=ComparisonToDraw.model_fields["weights"].default,
+    )
+
+
+def _range(name: str, step: float = 1) -> RangeShown:
+    """As the field's own rule says it."""
+    field = PicturesToDraw.model_fields[name]
+    low = next(rule.ge for rule in field.metadata if hasattr(rule, "ge"))
+    high = next(rule.le for rule in field.metadata if hasattr(rule, "le"))
+    return RangeShown(low=low, high=high, step=step, default=field.default)
 
 
 @router.post("", status_code=201)
@@ -379,11 +467,12 @@ def list_requests(
     session: OneTransaction,
     caller: SomeCaller,
     live: Annotated[bool, Query(description="Only those that wait or are drawn.")] = False,
+    kind: Annotated[RequestKind | None, Query(description="Only those of this kind.")] = None,
     before: Annotated[str | None, Query(max_length=26)] = None,
     limit: _PageSize = 50,
 ) -> RequestPage:
     """What was asked for, newest first."""
-    found = service.list_requests(session, caller.account.id, live_only=live, before=before, limit=limit)
+    found = service.list_requests(session, caller.account.id, live_only=live, kind=kind, before=before, limit=limit)
     shown = [_request_shown(session, one) for one in found]
     return RequestPage(requests=shown, next_before=found[-1].id if len(found) == limit else None)
 

@@ -247,6 +247,20 @@ class GalleryFilter:
 
 
 @dataclass(frozen=True)
+class FormOutlook:
+    """What suits a base model on the drawing page."""
+
+    base_model_id: str
+    base_model_name: str
+    family: str
+    own_side: int
+    """Of the square that it draws best."""
+    sizes: tuple[tuple[int, int], ...]
+    """Widths and heights, the own square first."""
+    has_clip_skip: bool
+
+
+@dataclass(frozen=True)
 class ReadForm:
     """A picture's text as fields of the drawing page's form (I4)."""
 

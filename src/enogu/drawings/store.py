@@ -172,12 +172,20 @@ def lock_request(session: Session, request_id: str, owner_id: str | None = None)
 
 
 def list_requests(
-    session: Session, owner_id: str, *, live_only: bool, before: str | None, limit: int
+    session: Session,
+    owner_id: str,
+    *,
+    live_only: bool,
+    kind: RequestKind | None = None,
+    before: str | None,
+    limit: int,
 ) -> tuple[DrawingRequest, ...]:
     """Newest first, those with an id below ``before``."""
     query = select(RequestRow).where(RequestRow.owner_id == owner_id).order_by(RequestRow.id.desc()).limit(limit)
     if live_only:
         query = query.where(RequestRow.state.in_(LIVE_STATES))
+    if kind is not None:
+        query = query.where(RequestRow.kind == kind)
     if before is not None:
         query = query.where(RequestRow.id < before)
     return tuple(_request(row) for row in session.scalars(query))

@@ -159,7 +159,7 @@ class _Run:
         decay = recipe.training.ema_decay
         self.average = None if decay is None else Average(self.parameters.flat, decay)
         self.scaler = torch.amp.GradScaler(base.compute.device.type, enabled=base.compute.needs_loss_scaling)
-        rules = TextRules(recipe.training.clip_skip, recipe.captions.max_token_length)
+        rules = TextRules(recipe.training.clip_skip, recipe.captions.max_token_length, recipe.captions.weighted)
         self.text = TextStates(base, rules, trained="text_encoder" in wanted)
         self.checkpoint = state_path(out, recipe.output_name)
 

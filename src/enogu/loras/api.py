@@ -15,6 +15,7 @@ from enogu.loras import service
 from enogu.loras.entities import FittingBaseModel, Lora
 from enogu.storage.database import utc_now
 from enogu.weights.a1111 import UiLayout
+from enogu.weights.families import title
 
 router = APIRouter(prefix="/api", tags=["loras"])
 
@@ -73,6 +74,8 @@ class LoraShown(BaseModel):
     """As in ``<lora:name:weight>``."""
     filename: str
     family: str
+    family_title: str
+    """As a person writes it: ``SD1.5``."""
     sha256: str
     short_hash: str
     """The first ten characters, as civitai writes it (AutoV2)."""
@@ -98,12 +101,22 @@ class LoraInFull(LoraShown):
     facts: dict[str, Any]
 
 
+class FamilyCounted(BaseModel):
+    """A family of which there are LoRAs."""
+
+    family: str
+    title: str
+    count: int
+
+
 class LorasShown(BaseModel):
     """A page of the library."""
 
     loras: list[LoraShown]
     total: int
     next_offset: int | None
+    families: list[FamilyCounted]
+    """Of the whole library, whatever was asked for: what a page offers to filter by."""
 
 
 class FittingBaseModelShown(BaseModel):
@@ -142,6 +155,7 @@ def list_loras(
     base_model: Annotated[
         str | None, Query(max_length=200, description="Id or name of a base model: only LoRAs that fit it.")
     ] = None,
+    run_id: Annotated[str | None, Query(max_length=26, description="Only what was saved of this run.")] = None,
     deleted: Annotated[bool, Query(description="Those that can be brought back instead.")] = False,
     offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -150,16 +164,21 @@ def list_loras(
 ) -> LorasShown:
     """Newest first."""
     owner_id = caller.account.id
+    families = [
+        FamilyCounted(family=one, title=title(one), count=count)
+        for one, count in service.count_by_family(session, owner_id).items()
+    ]
+    wanted: str | None = family
     if base_model is not None:
-        fitting = service.family_of_base_model(session, settings, owner_id, base_model)
-        if family not in (None, fitting):
-            return LorasShown(loras=[], total=0, next_offset=None)
-        page = service.list_loras(
-            session, owner_id, text=q, family=fitting, deleted=deleted, offset=offset, limit=limit
-        )
-    else:
-        page = service.list_loras(session, owner_id, text=q, family=family, deleted=deleted, offset=offset, limit=limit)
-    return LorasShown(loras=[_shown(one) for one in page.loras], total=page.total, next_offset=page.next_offset)
+        wanted = service.family_of_base_model(session, settings, owner_id, base_model)
+        if family not in (None, wanted):
+            return LorasShown(loras=[], total=0, next_offset=None, families=families)
+    page = service.list_loras(
+        session, owner_id, text=q, family=wanted, run_id=run_id, deleted=deleted, offset=offset, limit=limit
+    )
+    return LorasShown(
+        loras=[_shown(one) for one in page.loras], total=page.total, next_offset=page.next_offset, families=families
+    )
 
 
 @router.get("/loras.zip", response_class=Response)
@@ -259,9 +278,10 @@ def _in_full(lora: Lora) -> LoraInFull:
 
 
 def _values(lora: Lora) -> dict[str, Any]:
-    names = LoraShown.model_fields.keys() - {"short_hash", "preview_url", "file_url"}
+    names = LoraShown.model_fields.keys() - {"family_title", "short_hash", "preview_url", "file_url"}
     return {
         **{name: getattr(lora, name) for name in names},
+        "family_title": title(lora.family),
         "short_hash": lora.sha256[:10],
         "preview_url": None if lora.preview_sha256 is None else f"/api/loras/{lora.id}/preview.png",
         "file_url": f"/api/loras/{lora.id}/file",

@@ -58,21 +58,27 @@ def list_loras(
     *,
     text: str = "",
     family: str | None = None,
+    run_id: str | None = None,
     deleted: bool = False,
     offset: int = 0,
     limit: int = 50,
 ) -> LoraPage:
     """Newest first. ``text`` is looked for in name, trigger, base model and notes; ``family`` is for "what fits this
-    base model" (C5); ``deleted`` lists those that can be brought back instead.
+    base model" (C5), ``run_id`` for what was saved of a run; ``deleted`` lists those that can be brought back instead.
     """
     families = () if family is None else (family,)
     limit = max(1, min(limit, MOST_LISTED))
-    total = store.count_loras(session, owner_id, text=text, families=families, deleted=deleted)
+    total = store.count_loras(session, owner_id, text=text, families=families, run_id=run_id, deleted=deleted)
     found = store.list_loras(
-        session, owner_id, text=text, families=families, deleted=deleted, offset=offset, limit=limit
+        session, owner_id, text=text, families=families, run_id=run_id, deleted=deleted, offset=offset, limit=limit
     )
     end = offset + len(found)
     return LoraPage(found, total, end if found and end < total else None)
+
+
+def count_by_family(session: Session, owner_id: str) -> dict[str, int]:
+    """How many LoRAs of each family are in the library."""
+    return store.count_by_family(session, owner_id)
 
 
 def family_of_base_model(session: Session, settings: Settings, owner_id: str, reference: str) -> str:

@@ -96,17 +96,34 @@ def find_name_keys(session: Session, owner_id: str, start: str) -> frozenset[str
 
 
 def list_loras(
-    session: Session, owner_id: str, *, text: str, families: Iterable[str], deleted: bool, offset: int, limit: int
+    session: Session,
+    owner_id: str,
+    *,
+    text: str,
+    families: Iterable[str],
+    run_id: str | None,
+    deleted: bool,
+    offset: int,
+    limit: int,
 ) -> tuple[Lora, ...]:
     """Newest first, those from ``offset`` on."""
-    query = _matching(select(LoraRow), owner_id, text, families, deleted)
+    query = _matching(select(LoraRow), owner_id, text, families, run_id, deleted)
     query = query.order_by(LoraRow.created_at.desc(), LoraRow.id.desc()).offset(offset).limit(limit)
     return tuple(_lora(row) for row in session.scalars(query))
 
 
-def count_loras(session: Session, owner_id: str, *, text: str, families: Iterable[str], deleted: bool) -> int:
+def count_loras(
+    session: Session, owner_id: str, *, text: str, families: Iterable[str], run_id: str | None, deleted: bool
+) -> int:
     """How many ``list_loras`` has in all."""
-    return session.scalars(_matching(select(func.count(LoraRow.id)), owner_id, text, families, deleted)).one()
+    return session.scalars(_matching(select(func.count(LoraRow.id)), owner_id, text, families, run_id, deleted)).one()
+
+
+def count_by_family(session: Session, owner_id: str) -> dict[str, int]:
+    """How many LoRAs of each family one owner has, deleted ones not counted."""
+    query = select(LoraRow.family, func.count(LoraRow.id)).group_by(LoraRow.family).order_by(LoraRow.family)
+    query = query.where(LoraRow.owner_id == owner_id, LoraRow.deleted_at.is_(None))
+    return {family: count for family, count in session.execute(query)}
 
 
 def delete_forgotten(session: Session, owner_id: str, before: datetime) -> None:
@@ -130,8 +147,12 @@ def list_named_files(session: Session) -> frozenset[str]:
     return frozenset(sha256 for row in rows for sha256 in row if sha256 is not None)
 
 
-def _matching(query: Select[Any], owner_id: str, text: str, families: Iterable[str], deleted: bool) -> Select[Any]:
+def _matching(
+    query: Select[Any], owner_id: str, text: str, families: Iterable[str], run_id: str | None, deleted: bool
+) -> Select[Any]:
     query = query.where(LoraRow.owner_id == owner_id)
+    if run_id is not None:
+        query = query.where(LoraRow.run_id == run_id)
     query = query.where(LoraRow.deleted_at.is_not(None) if deleted else LoraRow.deleted_at.is_(None))
     if wanted := list(families):
         query = query.where(LoraRow.family.in_(wanted))

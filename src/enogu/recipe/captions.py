@@ -43,6 +43,9 @@ class CaptionRules(Section):
     )
     """The chance of each tag that is not kept to be left out, from 0 to 1."""
 
+    weighted: bool = Field(default=False, json_schema_extra=about("F18", kohya="weighted_captions", advanced=True))
+    r"""Let (hat:1.2), (hat) and [hat] say how much a tag counts, as in A1111; write \( and \) for real brackets."""
+
     max_token_length: Literal[75, 150, 225] = Field(
         default=75, json_schema_extra=about("F19", kohya="max_token_length", advanced=True)
     )
@@ -61,7 +64,7 @@ def final_caption(text: str, rules: CaptionRules, *, trigger: str, rng: random.R
     line = _with_trigger(_first_line(text), trigger)
     if not rules.shuffle and rules.tag_dropout_rate == 0:
         return line
-    tags = split_tags(line)
+    tags = split_weighted_tags(line) if rules.weighted else split_tags(line)
     num_kept = max(rules.keep_tokens, 1 if trigger.strip() else 0)
     kept, others = tags[:num_kept], tags[num_kept:]
     if rules.shuffle:
@@ -79,6 +82,24 @@ def captions_vary(rules: CaptionRules) -> bool:
 def split_tags(line: str) -> list[str]:
     """The tags between the commas, without blanks around them and without empty ones."""
     return [tag for tag in (part.strip() for part in line.split(",")) if tag]
+
+
+def split_weighted_tags(line: str) -> list[str]:
+    """As ``split_tags``, but not at a comma within brackets: ``(hat, boots:1.2)`` is weighted, and so moved, as one."""
+    parts, depth, start, skip = [], 0, 0, False
+    for place, character in enumerate(line):
+        if skip:
+            skip = False
+        elif character == "\\":
+            skip = True
+        elif character in "([":
+            depth += 1
+        elif character in ")]":
+            depth = max(0, depth - 1)
+        elif character == "," and depth == 0:
+            parts.append(line[start:place])
+            start = place + 1
+    return [tag for tag in (part.strip() for part in [*parts, line[start:]]) if tag]
 
 
 def _first_line(text: str) -> str:

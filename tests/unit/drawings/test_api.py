@@ -105,6 +105,8 @@ def test_a_request_is_answered_at_once_with_its_place_in_the_queue(client: TestC
     assert shown["cells"][1]["seed"] == shown["seed"] + 1
     assert shown["cells"][0]["loras"][0]["weight"] == 0.8
     assert client.get("/api/drawings/requests", params={"live": True}).json()["requests"][0]["id"] == shown["id"]
+    assert client.get("/api/drawings/requests", params={"kind": "pictures"}).json()["requests"][0]["id"] == shown["id"]
+    assert client.get("/api/drawings/requests", params={"kind": "comparison"}).json()["requests"] == []
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,21 @@ def test_a_request_is_answered_at_once_with_its_place_in_the_queue(client: TestC
 )
 def test_a_form_with_a_mistake_is_refused(client: TestClient, more: dict[str, Any]) -> None:
     assert client.post("/api/drawings", json=body(**more)).status_code == 422
+
+
+def test_the_form_is_told_what_suits_the_base_model(client: TestClient) -> None:
+    """I3: what the page offers is what the route takes."""
+    offered = client.get("/api/drawings/options").json()
+    assert (offered["base_model_id"], offered["family_title"]) == ("starter", "SD1.5")
+    assert offered["sizes"][0] == {"width": 128, "height": 128}
+    assert {"value": "euler_a", "title": "Euler a"} in offered["samplers"]
+    assert (offered["steps"]["low"], offered["steps"]["high"], offered["steps"]["default"]) == (1, 200, 20)
+    for size in offered["sizes"]:
+        assert client.post("/api/drawings", json=body(**size)).status_code == 201
+    for name in ("steps", "cfg", "clip_skip"):
+        assert client.post("/api/drawings", json=body(**{name: offered[name]["high"]})).status_code == 201
+        assert client.post("/api/drawings", json=body(**{name: offered[name]["high"] + 1})).status_code == 422
+    assert client.get("/api/drawings/options", params={"base_model": "none"}).status_code == 422
 
 
 def test_refusals_come_with_words_and_cure(client: TestClient, place: Place) -> None:

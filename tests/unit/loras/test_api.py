@@ -162,3 +162,17 @@ def test_the_base_models_that_a_lora_fits_are_listed(client: TestClient, place: 
     listed = client.get(f"/api/loras/{small['id']}/base-models").json()["base_models"]
     assert [(one["id"], one["family"], one["is_same_derivative"]) for one in listed] == [("starter", "sd15", True)]
     assert client.get(f"/api/loras/{big['id']}/base-models").json()["base_models"] == []
+
+
+def test_what_a_run_left_is_found_by_the_run_and_families_are_counted(client: TestClient, place: Place) -> None:
+    """H3: the result page says which epochs are in the library already."""
+    run = place.start()
+    with transaction(place.engine) as session:
+        epoch = leave_epoch(place, session, run, 1)
+    saved = client.post("/api/loras", json={"run_id": run.id, "filename": epoch.filename}).json()
+    client.post("/api/loras", json={"upload_id": upload(place, lora_bytes(width=2048), "wide.safetensors")})
+    found = client.get("/api/loras", params={"run_id": run.id}).json()
+    assert [(one["id"], one["sha256"]) for one in found["loras"]] == [(saved["id"], epoch.sha256)]
+    assert [(one["title"], one["count"]) for one in found["families"]] == [("SD1.5", 1), ("SDXL", 1)]
+    client.delete(f"/api/loras/{saved['id']}")
+    assert client.get("/api/loras", params={"run_id": run.id}).json()["total"] == 0

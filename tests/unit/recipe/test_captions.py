@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enogu.recipe import CaptionRules, captions_vary, final_caption, random_for, split_tags
+from enogu.recipe.captions import split_weighted_tags
 from tests.strategies import captions, tags
 
 TAGS = "1girl, green hair, suspenders, shorts, smile, standing"
@@ -141,3 +142,12 @@ def test_every_nth_epoch_has_no_captions_and_the_others_have() -> None:
         False, False, True, False, False, True, False,
     ]  # fmt: skip
     assert captions_vary(CaptionRules(dropout_every_n_epochs=2))
+
+
+def test_what_is_weighted_together_is_shuffled_and_dropped_together() -> None:
+    """F18: a comma within brackets parts no tags; without weighting it does, as in sd-scripts."""
+    text = r"(hat, boots:1.2), smile \(fate, cup\), [a, b"
+    assert split_weighted_tags(text) == ["(hat, boots:1.2)", r"smile \(fate", r"cup\)", "[a, b"]
+    for seed in range(20):
+        fed = _final("(hat, boots:1.2), smile, cup", weighted=True, shuffle=True, keep_tokens=0, seed=seed)
+        assert sorted(split_weighted_tags(fed)) == ["(hat, boots:1.2)", "cup", "smile"]

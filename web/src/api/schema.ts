@@ -2132,6 +2132,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/drawings/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get form options
+         * @description What can be asked for with a base model, with its ranges and defaults.
+         */
+        get: operations["drawings-get_form_options"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/drawings": {
         parameters: {
             query?: never;
@@ -3530,6 +3550,18 @@ export interface components {
             after: string;
         };
         /**
+         * FamilyCounted
+         * @description A family of which there are LoRAs.
+         */
+        FamilyCounted: {
+            /** Family */
+            family: string;
+            /** Title */
+            title: string;
+            /** Count */
+            count: number;
+        };
+        /**
          * FedCaptionShown
          * @description One caption as the trainer gets it.
          */
@@ -3691,6 +3723,40 @@ export interface components {
         FittingBaseModels: {
             /** Base Models */
             base_models: components["schemas"]["FittingBaseModelShown"][];
+        };
+        /**
+         * FormOptions
+         * @description What the drawing page's form offers for a base model: so that no page has a list of its own.
+         */
+        FormOptions: {
+            /** Base Model Id */
+            base_model_id: string;
+            /** Base Model Name */
+            base_model_name: string;
+            /** Family */
+            family: string;
+            /** Family Title */
+            family_title: string;
+            /** Samplers */
+            samplers: components["schemas"]["SamplerShown"][];
+            /**
+             * Default Sampler
+             * @enum {string}
+             */
+            default_sampler: "ddim" | "euler" | "euler_a" | "dpmpp_2m";
+            /** Sizes */
+            sizes: components["schemas"]["SizeShown"][];
+            side: components["schemas"]["RangeShown"];
+            steps: components["schemas"]["RangeShown"];
+            cfg: components["schemas"]["RangeShown"];
+            seed: components["schemas"]["RangeShown"];
+            count: components["schemas"]["RangeShown"];
+            clip_skip: components["schemas"]["RangeShown"] | null;
+            weight: components["schemas"]["RangeShown"];
+            /** Most Loras */
+            most_loras: number;
+            /** Comparison Weights */
+            comparison_weights: number[];
         };
         /**
          * FormRead
@@ -3939,6 +4005,8 @@ export interface components {
             filename: string;
             /** Family */
             family: string;
+            /** Family Title */
+            family_title: string;
             /** Sha256 */
             sha256: string;
             /** Short Hash */
@@ -4008,6 +4076,8 @@ export interface components {
             filename: string;
             /** Family */
             family: string;
+            /** Family Title */
+            family_title: string;
             /** Sha256 */
             sha256: string;
             /** Short Hash */
@@ -4099,6 +4169,8 @@ export interface components {
             total: number;
             /** Next Offset */
             next_offset: number | null;
+            /** Families */
+            families: components["schemas"]["FamilyCounted"][];
         };
         /**
          * LossesShown
@@ -4562,6 +4634,20 @@ export interface components {
             over_limits: components["schemas"]["enogu__stamina__api__ProblemShown"][];
             /** Proposals */
             proposals: components["schemas"]["enogu__stamina__api__ProposalShown"][];
+        };
+        /**
+         * RangeShown
+         * @description Where a number of the form may lie.
+         */
+        RangeShown: {
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+            /** Step */
+            step: number;
+            /** Default */
+            default: number | null;
         };
         /**
          * RecipeToCheck
@@ -5034,6 +5120,19 @@ export interface components {
             name: string;
         };
         /**
+         * SamplerShown
+         * @description A way from noise to a picture.
+         */
+        SamplerShown: {
+            /**
+             * Value
+             * @enum {string}
+             */
+            value: "ddim" | "euler" | "euler_a" | "dpmpp_2m";
+            /** Title */
+            title: string;
+        };
+        /**
          * SchemaShown
          * @description The recipe as JSON schema, and its fields as a flat table.
          */
@@ -5157,6 +5256,16 @@ export interface components {
             is_ready: boolean;
             /** Size Bytes */
             size_bytes: number;
+        };
+        /**
+         * SizeShown
+         * @description A size that suits the base model.
+         */
+        SizeShown: {
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
         };
         /**
          * SortBody
@@ -9610,6 +9719,8 @@ export interface operations {
                 family?: ("sd15" | "sd2" | "sdxl" | "flux" | "unknown") | null;
                 /** @description Id or name of a base model: only LoRAs that fit it. */
                 base_model?: string | null;
+                /** @description Only what was saved of this run. */
+                run_id?: string | null;
                 /** @description Those that can be brought back instead. */
                 deleted?: boolean;
                 offset?: number;
@@ -9992,6 +10103,38 @@ export interface operations {
             };
         };
     };
+    "drawings-get_form_options": {
+        parameters: {
+            query?: {
+                /** @description Its id or its name. */
+                base_model?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FormOptions"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "drawings-list_drawings": {
         parameters: {
             query?: {
@@ -10141,6 +10284,8 @@ export interface operations {
             query?: {
                 /** @description Only those that wait or are drawn. */
                 live?: boolean;
+                /** @description Only those of this kind. */
+                kind?: ("pictures" | "comparison") | null;
                 before?: string | null;
                 limit?: number;
             };

@@ -43,6 +43,7 @@ export async function startTexts(language: string = firstLanguage()): Promise<vo
     fallbackLng: language === "cimode" ? false : "en",
     ns: Object.keys(resources.en),
     defaultNS: "app",
+    appendNamespaceToCIMode: true,
     keySeparator: false,
     interpolation: { escapeValue: false },
     returnNull: false,

@@ -29,10 +29,28 @@ export const router = createRouter({
     }),
     createRoute({
       getParentRoute: () => root,
+      path: "/loras",
+      component: lazyRouteComponent(() => import("./routes/loras"), "LorasPage"),
+    }),
+    createRoute({
+      getParentRoute: () => root,
+      path: "/loras/$loraId",
+      component: lazyRouteComponent(() => import("./routes/lora"), "LoraPage"),
+    }),
+    createRoute({
+      getParentRoute: () => root,
+      path: "/drawings",
+      validateSearch: (search: Record<string, unknown>): { lora?: string } =>
+        typeof search.lora === "string" ? { lora: search.lora } : {},
+      component: lazyRouteComponent(() => import("./routes/drawings"), "DrawingsPage"),
+    }),
+    createRoute({
+      getParentRoute: () => root,
       path: "/account",
       component: lazyRouteComponent(() => import("./routes/account"), "AccountPage"),
     }),
   ]),
+  defaultErrorComponent: FailedPage,
   defaultPreload: "intent",
   scrollRestoration: true,
 });

@@ -5,9 +5,13 @@ is in ``enogu.drawings.tasks``.
 """
 
 from enogu.drawings.service.asking import (
+    HIGHEST_SIDE,
     JOB_KIND,
+    LOWEST_SIDE,
+    SIDE_STEP,
     cancel_request,
     continue_request,
+    describe_form,
     find_position,
     get_request,
     list_requests,
@@ -26,11 +30,15 @@ from enogu.drawings.service.owned import DrawingData, list_named_files
 from enogu.drawings.service.reading_text import read_parameters
 
 __all__ = [
+    "HIGHEST_SIDE",
     "JOB_KIND",
+    "LOWEST_SIDE",
+    "SIDE_STEP",
     "DrawingData",
     "cancel_request",
     "continue_request",
     "delete_drawings",
+    "describe_form",
     "empty_bin",
     "find_position",
     "get_drawing",

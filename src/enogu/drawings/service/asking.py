@@ -24,9 +24,11 @@ from enogu.drawings.entities import (
     ComparisonWish,
     DrawingRefused,
     DrawingRequest,
+    FormOutlook,
     LoraUse,
     LoraWish,
     RequestEnded,
+    RequestKind,
     Shared,
     SheetLabels,
     TooManyWaiting,
@@ -34,6 +36,7 @@ from enogu.drawings.entities import (
 )
 from enogu.drawings.rules.cells import Row, compare, count_up
 from enogu.drawings.rules.lora_tags import check_weights, parse_prompt, with_triggers
+from enogu.drawings.rules.sizes import suitable_sizes
 from enogu.drawings.service import library
 from enogu.errors import NotFound
 from enogu.loras.entities import Lora
@@ -115,6 +118,20 @@ def request_comparison(
     return _keep(session, metering, account, base, "comparison", shared, seed, cells, labels, now)
 
 
+def describe_form(session: Session, settings: Settings, owner_id: str, base_model: str) -> FormOutlook:
+    """What the drawing page offers for a base model. Raises what ``get_base_model`` raises."""
+    base = base_models.get_base_model(session, settings, owner_id, base_model)
+    side = library.own_side(base)
+    return FormOutlook(
+        base_model_id=base.id,
+        base_model_name=base.name,
+        family=base.family,
+        own_side=side,
+        sizes=suitable_sizes(base.family, side),
+        has_clip_skip=library.has_clip_skip(base),
+    )
+
+
 def get_request(session: Session, owner_id: str, request_id: str) -> DrawingRequest:
     """Raises NotFound, too, when it is somebody else's."""
     request = store.find_request(session, request_id, owner_id)
@@ -124,11 +141,17 @@ def get_request(session: Session, owner_id: str, request_id: str) -> DrawingRequ
 
 
 def list_requests(
-    session: Session, owner_id: str, *, live_only: bool = False, before: str | None = None, limit: int = 50
+    session: Session,
+    owner_id: str,
+    *,
+    live_only: bool = False,
+    kind: RequestKind | None = None,
+    before: str | None = None,
+    limit: int = 50,
 ) -> tuple[DrawingRequest, ...]:
     """A page, newest first; the next one begins ``before`` the last id of this one."""
     return store.list_requests(
-        session, owner_id, live_only=live_only, before=before, limit=max(1, min(limit, MOST_LISTED))
+        session, owner_id, live_only=live_only, kind=kind, before=before, limit=max(1, min(limit, MOST_LISTED))
     )
 
 

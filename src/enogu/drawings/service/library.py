@@ -77,9 +77,14 @@ def own_side(base: BaseModel) -> int:
     return base.native_side or _SIDES.get(base.family, 512)
 
 
+def has_clip_skip(base: BaseModel) -> bool:
+    """Whether its text encoder may stop before its last layer."""
+    return base.family in ("sd15", "sd2")
+
+
 def clip_skip_of(used: Sequence[Lora], base: BaseModel) -> int:
     """What the first LoRA that tells was trained with, since it is drawn best with the same; else 1 (F24)."""
-    if base.family not in ("sd15", "sd2"):
+    if not has_clip_skip(base):
         return 1
     for lora in used:
         said = lora.facts.get("clip_skip")

@@ -118,7 +118,7 @@ def held_out_batch(
 
     Its caption and its side are left as they are, so that nothing but the adapter changes from one time to the next.
     """
-    rules = CaptionRules(max_token_length=recipe.captions.max_token_length)
+    rules = CaptionRules(max_token_length=recipe.captions.max_token_length, weighted=recipe.captions.weighted)
     still = recipe.model_copy(
         update={"captions": rules, "pictures": recipe.pictures.model_copy(update={"flip": False})}
     )

@@ -65,6 +65,8 @@ class TextRules:
 
     clip_skip: int = 1
     max_token_length: int = 75
+    weighted: bool = False
+    """Brackets in captions say how much each tag counts (``clip.weighted_parts``)."""
 
 
 @dataclass(frozen=True)

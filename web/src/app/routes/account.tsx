@@ -10,8 +10,11 @@ import { accountQueries } from "@/features/accounts/queries";
 import { LedgerCard } from "@/features/stamina/components/ledger-card";
 import { PlanCard } from "@/features/stamina/components/plan-card";
 
+import { useTitle } from "../shell/use-title";
+
 export function AccountPage() {
   const { t } = useTranslation("app");
+  useTitle(t("account.title"));
   const me = useSuspenseQuery(accountQueries.me()).data;
   return (
     <Stack>

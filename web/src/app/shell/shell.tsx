@@ -1,6 +1,14 @@
 /** What is around every page: name, navigation, language, colours, and the page itself. */
 import { ActionIcon, Anchor, AppShell, Container, Group, Loader, Menu, useMantineColorScheme } from "@mantine/core";
-import { IconLanguage, IconMoonStars, IconPalette, IconSun, IconUser } from "@tabler/icons-react";
+import {
+  IconBookmark,
+  IconBrush,
+  IconLanguage,
+  IconMoonStars,
+  IconPalette,
+  IconSun,
+  IconUser,
+} from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
 import { Suspense } from "react";
@@ -12,7 +20,11 @@ import { BalanceBadge } from "@/features/stamina/components/balance-badge";
 import { chooseLanguage, type Language } from "../i18n";
 import classes from "./shell.module.css";
 
-const PLACES = [{ to: "/", text: "app:nav.training", Icon: IconPalette }] as const;
+const PLACES = [
+  { to: "/", text: "app:nav.training", Icon: IconPalette },
+  { to: "/loras", text: "app:nav.loras", Icon: IconBookmark },
+  { to: "/drawings", text: "app:nav.drawings", Icon: IconBrush },
+] as const;
 
 export function Shell() {
   const { t, i18n } = useTranslation("app");

@@ -1,6 +1,9 @@
 /** One object per action drives its button, its key and its line on the "?" sheet. */
 import { isConverting, isWriting } from "@/lib/typing";
 
+/** Whose keys have other names. */
+export const IS_MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
+
 export interface Action {
   readonly id: string;
   /** Key of its text, with its namespace: `captions:actions.undo`. */

@@ -2,15 +2,13 @@
 import { Kbd, Modal, Table } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 
-import { type Action, shownKeys } from "./actions";
+import { type Action, IS_MAC, shownKeys } from "./actions";
 
 export interface KeySheetProps {
   readonly actions: readonly Action[];
   readonly isOpen: boolean;
   readonly onClose: () => void;
 }
-
-const IS_MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
 
 export function KeySheet({ actions, isOpen, onClose }: KeySheetProps) {
   const { t } = useTranslation("ui");

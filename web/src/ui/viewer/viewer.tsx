@@ -35,14 +35,17 @@ export interface ViewerProps {
   readonly onClose: () => void;
   /** Buttons of the page's own, such as download and save. */
   readonly tools?: (cell: ViewerCell, state: ViewerState) => ReactNode;
+  /** What is told beside the picture; null tells nothing. */
+  readonly panel?: (cell: ViewerCell, state: ViewerState) => ReactNode;
 }
 
-export function Viewer({ grid, row, column, onClose, tools }: ViewerProps) {
+export function Viewer({ grid, row, column, onClose, tools, panel }: ViewerProps) {
   const { t } = useTranslation("ui");
   const reduce = (state: ViewerState, step: ViewerStep) => stepViewer(state, step, grid);
   const [state, dispatch] = useReducer(reduce, openViewer(row, column));
   const panZoom = usePanZoom(state, dispatch);
   const cell = grid[state.row]?.[state.column];
+  const beside = cell === undefined ? null : (panel?.(cell, state) ?? null);
 
   const button = (text: string, icon: ReactNode, step: ViewerStep, isOff = false) => (
     <button
@@ -93,16 +96,19 @@ export function Viewer({ grid, row, column, onClose, tools }: ViewerProps) {
               <IconX stroke={1.5} />
             </button>
           </div>
-          <div className={classes.stage} {...panZoom}>
-            {cell !== undefined && (
-              <img
-                src={cell.src}
-                alt={cell.alt}
-                draggable={false}
-                className={`${classes.picture} ${state.zoom >= 4 ? classes.pixels : ""}`}
-                style={{ transform: `translate(${state.x}px, ${state.y}px) scale(${state.zoom})` }}
-              />
-            )}
+          <div className={classes.middle}>
+            <div className={classes.stage} {...panZoom}>
+              {cell !== undefined && (
+                <img
+                  src={cell.src}
+                  alt={cell.alt}
+                  draggable={false}
+                  className={`${classes.picture} ${state.zoom >= 4 ? classes.pixels : ""}`}
+                  style={{ transform: `translate(${state.x}px, ${state.y}px) scale(${state.zoom})` }}
+                />
+              )}
+            </div>
+            {beside !== null && <aside className={classes.panel}>{beside}</aside>}
           </div>
           <div className={classes.bar} style={{ justifyContent: "center" }}>
             {button(
@@ -117,18 +123,20 @@ export function Viewer({ grid, row, column, onClose, tools }: ViewerProps) {
               { type: "right" },
               nextColumn(grid, state.row, state.column, 1) === undefined,
             )}
-            {button(
-              t("viewer.up"),
-              <IconArrowUp stroke={1.5} />,
-              { type: "up" },
-              nextRow(grid, state.row, state.column, -1) === undefined,
-            )}
-            {button(
-              t("viewer.down"),
-              <IconArrowDown stroke={1.5} />,
-              { type: "down" },
-              nextRow(grid, state.row, state.column, 1) === undefined,
-            )}
+            {grid.length > 1 &&
+              button(
+                t("viewer.up"),
+                <IconArrowUp stroke={1.5} />,
+                { type: "up" },
+                nextRow(grid, state.row, state.column, -1) === undefined,
+              )}
+            {grid.length > 1 &&
+              button(
+                t("viewer.down"),
+                <IconArrowDown stroke={1.5} />,
+                { type: "down" },
+                nextRow(grid, state.row, state.column, 1) === undefined,
+              )}
             {button(t("viewer.zoomOut"), <IconZoomOut stroke={1.5} />, { type: "zoomOut" }, state.zoom === 1)}
             {button(t("viewer.whole"), <IconZoomScan stroke={1.5} />, { type: "whole" }, state.zoom === 1)}
             {button(t("viewer.zoomIn"), <IconZoomIn stroke={1.5} />, { type: "zoomIn" })}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from enogu.engine.families import Conditions, LoadedBase, TextRules
-from enogu.engine.families.clip import batch_of_windows, check_clip_skip, join_windows
+from enogu.engine.families.clip import batch_of_windows, check_clip_skip, join_windows, weighted_states
 
 
 def encode_captions(base: LoadedBase, texts: Sequence[str], rules: TextRules) -> Conditions:
@@ -17,7 +17,7 @@ def encode_captions(base: LoadedBase, texts: Sequence[str], rules: TextRules) ->
     """
     text_encoder = base.network("text_encoder")
     check_clip_skip(text_encoder, rules.clip_skip)
-    ids_BNT = batch_of_windows(base.tokenizers["text_encoder"], tuple(texts), rules.max_token_length)
+    ids_BNT = batch_of_windows(base.tokenizers["text_encoder"], texts, rules)
     ids = ids_BNT.flatten(0, 1).to(base.compute.device)
     if rules.clip_skip == 1:
         states = text_encoder(ids).last_hidden_state
@@ -25,4 +25,5 @@ def encode_captions(base: LoadedBase, texts: Sequence[str], rules: TextRules) ->
         inner = getattr(text_encoder, "text_model", text_encoder)
         states = text_encoder(ids, output_hidden_states=True).hidden_states[-rules.clip_skip]
         states = inner.final_layer_norm(states)
-    return Conditions(join_windows(states, ids_BNT.shape[1]))
+    states_BTC = join_windows(states, ids_BNT.shape[1])
+    return Conditions(weighted_states(states_BTC, base.tokenizers["text_encoder"], texts, rules))

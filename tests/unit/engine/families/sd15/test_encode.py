@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from enogu.engine.families import LoadedBase, TextRules
-from enogu.engine.families.clip import token_windows
+from enogu.engine.families.clip import token_windows, weighted_parts, weights_of
 from enogu.engine.families.sd15.encode import encode_captions
 from enogu.engine.families.unet import decode_latents, encode_pictures
 from enogu.errors import WrongUse
@@ -108,3 +108,60 @@ def test_pictures_become_the_posterior_of_the_autoencoder_and_back(tiny_base: Lo
     torch.testing.assert_close(std_BCHW, posterior.std)
     ours = decode_latents(tiny_base, mean_BCHW * tiny_base.scaling_factor)
     torch.testing.assert_close(ours, decoded.clamp(-1, 1), rtol=1e-4, atol=1e-4)
+
+
+def test_brackets_of_a_caption_multiply_the_states_of_their_tokens(tiny_base: LoadedBase) -> None:
+    """F18: the hidden state of each token by its weight, begin, end and filling by 1; no mean is put back."""
+    tokenizer = tiny_base.tokenizers["text_encoder"]
+    plain = encode_captions(tiny_base, ["hat, red beans, smile"], TextRules(1, 75)).states_BTC
+    weighted = encode_captions(
+        tiny_base, ["(hat:1.3), [(red) beans], smile"], TextRules(1, 75, weighted=True)
+    ).states_BTC
+    wanted = torch.ones(77)
+    place = 1
+    for words, weight in (("hat", 1.3), (", ", 1), ("red", 1), (" beans", 1 / 1.1), (", smile", 1)):
+        count = len(tokenizer(words, add_special_tokens=False).input_ids)
+        wanted[place : place + count] = weight
+        place += count
+    torch.testing.assert_close(weighted[0], plain[0] * wanted[:, None])
+    assert (wanted != 1).sum() >= 2
+
+
+def test_without_weighting_brackets_are_text(tiny_base: LoadedBase) -> None:
+    """As sd-scripts without --weighted_captions."""
+    rules = TextRules(1, 75, weighted=True)
+    escaped = encode_captions(tiny_base, [r"saber \(fate\)"], rules).states_BTC
+    torch.testing.assert_close(escaped, encode_captions(tiny_base, ["saber (fate)"], TextRules(1, 75)).states_BTC)
+
+
+def test_weights_stand_at_their_tokens_in_long_captions(tiny_base: LoadedBase) -> None:
+    """One row of weights for begin, 150 tokens and end; what is cut off has none."""
+    tokenizer = tiny_base.tokenizers["text_encoder"]
+    weights = weights_of(tokenizer, [_caption(80) + " (hat:2)", "(" + _caption(300)], TextRules(1, 150, weighted=True))
+    assert weights is not None
+    assert weights.shape == (2, 152)
+    count = len(tokenizer(_caption(80) + " ", add_special_tokens=False).input_ids)
+    hat = len(tokenizer("hat", add_special_tokens=False).input_ids)
+    assert weights[0].tolist() == [1.0] * (1 + count) + [2.0] * hat + [1.0] * (151 - count - hat)
+    assert weights[1].tolist() == pytest.approx([1.0, *([1.1] * 150), 1.0])
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("plain", [("plain", 1.0)]),
+        ("an (important) word", [("an ", 1.0), ("important", 1.1), (" word", 1.0)]),
+        ("(unbalanced", [("unbalanced", 1.1)]),
+        ("closed) twice]", [("closed) twice]", 1.0)]),
+        (r"\(literal\] \\", [("(literal] \\", 1.0)]),
+        ("((two))", [("two", 1.1 * 1.1)]),
+        ("[less]", [("less", 1 / 1.1)]),
+        ("((a:1.5) b:2)", [("a", 3.0), (" b", 2.0)]),
+        ("a:b", [("a:b", 1.0)]),
+        ("", []),
+    ],
+)
+def test_brackets_are_read_as_a1111_reads_them(text: str, parts: list[tuple[str, float]]) -> None:
+    found = weighted_parts(text)
+    assert [words for words, _ in found] == [words for words, _ in parts]
+    assert [weight for _, weight in found] == pytest.approx([weight for _, weight in parts])

@@ -65,7 +65,7 @@ export function ResultGrid({ runId, tools }: ResultGridProps) {
                         {row.isExtra ? t("result.step", { step: row.step }) : t("result.number", { epoch: row.epoch })}
                       </Text>
                       {file !== undefined && (
-                        <Group gap={2} wrap="nowrap">
+                        <Group gap={2}>
                           <ActionIcon
                             component="a"
                             href={file.file_url}

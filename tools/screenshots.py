@@ -1,0 +1,143 @@
+"""Take a picture of every page: Japanese and English, light and dark, phone and desktop.
+
+``python tools/screenshots.py --out FOLDER`` makes a studio under ``--home`` (kept, so that a second call is quick),
+trains the mascot with the real engine unless ``--engine fake`` is said, opens every page that the browser tests know,
+and writes a WebP of each and a sheet per device on which all can be seen at once. Needs chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import build_web  # noqa: E402 -- beside this file
+
+from enogu.cli.demo import IDENTITY_TAGS, demo_recipe  # noqa: E402
+from tests.browser.conftest import OPTIONS, Studio, open_studio, wait_until  # noqa: E402
+from tests.browser.places import list_places, settle, tagged_sample  # noqa: E402
+
+DEVICES = {"phone": (390, 844), "desktop": (1280, 800)}
+LANGUAGES = {"ja": "ja-JP", "en": "en-GB"}
+SCHEMES = ("light", "dark")
+TALLEST = 3_000
+WEBP_QUALITY = 82
+TRAIN_SECONDS = 1_800
+SHEET_WIDTHS = {"phone": 230, "desktop": 400}
+
+
+def main() -> None:
+    """Build, seed, take, lay out."""
+    options = _options()
+    build_web.build()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with open_studio(options.home, engine=options.engine, threads=2) as studio, sync_playwright() as playwright:
+        if options.engine == "real" and not studio.get("/runs"):
+            train_the_mascot(studio)
+        places = {
+            name: path
+            for name, path in list_places(studio).items()
+            if not options.only or re.search(options.only, name)
+        }
+        browser = playwright.chromium.launch(executable_path=options.chromium, args=OPTIONS)
+        for device in DEVICES:
+            taken = take(browser, studio, places, device, options)
+            if not options.whole:
+                lay_out(taken, places, device, options.out)
+        browser.close()
+
+
+def train_the_mascot(studio: Studio) -> None:
+    """As ``enogu run-demo`` does it: the tags of the mascot's own looks go, its trigger learns them."""
+    dataset = tagged_sample(studio)
+    studio.post(f"/datasets/{dataset}/captions/edits", {"command": {"kind": "delete", "tags": list(IDENTITY_TAGS)}})
+    recipe = demo_recipe("starter").model_dump(mode="json", exclude_unset=True)
+    run = studio.post("/runs", {"dataset_id": dataset, "recipe": recipe, "name": "mame"})["id"]
+    wait_until(lambda: studio.get(f"/runs/{run}")["state"] in ("finished", "failed"), TRAIN_SECONDS)
+    if studio.get(f"/runs/{run}")["state"] != "finished":
+        raise SystemExit(f"The mascot's training failed: {studio.get(f'/runs/{run}')['failure']}")
+
+
+def take(
+    browser: Browser, studio: Studio, places: dict[str, str], device: str, options: argparse.Namespace
+) -> dict[tuple[str, str, str], Image.Image]:
+    """By page, language and scheme."""
+    width, height = DEVICES[device]
+    taken: dict[tuple[str, str, str], Image.Image] = {}
+    for language, locale in LANGUAGES.items():
+        for scheme in SCHEMES:
+            context = browser.new_context(
+                viewport={"width": width, "height": height},
+                locale=locale,
+                timezone_id="Asia/Tokyo",
+                color_scheme="dark" if scheme == "dark" else "light",
+                has_touch=device == "phone",
+                is_mobile=device == "phone",
+                reduced_motion="reduce",
+            )
+            page = context.new_page()
+            for name, path in places.items():
+                page.goto(studio.url + path)
+                settle(page)
+                STATES.get(name, _as_it_is)(page)
+                picture = _shot(page, is_whole=options.whole)
+                picture.save(options.out / f"{name}_{language}_{scheme}_{device}.webp", quality=WEBP_QUALITY)
+                taken[name, language, scheme] = picture
+            context.close()
+    return taken
+
+
+def _as_it_is(page: Page) -> None:
+    pass
+
+
+STATES: dict[str, Callable[[Page], None]] = {}
+"""What is done on a page before its picture is taken, by its name; for pages that are dull when just opened."""
+
+
+def _shot(page: Page, *, is_whole: bool) -> Image.Image:
+    """What the window shows, or the whole page down to a bound."""
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=is_whole))).convert("RGB")
+    return picture.crop((0, 0, picture.width, min(picture.height, TALLEST)))
+
+
+def lay_out(taken: dict[tuple[str, str, str], Image.Image], places: dict[str, str], device: str, out: Path) -> None:
+    """A row a page, a column a language and scheme."""
+    columns = [(language, scheme) for language in LANGUAGES for scheme in SCHEMES]
+    width = SHEET_WIDTHS[device]
+    height = round(width * DEVICES[device][1] / DEVICES[device][0])
+    for start in range(0, len(places), 4):
+        names = list(places)[start : start + 4]
+        sheet = Image.new("RGB", ((width + 8) * len(columns), (height + 24) * len(names)), "white")
+        draw = ImageDraw.Draw(sheet)
+        for row, name in enumerate(names):
+            for column, (language, scheme) in enumerate(columns):
+                small = taken[name, language, scheme].resize((width, height), Image.Resampling.LANCZOS)
+                where = (column * (width + 8), row * (height + 24))
+                draw.text((where[0] + 2, where[1] + 4), f"{name} {language} {scheme} {device}", fill="black")
+                sheet.paste(small, (where[0], where[1] + 20))
+        sheet.save(out / f"sheet_{device}_{start // 4 + 1}.png")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
+    parser.add_argument("--home", type=Path, required=True, help="folder of the studio that is shown; it is kept")
+    parser.add_argument("--engine", choices=("real", "fake"), default="real")
+    parser.add_argument("--only", default="", help="a pattern of the pages' names")
+    parser.add_argument("--whole", action="store_true", help="pages as a whole, not what fits the window")
+    parser.add_argument("--chromium", default="/usr/bin/chromium", help="the browser's program")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

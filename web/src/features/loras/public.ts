@@ -1,0 +1,2 @@
+/** All that other features may use of LoRAs. */
+export { type Lora, loraQueries } from "./queries";
