@@ -58,6 +58,8 @@ def lora_metadata(
     values = _ss_values(recipe, plan, base, epoch, step, started_at, finished_at)
     values |= _data_set_values(recipe, plan, pictures)
     values |= _modelspec_values(recipe, base, started_at)
+    if base.schedule.prediction_type == "flow":
+        values |= _flow_values(recipe, base)
     return {key: value if isinstance(value, str) else str(value) for key, value in values.items()}
 
 
@@ -138,7 +140,7 @@ def _ss_values(
         "ss_max_train_steps": plan.num_steps,
         "ss_lr_warmup_steps": plan.warmup_steps,
         "ss_lr_scheduler": recipe.schedule.kind,
-        "ss_network_module": NETWORK_MODULE,
+        "ss_network_module": base.family.metadata.get("ss_network_module", NETWORK_MODULE),
         "ss_network_dim": adapter.dim,
         "ss_network_alpha": adapter.alpha,
         "ss_network_dropout": None,
@@ -218,6 +220,24 @@ def _optimizer_words(optimizer: Optimizer) -> str:
     return f"{_OPTIMIZER_CLASSES[optimizer.kind]}({','.join(f'{name}={value}' for name, value in arguments.items())})"
 
 
+def _flow_values(recipe: TrainRecipe, base: LoadedBase) -> dict[str, Any]:
+    """What sd-scripts writes for Flux besides (flux_train_network.py)."""
+    flow = recipe.flow
+    return {
+        "ss_model_type": "dev" if base.guidance == "told" else "schnell",
+        "ss_apply_t5_attn_mask": False,
+        "ss_weighting_scheme": "none",
+        "ss_logit_mean": 0.0,
+        "ss_logit_std": 1.0,
+        "ss_mode_scale": 1.29,
+        "ss_guidance_scale": flow.guidance,
+        "ss_timestep_sampling": flow.timesteps,
+        "ss_sigmoid_scale": flow.sigmoid_scale,
+        "ss_model_prediction_type": "raw",
+        "ss_discrete_flow_shift": flow.shift,
+    }
+
+
 def _data_set_values(recipe: TrainRecipe, plan: TrainPlan, pictures: Sequence[PictureForMetadata]) -> dict[str, Any]:
     rules, captions = recipe.pictures, recipe.captions
     spared = [picture for picture in pictures if picture.is_regularisation]
@@ -294,9 +314,12 @@ def _modelspec_values(recipe: TrainRecipe, base: LoadedBase, started_at: float) 
         "modelspec.title": recipe.output_name,
         "modelspec.resolution": f"{resolution}x{resolution}",
         "modelspec.date": datetime.fromtimestamp(int(started_at), UTC).replace(tzinfo=None).isoformat(),
-        "modelspec.prediction_type": "v" if base.schedule.prediction_type == "v_prediction" else "epsilon",
         "modelspec.encoder_layer": recipe.training.clip_skip,
     }
+    if base.schedule.prediction_type == "flow":  # of Flux neither is said
+        del values["modelspec.encoder_layer"]
+    else:
+        values["modelspec.prediction_type"] = "v" if base.schedule.prediction_type == "v_prediction" else "epsilon"
     if recipe.trigger:
         values["modelspec.trigger_phrase"] = recipe.trigger
     return values

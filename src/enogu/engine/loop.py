@@ -29,6 +29,7 @@ from enogu.engine.events import Cached, Checkpointed, Event, Finished, Saved, St
 from enogu.engine.export import PictureForMetadata, kohya_hashes, lora_metadata, save_lora
 from enogu.engine.failures import NotANumber, failed_event, in_words, likely_cause
 from enogu.engine.families import LoadedBase, TextRules
+from enogu.engine.flow import FlowSchedule
 from enogu.engine.lora_file import LoraFile
 from enogu.engine.losses import errors, loss_weight
 from enogu.engine.memory import gradient_checkpointing, peak_memory_mib
@@ -40,7 +41,6 @@ from enogu.errors import TrainingFailed
 from enogu.recipe import TrainRecipe, finds_its_rate
 from enogu.recipe.captions import CaptionRules, final_caption
 from enogu.recipe.draws import random_for
-from enogu.recipe.noise import NoiseRules
 from enogu.recipe.plan import Batch, PictureSize, SavedFile, TrainPlan, plan_training
 from enogu.recipe.schedules import learning_rate_factor
 from enogu.whole_file import make_folder
@@ -137,7 +137,7 @@ class _Run:
         cache: Path | None,
     ) -> None:
         self.recipe, self.pictures, self.out, self.emit, self.cache = recipe, pictures, out, emit, cache
-        self.base = base = _as_the_recipe_says(base, recipe.noise)
+        self.base = base = _as_the_recipe_says(base, recipe)
         self.captions = [picture.caption for picture in pictures]
         self.step = 0
         self.between_steps: BetweenSteps = ask_nothing
@@ -252,7 +252,7 @@ class _Run:
     def _loss_of(self, b: TrainBatch) -> torch.Tensor:
         """The mean loss of a batch: errors by place, then by sample, each as much as it counts."""
         recipe, base, schedule = self.recipe, self.base, self.base.schedule
-        conditions = replace(self.text.of(b.captions), sizes_B6=b.sizes_B6)
+        conditions = replace(self.text.of(b.captions), sizes_B6=b.sizes_B6, guidance=recipe.flow.guidance)
         predicted = base.family.predict(base, b.noisy_BCHW, b.timesteps_B, conditions)
         wanted = b.target_BCHW.to(base.compute.device)
         error = errors(recipe.loss, schedule, predicted.float(), wanted, b.timesteps_B)
@@ -510,8 +510,11 @@ def unchanged_caption(text: str, trigger: str) -> str:
     return final_caption(text, CaptionRules(), trigger=trigger, rng=random_for(0, "none of these rules draws"), epoch=1)
 
 
-def _as_the_recipe_says(base: LoadedBase, rules: NoiseRules) -> LoadedBase:
+def _as_the_recipe_says(base: LoadedBase, recipe: TrainRecipe) -> LoadedBase:
     """The base with the noise schedule that the recipe wants, for training and previews; networks are shared."""
+    rules = recipe.noise
+    if isinstance(base.schedule, FlowSchedule):
+        return replace(base, schedule=replace(base.schedule, rules=recipe.flow))
     schedule = schedule_of(rules, base.schedule)
     if schedule is base.schedule:
         return base

@@ -44,8 +44,7 @@ def huber_bound(loss: HuberLoss | SmoothL1Loss, schedule: NoiseSchedule, timeste
         return torch.full((len(timesteps_B),), loss.bound * loss.bound_scale)
     if loss.bound_schedule == "exponential":
         return torch.exp(math.log(loss.bound) * timesteps_B / schedule.num_timesteps) * loss.bound_scale
-    alpha_bar = schedule.alpha_bar[timesteps_B]
-    sigma = ((1 - alpha_bar) / alpha_bar).sqrt()
+    sigma = schedule.snr(timesteps_B).rsqrt()
     return (1 - loss.bound) / (1 + sigma) ** 2 + loss.bound
 
 

@@ -36,6 +36,23 @@ class NoiseSchedule:
         alpha_bar = self.alpha_bar[timesteps_B]
         return alpha_bar / (1 - alpha_bar)
 
+    def timestep(self, rules: NoiseRules, patches: int, run_seed: int, *numbers: int) -> float:
+        """A timestep, uniform over ``rules.min_timestep`` .. ``rules.max_timestep`` - 1, whatever the picture."""
+        end = min(rules.max_timestep, self.num_timesteps)
+        return random_for(run_seed, "timestep", *numbers).randrange(min(rules.min_timestep, end - 1), end)
+
+    def noisy(self, latents_BCHW: torch.Tensor, noise_BCHW: torch.Tensor, timesteps_B: torch.Tensor) -> torch.Tensor:
+        """x_t of the forward process, [B, C, H, W]."""
+        alpha_bar = self.alpha_bar[timesteps_B].view(-1, 1, 1, 1)
+        return alpha_bar.sqrt() * latents_BCHW + (1 - alpha_bar).sqrt() * noise_BCHW
+
+    def target(self, latents_BCHW: torch.Tensor, noise_BCHW: torch.Tensor, timesteps_B: torch.Tensor) -> torch.Tensor:
+        """What the network should say: the noise, or v = sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) x_0 (Salimans)."""
+        if self.prediction_type == "epsilon":
+            return noise_BCHW
+        alpha_bar = self.alpha_bar[timesteps_B].view(-1, 1, 1, 1)
+        return alpha_bar.sqrt() * noise_BCHW - (1 - alpha_bar).sqrt() * latents_BCHW
+
 
 def scaled_linear_alpha_bar(
     num_timesteps: int = 1000, beta_start: float = 0.00085, beta_end: float = 0.012
@@ -82,10 +99,9 @@ def draw_normal(shape: tuple[int, ...], run_seed: int, stream: str, *numbers: in
     return torch.randn(shape, generator=generator)
 
 
-def draw_timestep(schedule: NoiseSchedule, rules: NoiseRules, run_seed: int, *numbers: int) -> int:
-    """A timestep, uniform over ``rules.min_timestep`` .. ``rules.max_timestep`` - 1."""
-    end = min(rules.max_timestep, schedule.num_timesteps)
-    return random_for(run_seed, "timestep", *numbers).randrange(min(rules.min_timestep, end - 1), end)
+def draw_timestep(schedule: NoiseSchedule, rules: NoiseRules, run_seed: int, *numbers: int, patches: int = 0) -> float:
+    """``schedule.timestep``; ``patches`` is how many of 2 x 2 latents the picture has."""
+    return schedule.timestep(rules, patches, run_seed, *numbers)
 
 
 def add_offset(
@@ -144,16 +160,12 @@ def add_multires(
 def add_noise(
     schedule: NoiseSchedule, latents_BCHW: torch.Tensor, noise_BCHW: torch.Tensor, timesteps_B: torch.Tensor
 ) -> torch.Tensor:
-    """x_t of the forward process, [B, C, H, W]."""
-    alpha_bar = schedule.alpha_bar[timesteps_B].view(-1, 1, 1, 1)
-    return alpha_bar.sqrt() * latents_BCHW + (1 - alpha_bar).sqrt() * noise_BCHW
+    """``schedule.noisy``."""
+    return schedule.noisy(latents_BCHW, noise_BCHW, timesteps_B)
 
 
 def target(
     schedule: NoiseSchedule, latents_BCHW: torch.Tensor, noise_BCHW: torch.Tensor, timesteps_B: torch.Tensor
 ) -> torch.Tensor:
-    """What the network should say: the noise, or v = sqrt(alpha_bar) noise - sqrt(1 - alpha_bar) x_0 (Salimans)."""
-    if schedule.prediction_type == "epsilon":
-        return noise_BCHW
-    alpha_bar = schedule.alpha_bar[timesteps_B].view(-1, 1, 1, 1)
-    return alpha_bar.sqrt() * noise_BCHW - (1 - alpha_bar).sqrt() * latents_BCHW
+    """``schedule.target``."""
+    return schedule.target(latents_BCHW, noise_BCHW, timesteps_B)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from PIL import Image
 
 from enogu.engine.adapters.lora import Target, attached
 from enogu.engine.families import Conditions, LoadedBase, TextRules, joined, picture_sizes
+from enogu.engine.flow import FlowSchedule, drawing_sigmas
 from enogu.engine.lora_file import LoraFile, load_lora
 from enogu.errors import AdapterRefused, WrongUse
 from enogu.recipe.previews import SAMPLER_TITLES, Sampler
@@ -90,6 +92,11 @@ def check_request(base: LoadedBase, request: DrawRequest) -> None:
             raise WrongUse(f"The {name} {side} is no multiple of {step}.", f"Use {nearest}.")
     if request.sampler not in SAMPLER_TITLES:
         raise WrongUse(f"There is no sampler {request.sampler!r}.", f"Use one of {', '.join(SAMPLER_TITLES)}.")
+    if isinstance(base.schedule, FlowSchedule) and request.sampler != "euler":
+        raise WrongUse(
+            f"{base.family.title} is drawn with Euler, not with {SAMPLER_TITLES[request.sampler]}.",
+            "Set previews.sampler (when drawing: the sampler) to euler.",
+        )
     if not 1 <= request.count <= 64 or not 1 <= request.steps <= 200:
         raise WrongUse("Count goes from 1 to 64 and steps from 1 to 200.")
 
@@ -117,6 +124,8 @@ def _denoise(base: LoadedBase, request: DrawRequest, on_step: Callable[[int, int
     shape = (1, family.latent_channels, request.height // scale, request.width // scale)
     generators = [torch.Generator().manual_seed(request.seed + i) for i in range(request.count)]
     noise = torch.cat([torch.randn(shape, generator=generator) for generator in generators]).to(device)
+    if isinstance(base.schedule, FlowSchedule):
+        return _follow(base, base.schedule, request, noise, on_step)
     scheduler = make_scheduler(base, request.sampler)
     scheduler.set_timesteps(request.steps, device=device)
     rules = TextRules(request.clip_skip, _token_length(base, request))
@@ -137,6 +146,27 @@ def _denoise(base: LoadedBase, request: DrawRequest, on_step: Callable[[int, int
         latents = scheduler.step(predicted, timestep, latents, return_dict=False, **extra)[0]
         if on_step is not None:
             on_step(number + 1, len(scheduler.timesteps))
+    return latents
+
+
+def _follow(
+    base: LoadedBase,
+    schedule: FlowSchedule,
+    request: DrawRequest,
+    noise_BCHW: torch.Tensor,
+    on_step: Callable[[int, int], None] | None,
+) -> torch.Tensor:
+    """Finished latents of rectified flow: Euler's method along the line from noise to picture."""
+    _, positive = _conditions(base, request, TextRules())
+    told = replace(positive, guidance=request.cfg)
+    latents = noise_BCHW
+    patches = noise_BCHW.shape[2] * noise_BCHW.shape[3] // 4
+    sigmas = drawing_sigmas(schedule, request.steps, patches)
+    for number, (now, then) in enumerate(pairwise(sigmas)):
+        timesteps = torch.full((request.count,), now * schedule.num_timesteps)
+        latents = latents + (then - now) * base.family.predict(base, latents, timesteps, told).float()
+        if on_step is not None:
+            on_step(number + 1, request.steps)
     return latents
 
 

@@ -8,6 +8,7 @@ from enogu.recipe.buckets import Bucket, Placement, choose_bucket, make_buckets
 from enogu.recipe.captions import CaptionRules, captions_vary, final_caption, split_tags
 from enogu.recipe.draws import random_for, seed_of
 from enogu.recipe.fields import RecipeField, fields_at, recipe_fields
+from enogu.recipe.flow import FlowRules
 from enogu.recipe.loss import AbsoluteLoss, HuberLoss, Loss, SmoothL1Loss, SquaredLoss
 from enogu.recipe.noise import NoiseRules
 from enogu.recipe.optimizer import (
@@ -66,6 +67,7 @@ __all__ = [
     "CosineWithRestartsSchedule",
     "DAdaptAdam",
     "DAdaptation",
+    "FlowRules",
     "HuberLoss",
     "LinearSchedule",
     "Lion",

@@ -69,17 +69,22 @@ def _sentences_in(scope: ast.AST, inside: str) -> Iterator[tuple[tuple[str, str]
                 pass
 
 
-def about(product: str, *, kohya: str = "", advanced: bool = False, default: str = "") -> JsonDict:
+def about(
+    product: str, *, kohya: str = "", advanced: bool = False, default: str = "", families: tuple[str, ...] = ()
+) -> JsonDict:
     """What a form, the docs and the Kohya import know of a field beyond its type: the ``json_schema_extra`` of a field.
 
     ``product`` is the id in product.md ("F13"), ``kohya`` the argument of sd-scripts with the same meaning ("" where
-    there is none), ``advanced`` hides the field until asked for, ``default`` words a default that depends on others.
+    there is none), ``advanced`` hides the field until asked for, ``default`` words a default that depends on others,
+    ``families`` are those of base models that it means something for, where it is not all.
     """
     extra: JsonDict = {"product": product, "advanced": advanced}
     if kohya:
         extra["kohya"] = kohya
     if default:
         extra["default_words"] = default
+    if families:
+        extra["families"] = list(families)
     return extra
 
 

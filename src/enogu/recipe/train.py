@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from enogu.recipe.adapter import Adapter, LoraAdapter
 from enogu.recipe.captions import CaptionRules
 from enogu.recipe.contradictions import refuse_contradictions
+from enogu.recipe.flow import FlowRules
 from enogu.recipe.loss import Loss, SquaredLoss
 from enogu.recipe.noise import NoiseRules
 from enogu.recipe.optimizer import AdamW, Optimizer
@@ -70,6 +71,9 @@ class TrainRecipe(Section):
 
     noise: NoiseRules = Field(default_factory=NoiseRules)
     """What noise is learnt from."""
+
+    flow: FlowRules = Field(default_factory=FlowRules)
+    """How a base model of rectified flow (Flux) is trained."""
 
     saving: SavingRules = Field(default_factory=SavingRules)
     """Which files are left."""

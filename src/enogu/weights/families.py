@@ -12,7 +12,7 @@ Derivative = Literal["", "pony", "illustrious", "noobai", "schnell"]
 TITLES: dict[str, str] = {"sd15": "SD1.5", "sd2": "SD2", "sdxl": "SDXL", "flux": "Flux"}
 
 
-TRAINED: tuple[Family, ...] = ("sd15", "sdxl")
+TRAINED: tuple[Family, ...] = ("sd15", "sdxl", "flux")
 """The families that the engine trains and draws with."""
 
 

@@ -93,11 +93,7 @@ def test_a_single_file_of_sd15_is_found_by_path_and_name(settings: Settings, tmp
 
 @pytest.mark.parametrize(
     ("data", "said"),
-    [
-        (checkpoint(width=1024), "It is SD2; the engine trains"),
-        (b"", "no safetensors file"),
-        (safetensors_of({}), "is no"),
-    ],
+    [(checkpoint(width=1024), "It is SD2; the engine"), (b"", "no safetensors file"), (safetensors_of({}), "is no")],
 )
 def test_a_single_file_that_cannot_be_trained_says_why(
     settings: Settings, tmp_path: Path, data: bytes, said: str

@@ -71,7 +71,7 @@ def make_batch(
     cleans: list[torch.Tensor] = []
     noises: list[torch.Tensor] = []
     shown: list[torch.Tensor] = []
-    timesteps: list[int] = []
+    timesteps: list[float] = []
     sizes: list[tuple[float, ...]] = []
     texts: list[str] = []
     weights: list[float] = []
@@ -89,8 +89,11 @@ def make_batch(
             noise, recipe.noise.multires_iterations, recipe.noise.multires_discount, recipe.seed, *draw
         )
         noises.append(noise)
+        patches = shape[1] * shape[2] // 4
         timesteps.append(
-            at_timesteps[sample] if at_timesteps else draw_timestep(schedule, recipe.noise, recipe.seed, *draw)
+            at_timesteps[sample]
+            if at_timesteps
+            else draw_timestep(schedule, recipe.noise, recipe.seed, *draw, patches=patches)
         )
         shown.append(perturbed(noise, recipe.noise, recipe.seed, *draw))
         chance = random_for(recipe.seed, "caption", *draw)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -37,6 +37,8 @@ class LoadedBase:
     shift_factor: float = 0.0
     """Latents as the network sees them are (the VAE's - shift) * scaling."""
     scheduler_config: dict[str, Any] = field(default_factory=dict)
+    guidance: Literal["pairs", "told", "none"] = "pairs"
+    """How a drawing follows its prompt more closely: by comparing with the negative one, told as a number, or not."""
 
     def network(self, part: str) -> Any:
         """The network of ``part`` on the compute device, fetched there when it rests in main memory."""
@@ -145,6 +147,7 @@ class Family:
     pixel_step: int
     """Picture sides must be multiples of this for the U-Net's halvings."""
     metadata: dict[str, str]
+    """Keys of a LoRA file that are the same for all of the family."""
     load: Callable[[Path, ComputePlan], LoadedBase]
     encode_pictures: Callable[[LoadedBase, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
     decode_latents: Callable[[LoadedBase, torch.Tensor], torch.Tensor]
@@ -160,6 +163,7 @@ def load_base_model(path: Path, compute: ComputePlan) -> LoadedBase:
 
 def family_at(path: Path) -> Family:
     """The family of what lies at ``path``, by its parts or its tensors' names; by no file name."""
+    from enogu.engine.families.flux.family import FLUX
     from enogu.engine.families.sd15.family import SD15
     from enogu.engine.families.sdxl.family import SDXL
     from enogu.weights.base_facts import checkpoint_family
@@ -167,5 +171,7 @@ def family_at(path: Path) -> Family:
 
     if path.is_file():
         found = checkpoint_family(read_header(path, BaseModelRefused).shapes)
-        return {"sdxl": SDXL}.get(found or "", SD15)
+        return {"sdxl": SDXL, "flux": FLUX}.get(found or "", SD15)
+    if (path / "transformer").is_dir():
+        return FLUX
     return SDXL if (path / "text_encoder_2").is_dir() else SD15

@@ -157,11 +157,15 @@ def diffusers_names(
     return named
 
 
-def place(networks: dict[str, Any], compute: ComputePlan) -> None:
-    """Freeze the networks and put them on the compute device; convolutional ones in its memory format."""
+def place(networks: dict[str, Any], compute: ComputePlan, resting: tuple[str, ...] = ()) -> None:
+    """Freeze the networks and put them on the compute device, but for those that rest until they are asked.
+
+    Convolutional ones are laid out in the device's memory format.
+    """
     for part, network in networks.items():
         network.requires_grad_(False)
         network.eval()
-        network.to(compute.device)
+        if part not in resting:
+            network.to(compute.device)
         if not part.startswith("text_encoder"):
             network.to(memory_format=compute.memory_format)
