@@ -20,9 +20,7 @@ FlowTimesteps = Literal["uniform", "sigmoid", "shift", "flux_shift"]
 class FlowRules(Section):
     """How a base model of rectified flow (Flux) is trained; others leave this be."""
 
-    timesteps: FlowTimesteps = Field(
-        default="shift", json_schema_extra=_about("timestep_sampling")
-    )
+    timesteps: FlowTimesteps = Field(default="shift", json_schema_extra=_about("timestep_sampling"))
     """Which strengths of noise are trained most: middle ones (sigmoid), or stronger ones (shift, flux_shift)."""
 
     sigmoid_scale: float = Field(

@@ -1,7 +1,7 @@
 """Which layers of a Flux base get an adapter, and Kohya's names for them (sd-scripts, networks/lora_flux.py).
 
 Transformer: every Linear inside its blocks, named ``lora_unet_`` + Black Forest Labs' path; query, key and value are
-one. CLIP-L is ``lora_te1_``, T5 ``lora_te3_`` (sd-scripts skips 2, as ComfyUI does). A real Flux has 304 + 72 + 168 of them.
+one. CLIP-L is ``lora_te1_``, T5 ``lora_te3_`` (sd-scripts skips 2, as ComfyUI does). A real Flux has 304 + 72 + 168.
 T5 is left as it is in training; its layers are there for files that adapt it.
 """
 
