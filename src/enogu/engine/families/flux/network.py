@@ -7,7 +7,7 @@ products in one are quicker; so they are put together again here. All else of di
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -163,9 +163,10 @@ def _attend(
     """[B, T, heads, C] each to [B, T, heads * C]."""
     from diffusers.models.embeddings import apply_rotary_emb
 
+    turn: Callable[..., torch.Tensor] = apply_rotary_emb  # pyright: ignore[reportAssignmentType] (its types are loose)
     if rotary is not None:
-        q = apply_rotary_emb(q, rotary, sequence_dim=1)
-        k = apply_rotary_emb(k, rotary, sequence_dim=1)
+        q = turn(q, rotary, sequence_dim=1)
+        k = turn(k, rotary, sequence_dim=1)
     attended = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
     return attended.transpose(1, 2).flatten(2)
 

@@ -84,7 +84,7 @@ def _t5(file: SingleFile, dtype: torch.dtype) -> torch.nn.Module:
                 num_layers=_count(shapes, "encoder.block."),
                 num_heads=heads,
                 feed_forward_proj="gated-gelu",
-                tie_word_embeddings=False,
+                tie_word_embeddings=False,  # pyright: ignore[reportCallIssue] (a setting of every config)
             )
         )
     tensors = file.read([T5], keep_prefix=False)
