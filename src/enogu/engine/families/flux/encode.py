@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from enogu.engine.families import Conditions, LoadedBase, TextRules
-from enogu.engine.families.clip import WINDOW, batch_of_windows
+from enogu.engine.families.clip import batch_of_windows
 
 DEV_TOKENS, SCHNELL_TOKENS = 512, 256
 
@@ -20,7 +20,7 @@ def encode_captions(base: LoadedBase, texts: Sequence[str], rules: TextRules) ->
     """
     clip, t5 = base.network("text_encoder"), base.network("text_encoder_2")
     device = base.compute.device
-    ids = batch_of_windows(base.tokenizers["text_encoder"], tuple(texts), WINDOW)[:, 0]
+    ids = batch_of_windows(base.tokenizers["text_encoder"], texts, TextRules())[:, 0]
     pooled = clip(ids.to(device)).pooler_output
     length = DEV_TOKENS if base.guidance == "told" else SCHNELL_TOKENS
     tokenize = base.tokenizers["text_encoder_2"]

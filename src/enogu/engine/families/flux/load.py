@@ -88,7 +88,7 @@ def _read_folder(path: Path, dtype: torch.dtype) -> tuple[dict[str, Any], dict[s
 
 def t5_tokenizer(folder: Path) -> Any:
     """T5's tokenizer, which does not ship with Enogu: it comes with the base model. Raises BaseModelRefused."""
-    from transformers import T5TokenizerFast
+    from transformers import T5Tokenizer
 
     if not (folder / "tokenizer.json").is_file():
         raise BaseModelRefused(
@@ -96,4 +96,4 @@ def t5_tokenizer(folder: Path) -> Any:
             "Copy the folder tokenizer_2 of the Flux base model (from its page on Hugging Face) there.",
         )
     with refused_when_unreadable(folder):
-        return T5TokenizerFast.from_pretrained(folder, local_files_only=True)
+        return T5Tokenizer.from_pretrained(folder, local_files_only=True)
