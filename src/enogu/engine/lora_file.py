@@ -9,8 +9,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from enogu.engine.layouts import to_kohya
 from enogu.errors import AdapterRefused
 from enogu.weights.header import read_header, tensor_bytes_sha256
+from enogu.weights.lora_layouts import adapted_layers
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,11 @@ class LoraFile:
 
 
 def load_lora(path: Path) -> LoraFile:
-    """Tensors of a Kohya LoRA on the CPU. Raises AdapterRefused with the reason."""
+    """A LoRA's tensors on the CPU under Kohya's names, whatever program wrote it. Raises AdapterRefused."""
     header = read_header(path)
-    if not any(name.endswith(".lora_down.weight") for name in header.tensors):
+    if not adapted_layers(header.shapes):
         raise AdapterRefused(
-            f"{path.name} is no LoRA in Kohya's layout: none of its {len(header.tensors)} tensors is a lora_down.",
+            f"{path.name} is no LoRA: none of its {len(header.tensors)} tensors has a LoRA's name.",
             "Choose a LoRA file.",
         )
     try:
@@ -40,4 +42,9 @@ def load_lora(path: Path) -> LoraFile:
         raise AdapterRefused(
             f"{path.name} holds numbers that are no numbers (NaN), in {broken[0]}.", "Use an earlier epoch of it."
         )
-    return LoraFile(path, tensors, header.metadata, tensor_bytes_sha256(path))
+    kohya = to_kohya(tensors)
+    if not any(name.endswith(".lora_down.weight") for name in kohya):
+        raise AdapterRefused(
+            f"{path.name} is a LoRA of a kind or in a layout that is not known here.", "Convert it to Kohya's layout."
+        )
+    return LoraFile(path, kohya, header.metadata, tensor_bytes_sha256(path))

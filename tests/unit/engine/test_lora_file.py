@@ -69,7 +69,7 @@ def _with_header(header: bytes, body: bytes = b"") -> bytes:
         (_with_header(b'{"a": {"dtype": "F32"}}'), "damaged header"),
         (_with_header(b'{"__metadata__": [1]}'), "damaged header"),
         (_with_header(b"[" * 100_000), "damaged header"),
-        (_with_header(b"{}"), "no LoRA in Kohya's layout"),
+        (_with_header(b"{}"), "is no LoRA"),
     ],
 )
 def test_damage_is_named_with_the_file(tmp_path: Path, data: bytes, words: str) -> None:
@@ -117,11 +117,14 @@ def test_nan_in_a_file_is_named_with_its_layer(tmp_path: Path) -> None:
         load_lora(path)
 
 
-def test_a_checkpoint_that_is_no_lora_and_peft_names_are_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_that_is_no_lora_and_half_a_lora_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
-    for name in ("model.diffusion_model.input_blocks.0.0.weight", "unet.down_blocks.0.attn.to_q.lora_A.weight"):
+    for name, words in (
+        ("model.diffusion_model.input_blocks.0.0.weight", "is no LoRA"),
+        ("unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q.lora_A.weight", "not known here"),
+    ):
         save_file({name: torch.ones(2, 2)}, path)
-        with pytest.raises(AdapterRefused, match="no LoRA in Kohya's layout"):
+        with pytest.raises(AdapterRefused, match=words):
             load_lora(path)
 
 

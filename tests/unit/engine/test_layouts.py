@@ -1,0 +1,203 @@
+"""LoRA files of other programs are read as Kohya's, exactly, and ours are written as diffusers' (C5, H6)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler, FluxPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
+from safetensors.torch import save_file
+
+from enogu.engine.families import LoadedBase
+from enogu.engine.families.unet import ldm_path
+from enogu.engine.layouts import to_diffusers, to_kohya
+from enogu.engine.lora_file import LoraFile, load_lora
+from enogu.engine.sample import DrawRequest, draw
+from tests.tiny_base import write_tiny_base
+from tests.tiny_flux import write_tiny_flux
+from tests.tiny_sdxl import write_tiny_sdxl
+from tests.unit.engine.tiny_run import load_tiny_base, random_lora
+
+Tensors = dict[str, torch.Tensor]
+FAMILIES = ("sd15", "sdxl", "flux")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    place = tmp_path_factory.mktemp("bases")
+    return {
+        "sd15": write_tiny_base(place / "sd15"),
+        "sdxl": write_tiny_sdxl(place / "sdxl"),
+        "flux": write_tiny_flux(place / "flux"),
+    }
+
+
+@pytest.fixture(scope="module")
+def bases(folders: dict[str, Path]) -> dict[str, LoadedBase]:
+    return {family: load_tiny_base(folder) for family, folder in folders.items()}
+
+
+def changes(tensors: Tensors) -> Tensors:
+    """What each layer is changed by, B A alpha / dim: the same whatever the dims and scales."""
+    found: Tensors = {}
+    for name, down in tensors.items():
+        key = name.removesuffix(".lora_down.weight")
+        if key != name:
+            alpha = tensors.get(f"{key}.alpha")
+            scale = 1.0 if alpha is None else float(alpha) / down.shape[0]
+            found[key] = scale * tensors[f"{key}.lora_up.weight"].flatten(1) @ down.flatten(1)
+    return found
+
+
+def assert_same(ours: Tensors, theirs: Tensors) -> None:
+    a, b = changes(ours), changes(theirs)
+    assert a.keys() == b.keys()
+    for key in a:
+        torch.testing.assert_close(a[key], b[key], rtol=1e-4, atol=1e-5, msg=key)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_diffusers_layout_comes_back_the_same(bases: dict[str, LoadedBase], family: str) -> None:
+    kohya = random_lora(bases[family], 3, 1)
+    there = to_diffusers(kohya)
+    assert not any(name.startswith("lora_") for name in there)
+    assert_same(to_kohya(there), kohya)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_name_of_the_diffusers_layout_is_a_layer_of_diffusers(
+    bases: dict[str, LoadedBase], folders: dict[str, Path], family: str
+) -> None:
+    pipeline = _pipeline(family, folders[family])
+    for name in to_diffusers(random_lora(bases[family], 1, 1)):
+        part, _, path = name.removesuffix(".weight").rpartition(".")[0].partition(".")
+        network = getattr(pipeline, part)
+        if part.startswith("text_encoder") and not hasattr(network, "text_model"):
+            path = path.removeprefix("text_model.")  # transformers 5 has no such wrapper there
+        assert isinstance(network.get_submodule(path), (torch.nn.Linear, torch.nn.Conv2d)), name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_diffusers_draws_with_the_exported_file_what_we_draw(
+    bases: dict[str, LoadedBase], folders: dict[str, Path], family: str, tmp_path: Path
+) -> None:
+    """The network that denoises, in diffusers' hands; for Flux the only way to show it tiny, its reader of Kohya's
+    names being made for one width.
+    """
+    kohya = random_lora(bases[family], 2, 3, "unet")
+    kohya |= {name: 6 * tensor for name, tensor in kohya.items() if name.endswith("lora_up.weight")}
+    save_file(to_diffusers(kohya), tmp_path / "lora.safetensors")
+    pipeline = _pipeline(family, folders[family])
+    pipeline.load_lora_weights(str(tmp_path / "lora.safetensors"))
+    channels = 16 if family == "flux" else 4
+    noise = torch.randn(1, channels, 8, 8, generator=torch.Generator().manual_seed(5))
+    more = {"latents": FluxPipeline._pack_latents(noise, 1, 16, 8, 8)} if family == "flux" else {"latents": noise}
+    theirs = pipeline(
+        "mame", guidance_scale=3.0, num_inference_steps=3, width=64, height=64, output_type="np", **more
+    ).images[0]  # fmt: skip
+    request = DrawRequest(
+        "mame", width=64, height=64, steps=3, cfg=3.0, sampler="euler" if family == "flux" else "ddim", seed=5
+    )
+    ours = draw(bases[family], request, [(LoraFile(tmp_path / "x", kohya, {}, ""), 1.0)])[0].image
+    np.testing.assert_allclose(np.asarray(ours) / 255, theirs, atol=0.03)
+    plain = draw(bases[family], request)[0].image
+    assert np.abs(np.asarray(plain, dtype=float) - np.asarray(ours)).mean() > 1
+
+
+def _comfyui(kohya: Tensors, family: str) -> Tensors:
+    """ComfyUI's: Stability's or Black Forest Labs' own paths behind ``diffusion_model.``, A and B, no text encoder."""
+    found: Tensors = {}
+    for name, tensor in to_diffusers({n: t for n, t in kohya.items() if n.startswith("lora_unet_")}).items():
+        path, _, end = name.removeprefix("unet.").rpartition(".lora_")
+        up_with_attention = frozenset({0, 1} if family == "sdxl" else {1, 2, 3})
+        found[f"diffusion_model.{ldm_path(path, up_with_attention=up_with_attention)}.lora_{end}"] = tensor
+    return found
+
+
+def test_comfyuis_layout_of_sdxl_is_read(bases: dict[str, LoadedBase]) -> None:
+    kohya = random_lora(bases["sdxl"], 2, 1, "unet")
+    assert_same(to_kohya(_comfyui(kohya, "sdxl"), "sdxl"), kohya)
+
+
+def test_comfyuis_layout_of_flux_is_read(bases: dict[str, LoadedBase]) -> None:
+    kohya = random_lora(bases["flux"], 2, 1, "unet")
+    theirs: Tensors = {}
+    for key, down in ((n.removesuffix(".lora_down.weight"), t) for n, t in kohya.items() if n.endswith("down.weight")):
+        number, rest = key.removeprefix("lora_unet_").split("blocks_")[1].split("_", 1)
+        path = {"modulation_lin": "modulation.lin", "linear1": "linear1", "linear2": "linear2"}.get(rest)
+        side = "double" if path is None else "single"
+        path = path or rest.replace("_attn_", "_attn.").replace("_mlp_", "_mlp.").replace("_mod_", "_mod.")
+        theirs[f"diffusion_model.{side}_blocks.{number}.{path}.lora_A.weight"] = down
+        theirs[f"diffusion_model.{side}_blocks.{number}.{path}.lora_B.weight"] = kohya[f"{key}.lora_up.weight"] * 0.5
+    # random_lora has alpha = dim / 2, which that layout has no place for
+    assert_same(to_kohya(theirs), kohya)
+
+
+def test_ai_toolkits_flux_has_an_a_of_its_own_for_each_of_q_k_and_v(bases: dict[str, LoadedBase]) -> None:
+    """Trained apart, they become one LoRA of three times the dim that changes each as before."""
+    chance = torch.Generator().manual_seed(1)
+    start, width = "transformer.transformer_blocks.0.attn.", 32
+    theirs: Tensors = {}
+    for name in ("to_q", "to_k", "to_v"):
+        theirs[f"{start}{name}.lora_A.weight"] = torch.randn(2, width, generator=chance)
+        theirs[f"{start}{name}.lora_B.weight"] = torch.randn(width, 2, generator=chance)
+    theirs["transformer.single_transformer_blocks.1.attn.to_v.lora_A.weight"] = torch.randn(2, width, generator=chance)
+    theirs["transformer.single_transformer_blocks.1.attn.to_v.lora_B.weight"] = torch.randn(width, 2, generator=chance)
+    ours = changes(to_kohya(theirs))
+    names = [f"{start}to_{letter}.lora" for letter in "qkv"]
+    products = [theirs[f"{name}_B.weight"] @ theirs[f"{name}_A.weight"] for name in names]
+    torch.testing.assert_close(ours["lora_unet_double_blocks_0_img_attn_qkv"], torch.cat(products))
+    single = ours["lora_unet_single_blocks_1_linear1"]
+    places = {target.key: target for target in bases["flux"].family.targets(bases["flux"])}
+    assert single.shape[0] == places["lora_unet_single_blocks_1_linear1"].num_out
+    assert not single[: 2 * width].any() and not single[3 * width :].any() and single[2 * width : 3 * width].any()
+
+
+def test_sdxl_under_diffusers_names_with_underscores_is_read(bases: dict[str, LoadedBase]) -> None:
+    """OneTrainer's and other converters': ``lora_unet_down_blocks_1_…`` in a file for SDXL."""
+    kohya = random_lora(bases["sdxl"], 2, 1)
+    theirs: Tensors = {}
+    for name, tensor in to_diffusers(kohya).items():
+        path, _, end = name.removesuffix(".weight").rpartition(".lora_")
+        start = {"unet": "lora_unet", "text_encoder": "lora_te1", "text_encoder_2": "lora_te2"}[path.split(".")[0]]
+        kind = {"A": "down", "B": "up"}[end]
+        theirs[f"{start}_{path.split('.', 1)[1].replace('.', '_')}.lora_{kind}.weight"] = tensor
+    assert_same(to_kohya(theirs), kohya)
+
+
+def test_the_first_names_of_diffusers_are_read() -> None:
+    block = "down_blocks.0.attentions.0.transformer_blocks.0.attn1"
+    theirs = {
+        f"unet.{block}.processor.to_out_lora.down.weight": torch.ones(2, 8),
+        f"unet.{block}.processor.to_out_lora.up.weight": torch.ones(8, 2),
+    }
+    assert list(changes(to_kohya(theirs))) == [f"lora_unet_{block.replace('.', '_')}_to_out_0"]
+
+
+def test_kohyas_own_files_are_left_as_they_are(bases: dict[str, LoadedBase]) -> None:
+    for family in FAMILIES:
+        kohya = random_lora(bases[family], 2, 1)
+        same = to_kohya(kohya)
+        assert same.keys() == kohya.keys()
+        assert all(torch.equal(same[name], kohya[name]) for name in kohya)
+
+
+def test_a_file_of_any_layout_opens_and_draws(bases: dict[str, LoadedBase], tmp_path: Path) -> None:
+    kohya = random_lora(bases["sdxl"], 2, 1)
+    save_file(to_diffusers(kohya), tmp_path / "peft.safetensors")
+    file = load_lora(tmp_path / "peft.safetensors")
+    request = DrawRequest("mame", width=64, height=64, steps=2)
+    ours = draw(bases["sdxl"], request, [(file, 1.0)])[0].image
+    theirs = draw(bases["sdxl"], request, [(LoraFile(tmp_path / "x", kohya, {}, ""), 1.0)])[0].image
+    np.testing.assert_allclose(np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float), atol=2)
+
+
+def _pipeline(family: str, folder: Path) -> object:
+    classes = {"sd15": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline, "flux": FluxPipeline}
+    pipeline = classes[family].from_pretrained(folder, local_files_only=True)
+    if family != "flux":
+        pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
