@@ -24,6 +24,7 @@ def list_places(studio: Studio) -> dict[str, str]:
     dataset, run = run["dataset_id"], run["id"]
     return {
         "training": "/",
+        "base_models": "/?tab=base_models",
         "dataset": f"/datasets/{dataset}",
         "run": f"/runs/{run}",
         "account": "/account",

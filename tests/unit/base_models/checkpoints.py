@@ -20,8 +20,12 @@ from tests.unit.datasets.studio import METERING, NOW, Place
 UNET = "model.diffusion_model."
 
 
-def checkpoint(metadata: Mapping[str, str] | None = None, *, width: int = 768, xl: bool = False) -> bytes:
-    """The few tensors by which a family is known; elements are of four bits, so that it stays small."""
+def checkpoint(
+    metadata: Mapping[str, str] | None = None, *, width: int = 768, xl: bool = False, padding: int = 0
+) -> bytes:
+    """The few tensors by which a family is known; elements are of four bits, so that it stays small. ``padding`` bytes
+    more make it as large as a test of sending needs.
+    """
     shapes: dict[str, tuple[int, ...]] = {
         f"{UNET}input_blocks.0.0.weight": (2, 4, 1, 1),
         f"{UNET}input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight": (2, 2048 if xl else width),
@@ -32,6 +36,8 @@ def checkpoint(metadata: Mapping[str, str] | None = None, *, width: int = 768, x
         shapes |= {"conditioner.embedders.1.x": (2,)}
     else:
         shapes["cond_stage_model.transformer.x"] = (2,)
+    if padding:
+        shapes["padding"] = (padding,)
     return safetensors_of(shapes, metadata)
 
 

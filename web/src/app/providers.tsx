@@ -22,6 +22,9 @@ function styleNonce(): string {
   return document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.nonce ?? "";
 }
 
+/** Modals lock scrolling by a style element of a library that asks for the nonce here, the name that bundlers gave it. */
+(globalThis as { __webpack_nonce__?: string }).__webpack_nonce__ = styleNonce();
+
 export function Providers({ children }: { readonly children: ReactNode }) {
   return (
     <MantineProvider

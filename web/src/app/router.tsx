@@ -2,6 +2,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 
 import { FailedPage } from "./routes/failed";
+import { tabOf } from "./routes/training-tabs";
 import { Shell } from "./shell/shell";
 
 const root = createRootRoute({
@@ -15,6 +16,7 @@ export const router = createRouter({
     createRoute({
       getParentRoute: () => root,
       path: "/",
+      validateSearch: tabOf,
       component: lazyRouteComponent(() => import("./routes/training"), "TrainingPage"),
     }),
     createRoute({

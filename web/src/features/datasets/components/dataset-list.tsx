@@ -1,9 +1,8 @@
 /** One's datasets as cards, and where the first one begins. */
-import { Button, Card, Group, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
-import { IconPhotoPlus, IconPlus } from "@tabler/icons-react";
+import { Button, Card, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+import { IconPhotoPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
-import { type SubmitEvent, useState } from "react";
+import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 
 import { formatDateTime } from "@/lib/format";
@@ -11,7 +10,7 @@ import { EmptyState } from "@/ui/feedback/empty-state";
 import { noticeFailure } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 
-import { datasetQueries, useAddSample, useCreateDataset } from "../queries";
+import { datasetQueries, useAddSample } from "../queries";
 import classes from "./dataset-list.module.css";
 
 export function DatasetList() {
@@ -22,7 +21,6 @@ export function DatasetList() {
   const datasets = list.data?.datasets ?? [];
   return (
     <Stack>
-      <CreateDataset />
       {list.isError && <ProblemNotice error={list.error} onRetry={() => void list.refetch()} />}
       {list.isSuccess && datasets.length === 0 && (
         <EmptyState
@@ -72,34 +70,5 @@ export function DatasetList() {
         ))}
       </SimpleGrid>
     </Stack>
-  );
-}
-
-function CreateDataset() {
-  const { t } = useTranslation("datasets");
-  const [name, setName] = useState("");
-  const create = useCreateDataset();
-  const navigate = useNavigate();
-  const handleSubmit = (event: SubmitEvent) => {
-    event.preventDefault();
-    create.mutate(name.trim() === "" ? t("create.unnamed") : name, {
-      onSuccess: (dataset) => void navigate({ to: `/datasets/${dataset.id}` as never }),
-      onError: noticeFailure,
-    });
-  };
-  return (
-    <form onSubmit={handleSubmit}>
-      <Group align="end">
-        <TextInput
-          aria-label={t("create.name")}
-          placeholder={t("create.name")}
-          value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
-        />
-        <Button type="submit" leftSection={<IconPlus size={18} stroke={1.5} aria-hidden />} loading={create.isPending}>
-          {t("create.create")}
-        </Button>
-      </Group>
-    </form>
   );
 }

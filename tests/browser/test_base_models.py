@@ -1,0 +1,59 @@
+"""Base models in the page (C1 to C4): brought over a line that is cut, refused with the reason, found, deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage, Studio, wait_until
+from tests.browser.cut_line import slow_line
+from tests.browser.test_uploads import CUT_OFF, MIB, has_half, offsets_of
+from tests.unit.base_models.checkpoints import checkpoint
+
+
+def test_a_base_model_comes_over_a_cut_line_and_is_listed_described_and_deleted(
+    studio: Studio, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """The second one of the same name gets a number, since nobody wants to send it twice."""
+    file = tmp_path / "pony_v6.safetensors"
+    header = checkpoint({"modelspec.title": "Pony Diffusion", "modelspec.license": "Fair AI"}, xl=True, padding=5 * MIB)
+    file.write_bytes(header)
+    with slow_line(studio.port, 2 * MIB) as line:
+        page = open_page(line, path="/?tab=base_models", allowed=CUT_OFF)
+        offsets = offsets_of(page)
+        page.get_by_role("button", name="ベースモデルを追加").click()
+        page.locator("input[type=file]").set_input_files(file)
+        wait_until(lambda: has_half(studio))
+        line.cut()
+        expect(page.get_by_text("回線が切れました", exact=False)).to_be_visible()
+        line.mend()
+        expect(page.get_by_text("「Pony Diffusion」を追加しました。", exact=False)).to_be_visible()
+        assert max(offsets) > 0
+        page.locator("input[type=file]").set_input_files(file)
+        expect(page.get_by_text("「pony_v6 2」として追加しました", exact=False)).to_be_visible()
+
+        page.get_by_placeholder("名前・メモ・派生で検索").fill("pony")
+        expect(page.get_by_text("2 件", exact=True)).to_be_visible()
+        page.get_by_role("button", name="pony_v6 2 の詳細").click()
+        dialog = page.get_by_role("dialog")
+        for words in ("Pony", "SDXL", "Fair AI", "自分で追加"):
+            expect(dialog.get_by_text(words).first).to_be_visible()
+        dialog.get_by_role("button", name="このベースモデルを削除").click()
+        dialog.get_by_role("button", name="削除", exact=True).click()
+        expect(page.get_by_text("1 件", exact=True)).to_be_visible()
+    assert studio.get("/uploads") == []
+
+
+def test_what_is_no_base_model_is_refused_before_it_is_sent(
+    studio: Studio, open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = open_page(studio, path="/?tab=base_models")
+    page.get_by_role("button", name="ベースモデルを追加").click()
+    names = ("anime.ckpt", "half.safetensors")
+    for name in names:
+        (tmp_path / name).write_bytes(b"\x80\x02" * 40)
+    page.locator("input[type=file]").set_input_files([tmp_path / name for name in names])
+    expect(page.get_by_text("pickle", exact=False)).to_be_visible()
+    expect(page.get_by_text("ファイルが壊れているか", exact=False)).to_be_visible()
+    assert studio.get("/uploads") == []
