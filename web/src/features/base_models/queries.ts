@@ -78,11 +78,16 @@ export function useChangeBaseModel(id: string) {
 }
 
 export function useDeleteBaseModel() {
-  const refresh = useRefresh();
+  const client = useQueryClient();
   return useMutation({
     mutationFn: (id: string) =>
       unwrap(api.DELETE("/api/base-models/{base_model_id}", { params: { path: { base_model_id: id } } })),
-    onSuccess: refresh,
+    // Lists only: its own details are still open and would ask for what is gone.
+    onSuccess: () =>
+      Promise.all([
+        client.invalidateQueries({ queryKey: ["base_models", "list"] }),
+        client.invalidateQueries({ queryKey: ["base_models", "pages"] }),
+      ]),
   });
 }
 

@@ -1,7 +1,7 @@
 /** Files by drag, by dialog, and by paste; folders too. */
 import { Button, FileButton, Group, Text } from "@mantine/core";
 import { IconPhotoPlus } from "@tabler/icons-react";
-import { type DragEvent, useEffect, useState } from "react";
+import { type DragEvent, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import classes from "./drop-zone.module.css";
@@ -22,6 +22,14 @@ export interface DropZoneProps {
 export function DropZone({ title, text, accept, withFolders = false, onFiles }: DropZoneProps) {
   const { t } = useTranslation("ui");
   const [isOver, setIsOver] = useState(false);
+  const resetFiles = useRef<() => void>(null);
+  const resetFolder = useRef<() => void>(null);
+  /** A dialog's choice; the same file may be chosen again, which browsers take for no change. */
+  const handleChosen = (files: File[]) => {
+    if (files.length > 0) onFiles(files);
+    resetFiles.current?.();
+    resetFolder.current?.();
+  };
   useEffect(() => {
     const handlePaste = (event: ClipboardEvent) => {
       const files = [...(event.clipboardData?.files ?? [])];
@@ -53,7 +61,7 @@ export function DropZone({ title, text, accept, withFolders = false, onFiles }: 
       <Text fw={600}>{title}</Text>
       <Text size="sm">{text}</Text>
       <Group gap="xs" justify="center">
-        <FileButton multiple accept={accept} onChange={onFiles}>
+        <FileButton multiple accept={accept} resetRef={resetFiles} onChange={handleChosen}>
           {(props) => (
             <Button {...props} variant="default">
               {t("drop.choose")}
@@ -61,7 +69,7 @@ export function DropZone({ title, text, accept, withFolders = false, onFiles }: 
           )}
         </FileButton>
         {withFolders && (
-          <FileButton multiple inputProps={FOLDERS} onChange={onFiles}>
+          <FileButton multiple inputProps={FOLDERS} resetRef={resetFolder} onChange={handleChosen}>
             {(props) => (
               <Button {...props} variant="default">
                 {t("drop.chooseFolder")}
