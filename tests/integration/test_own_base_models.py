@@ -27,6 +27,7 @@ from enogu.uploads import service as uploads
 from enogu.uploads.parts import parts_of
 from enogu.worker.in_process import run_one_job
 from tests.ldm_file import small_networks, write_ldm_file
+from tests.tiny_flux import write_tiny_flux
 from tests.tiny_sdxl import small_sdxl_networks, write_sdxl_file
 
 RECIPE: dict[str, Any] = {
@@ -82,6 +83,16 @@ class Owner:
         return done.state
 
 
+def zip_of(folder: Path, name: str) -> bytes:
+    """The folder in a zip, under ``name``."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                archive.write(file, f"{name}/{file.relative_to(folder).as_posix()}")
+    return buffer.getvalue()
+
+
 @pytest.fixture
 def owner(tmp_path: Path) -> Iterator[Owner]:
     made = Owner(tmp_path / "home")
@@ -90,12 +101,7 @@ def owner(tmp_path: Path) -> Iterator[Owner]:
 
 
 def test_a_zip_of_a_folder_is_unpacked_by_a_worker_and_trained_on(owner: Owner) -> None:
-    folder, buffer = starter_data.path("base_model"), io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for file in sorted(folder.rglob("*")):
-            if file.is_file():
-                archive.write(file, f"mame base/{file.relative_to(folder).as_posix()}")
-    base = owner.bring("mame base.zip", buffer.getvalue())
+    base = owner.bring("mame base.zip", zip_of(starter_data.path("base_model"), "mame base"))
     assert base.state == "importing"
     owner.work("task")
     with reading(owner.studio.engine) as session:
@@ -119,4 +125,17 @@ def test_an_sdxl_file_that_predicts_v_is_told_trained_and_drawn(owner: Owner, tm
     assert (base.state, base.family, base.prediction_type, base.can_train) == ("ready", "sdxl", "v_prediction", True)
     assert owner.train("noob", previews={"prompts": ["mame"], "steps": 2, "sampler": "euler_a"}) == "finished"
     assert b'"sdxl_base_v1-0"' in owner.head and b'"modelspec.prediction_type":"v"' in owner.head
+    assert owner.num_samples == 1
+
+
+def test_a_flux_folder_is_trained_on_and_drawn_with(owner: Owner, tmp_path: Path) -> None:
+    """C2: T5's tokenizer comes with the folder; the LoRA says that it is Flux, in sd-scripts' words."""
+    base = owner.bring("flux.zip", zip_of(write_tiny_flux(tmp_path / "flux"), "flux"))
+    owner.work("task")
+    with reading(owner.studio.engine) as session:
+        base = base_models.get_base_model(session, owner.studio.settings, owner.account.id, "flux")
+    assert (base.state, base.family, base.prediction_type, base.can_train) == ("ready", "flux", "flow", True)
+    previews = {"prompts": ["mame"], "steps": 2, "sampler": "euler"}
+    assert owner.train("flux", previews=previews) == "finished"
+    assert b'"networks.lora_flux"' in owner.head and b'"ss_timestep_sampling":"shift"' in owner.head
     assert owner.num_samples == 1

@@ -24,7 +24,7 @@ from enogu.engine.control import Between, BetweenSteps, ask_nothing
 from enogu.engine.data.latent_cache import Latents, PlacedPicture, latents_of, picture_sha256
 from enogu.engine.data.loader import TrainBatch, TrainSet, held_out_batch, make_batch
 from enogu.engine.data.masks import MaskedPicture, masks_of
-from enogu.engine.data.text_states import TextStates
+from enogu.engine.data.text_states import MAX_ENTRIES, TextStates
 from enogu.engine.events import Cached, Checkpointed, Event, Finished, Saved, Started, Stepped, Stopped, Validated
 from enogu.engine.export import PictureForMetadata, kohya_hashes, lora_metadata, save_lora
 from enogu.engine.failures import NotANumber, failed_event, in_words, likely_cause
@@ -39,7 +39,7 @@ from enogu.engine.pace import Pace
 from enogu.engine.previews import PreviewsStopped, draw_previews, draw_previews_now
 from enogu.errors import TrainingFailed
 from enogu.recipe import TrainRecipe, finds_its_rate
-from enogu.recipe.captions import CaptionRules, final_caption
+from enogu.recipe.captions import CaptionRules, captions_vary, final_caption
 from enogu.recipe.draws import random_for
 from enogu.recipe.plan import Batch, PictureSize, SavedFile, TrainPlan, plan_training
 from enogu.recipe.schedules import learning_rate_factor
@@ -172,6 +172,7 @@ class _Run:
             self._restore(self.fingerprint)
         latents = self._latents(hashes)
         self.set = TrainSet(latents, self.captions, self._masks(), frozenset(self.plan.regularisation))
+        self._rest()
         lora.attach(self.targets, self.parameters)
         self._announce()
         began = time.monotonic()
@@ -205,6 +206,23 @@ class _Run:
         files = tuple(path for path in paths if path.exists())
         self.emit(Finished(self.plan.num_steps, time.monotonic() - began, tuple(str(file) for file in files)))
         return TrainResult(files, self.plan.num_steps)
+
+    def _rest(self) -> None:
+        """What has done its part leaves the device: the VAE, and text encoders that no caption will ask again."""
+        self.base.rest("vae")
+        rules, trains_text = self.recipe.captions, "text_encoder" in PARTS[self.recipe.adapter.parts]
+        if not trains_text and not captions_vary(rules) and len(self.captions) <= MAX_ENTRIES:
+            unchanged = [
+                final_caption(
+                    caption,
+                    rules,
+                    trigger="" if index in self.plan.regularisation else self.recipe.trigger,
+                    rng=random_for(0, "none of these rules draws"),
+                    epoch=1,
+                )
+                for index, caption in enumerate(self.captions)
+            ]
+            self.text.keep_all(unchanged)
 
     def _answer(self, report: _Report, epoch: int) -> None:
         """Do what is asked between two steps. After the last one all is done anyway."""

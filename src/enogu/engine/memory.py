@@ -88,6 +88,10 @@ def peak_memory_mib(device: torch.device) -> float:
     """The most memory this process has held so far: on the GPU, or resident on the CPU. MiB, 0 if unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
+    if device.type == "xpu":
+        return torch.xpu.max_memory_allocated(device) / 2**20
+    if device.type == "mps":  # Apple's keeps no peak
+        return torch.mps.driver_allocated_memory() / 2**20
     try:
         import resource  # not on Windows
     except ImportError:
@@ -107,6 +111,10 @@ def free_unused() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+    elif hasattr(torch, "xpu") and torch.xpu.is_available():
+        torch.xpu.empty_cache()
 
 
 def _best_device() -> str:

@@ -22,6 +22,9 @@ from enogu.engine.flow import FlowSchedule, drawing_sigmas
 from enogu.engine.lora_file import LoraFile, load_lora
 from enogu.errors import AdapterRefused, WrongUse
 from enogu.recipe.previews import SAMPLER_TITLES, Sampler
+from enogu.weights.families import TITLES, title, why_not_together
+from enogu.weights.lora_facts import family_said
+from enogu.weights.lora_layouts import adapted_layers, family_of
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ def draw(
     places = base.family.targets(base) if targets is None else targets
     weighted = [(lora.tensors, weight) for lora, weight in loras]
     try:
+        for part in base.text_parts:
+            base.network(part)  # before adapters are attached, since they go where their layers are
         with torch.inference_mode(), attached(places, weighted):
             latents = _denoise(base, request, on_step)
             return [
@@ -72,8 +77,21 @@ def draw(
                 for i in range(request.count)
             ]
     except AdapterRefused as error:
+        _say_that_families_differ(base, loras)
         names = ", ".join(lora.path.name for lora, _ in loras)
         raise AdapterRefused(f"{names}: {error.message}", error.cure) from error
+    finally:
+        base.settle()
+
+
+def _say_that_families_differ(base: LoadedBase, loras: Sequence[tuple[LoraFile, float]]) -> None:
+    """Raises AdapterRefused with both families, where that is why a LoRA does not fit (C5)."""
+    for lora, _ in loras:
+        layers = adapted_layers({name: tuple(tensor.shape) for name, tensor in lora.tensors.items()})
+        family = family_of(layers, family_said(lora.metadata))
+        words = why_not_together(lora.path.stem, family, base.name, base.family.name)
+        if family in TITLES and words:
+            raise AdapterRefused(words, f"Choose a base model of the family {title(family)}.")
 
 
 def draw_with_files(

@@ -15,6 +15,7 @@ from enogu.engine.families.unet import ldm_path
 from enogu.engine.layouts import to_diffusers, to_kohya
 from enogu.engine.lora_file import LoraFile, load_lora
 from enogu.engine.sample import DrawRequest, draw
+from enogu.errors import AdapterRefused
 from tests.tiny_base import write_tiny_base
 from tests.tiny_flux import write_tiny_flux
 from tests.tiny_sdxl import write_tiny_sdxl
@@ -192,6 +193,18 @@ def test_a_file_of_any_layout_opens_and_draws(bases: dict[str, LoadedBase], tmp_
     ours = draw(bases["sdxl"], request, [(file, 1.0)])[0].image
     theirs = draw(bases["sdxl"], request, [(LoraFile(tmp_path / "x", kohya, {}, ""), 1.0)])[0].image
     np.testing.assert_allclose(np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float), atol=2)
+
+
+@pytest.mark.parametrize(("lora", "base"), [("sdxl", "sd15"), ("flux", "sdxl"), ("sd15", "flux")])
+def test_a_lora_of_another_family_is_refused_by_the_names_of_both(
+    bases: dict[str, LoadedBase], lora: str, base: str, tmp_path: Path
+) -> None:
+    """C5."""
+    file = LoraFile(tmp_path / "mame.safetensors", random_lora(bases[lora], 2, 1), {}, "")
+    titles = {"sd15": "SD1.5", "sdxl": "SDXL", "flux": "Flux"}
+    with pytest.raises(AdapterRefused, match=f"'mame' is for {titles[lora]}.*is {titles[base]}: the two do not fit"):
+        sampler = "euler" if base == "flux" else "ddim"
+        draw(bases[base], DrawRequest("a", width=64, height=64, steps=1, sampler=sampler), [(file, 1.0)])
 
 
 def _pipeline(family: str, folder: Path) -> object:

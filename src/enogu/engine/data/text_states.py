@@ -24,6 +24,12 @@ class TextStates:
         self._trained = trained
         self._kept: dict[str, Conditions] = {}
 
+    def keep_all(self, captions: Sequence[str]) -> None:
+        """Encode all there will be, and let the text encoders rest: nobody asks them before the next preview."""
+        for text in dict.fromkeys(captions):
+            self.of([text])
+        self._base.rest(*self._base.text_parts)
+
     def of(self, captions: Sequence[str]) -> Conditions:
         """What the network is told of each caption, in order, on the compute device."""
         if self._trained:

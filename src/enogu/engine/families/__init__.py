@@ -40,6 +40,9 @@ class LoadedBase:
     guidance: Literal["pairs", "told", "none"] = "pairs"
     """How a drawing follows its prompt more closely: by comparing with the negative one, told as a number, or not."""
 
+    resting: set[str] = field(default_factory=set)
+    """Parts that are in main memory unless they are used just now."""
+
     def network(self, part: str) -> Any:
         """The network of ``part`` on the compute device, fetched there when it rests in main memory."""
         network = self.networks[part]
@@ -48,10 +51,18 @@ class LoadedBase:
         return network
 
     def rest(self, *parts: str) -> None:
-        """Send networks that nobody needs now to main memory; ``network`` fetches them. Nothing happens on a CPU."""
-        if self.compute.device.type == "cpu":
+        """Send networks that are seldom needed from now on to main memory; ``network`` fetches them when they are.
+
+        On a CPU nothing happens.
+        """
+        self.resting.update(parts)
+        self.settle()
+
+    def settle(self) -> None:
+        """Send those back that were fetched for a moment, as for a preview."""
+        if self.compute.device.type == "cpu" or not self.resting:
             return
-        for part in parts:
+        for part in self.resting:
             self.networks[part].to("cpu")
         free_unused()
 

@@ -7,7 +7,7 @@ encoder every Linear inside ``CLIPAttention`` and ``CLIPMLP``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -157,7 +157,7 @@ def diffusers_names(
     return named
 
 
-def place(networks: dict[str, Any], compute: ComputePlan, resting: tuple[str, ...] = ()) -> None:
+def place(networks: dict[str, Any], compute: ComputePlan, resting: Collection[str] = ()) -> None:
     """Freeze the networks and put them on the compute device, but for those that rest until they are asked.
 
     Convolutional ones are laid out in the device's memory format.

@@ -43,7 +43,8 @@ def load(path: Path, compute: ComputePlan) -> LoadedBase:
         check_folder(path, PARTS, "Flux", NETWORKS)
         networks, tokenizers = _read_folder(path, compute.dtype)
         digest, name = weights_hash(path, PARTS), path.name
-    place(networks, compute, resting=("text_encoder_2", "vae"))  # T5 and the transformer seldom fit at once
+    resting = {"text_encoder_2", "vae"}  # T5 and the transformer seldom fit at once
+    place(networks, compute, resting)
     is_dev = bool(networks["unet"].config["guidance_embeds"])
     architecture = "flux-1-dev/lora" if is_dev else "flux-1-schnell/lora"
     vae = networks["vae"].config
@@ -59,6 +60,7 @@ def load(path: Path, compute: ComputePlan) -> LoadedBase:
         scaling_factor=float(vae["scaling_factor"]),
         shift_factor=float(vae["shift_factor"] or 0),
         guidance="told" if is_dev else "none",
+        resting=resting,
     )
 
 
