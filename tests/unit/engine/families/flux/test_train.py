@@ -32,7 +32,9 @@ def lora_path(
     return run.result.files[-1]
 
 
-def test_it_learns(tiny_flux: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], lora_path: Path) -> None:
+def test_a_run_on_it_learns_the_pictures(
+    tiny_flux: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], lora_path: Path
+) -> None:
     before = loss_with(tiny_flux, tiny_recipe(), tiny_pictures, None)
     assert loss_with(tiny_flux, tiny_recipe(), tiny_pictures, load_lora(lora_path).tensors) < 0.99 * before
 
