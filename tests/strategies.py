@@ -20,6 +20,8 @@ TAG_CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Z
 WORDED_BY_HAND: dict[str, st.SearchStrategy[Any]] = {
     "output_name": st.from_regex(r"[A-Za-z_絵具][A-Za-z0-9_ 絵具-]{0,20}[a-z]", fullmatch=True),
     "trigger": st.from_regex(r"([a-z絵]{1,8}( [a-z]{1,4})?)?", fullmatch=True),
+    "adapter.block_dims": st.sampled_from(["", ",".join(["4"] * 25), ",".join(["0"] + ["8"] * 22)]),
+    "adapter.block_alphas": st.sampled_from(["", ",".join(["2"] * 25), ",".join(["0"] + ["0.5"] * 22)]),
     "pictures.background": st.from_regex(r"#[0-9a-fA-F]{6}", fullmatch=True),
 }
 """Texts with a form of their own; every other field is drawn from its type and range."""
@@ -99,4 +101,6 @@ def _without_contradictions(values: dict[str, Any]) -> TrainRecipe:
                 assert isinstance(problem, Contradiction), problem
                 for path in (problem.path, *problem.others):
                     section, _, name = path.rpartition(".")
+                    if name == "kind":
+                        values.pop(section, None)  # its other fields are of that kind
                     (values.get(section, {}) if section else values).pop(name, None)

@@ -73,6 +73,18 @@ def test_diffusers_finds_every_layer_of_the_file(tiny_base_folder: Path, trained
     ]
 
 
+def test_diffusers_draws_the_same_from_a_locon(tiny_base: LoadedBase, tiny_base_folder: Path, tmp_path: Path) -> None:
+    """Convolutions too. It reads no LoHa and LoKr, and leaves the lengths out of a DoRA in Kohya's layout (0.42)."""
+    recipe = tiny_recipe("adapter.kind=locon", "adapter.conv_dim=2", "optimizer.learning_rate=0.02")
+    tiny_train(recipe, write_tiny_pictures(tmp_path / "pictures"), tiny_base, tmp_path / "out")
+    file = tmp_path / "out" / "tiny.safetensors"
+    theirs = _draw_with_diffusers(tiny_base_folder, file, "ddim", 1)
+    request = DrawRequest(PROMPT, NEGATIVE, 64, 96, steps=6, cfg=4.0, sampler="ddim", seed=3, clip_skip=1)
+    ours = _levels(draw(tiny_base, request, [(load_lora(file), 1.0)])[0].image)
+    assert np.abs(ours - theirs).max() <= 3
+    assert np.abs(ours - _levels(draw(tiny_base, request)[0].image)).max() > 20
+
+
 def test_a_base_in_half_precision_is_computed_in_fp32_on_a_processor(tmp_path: Path) -> None:
     """F4: asked for fp16, the run goes on in fp32 and says why."""
     from enogu.engine.events import Started

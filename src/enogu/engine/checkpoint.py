@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
-from enogu.engine.adapters.lora import LoraParameters
+from enogu.engine.adapters.parameters import AdapterParameters
 from enogu.engine.optim import changing_values, restore_values
 from enogu.engine.tensor_files import tensor_file_bytes
 from enogu.errors import WrongUse
@@ -61,7 +61,7 @@ def fingerprint_of(recipe: TrainRecipe, pictures: Sequence[tuple[Any, ...]], bas
 def save_checkpoint(
     path: Path,
     state: RunState,
-    parameters: LoraParameters,
+    parameters: AdapterParameters,
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
     fingerprint: str,
@@ -97,7 +97,7 @@ def save_checkpoint(
 
 def load_checkpoint(
     path: Path,
-    parameters: LoraParameters,
+    parameters: AdapterParameters,
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
     fingerprint: str,

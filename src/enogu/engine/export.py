@@ -25,12 +25,10 @@ from enogu.engine.families import LoadedBase
 from enogu.engine.tensor_files import tensor_file_bytes
 from enogu.errors import TrainingFailed
 from enogu.recipe import Optimizer, TrainRecipe, recipe_fields
+from enogu.recipe.adapter import kohya_network
 from enogu.recipe.loss import HuberLoss, SmoothL1Loss
 from enogu.recipe.plan import TrainPlan
 from enogu.whole_file import write_whole
-
-NETWORK_MODULE = "networks.lora"
-"""What A1111 and sd-scripts call a plain LoRA."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +118,7 @@ def _ss_values(
 ) -> dict[str, Any]:
     optimizer, adapter, training, noise = recipe.optimizer, recipe.adapter, recipe.training, recipe.noise
     huber = recipe.loss if isinstance(recipe.loss, HuberLoss | SmoothL1Loss) else HuberLoss()
+    network_module, network_args = kohya_network(adapter)
     session = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps([recipe.model_dump(mode="json"), base.hash, started_at]))
     return {
         **{key: value for key, value in base.family.metadata.items() if key.startswith("ss_")},
@@ -140,11 +139,13 @@ def _ss_values(
         "ss_max_train_steps": plan.num_steps,
         "ss_lr_warmup_steps": plan.warmup_steps,
         "ss_lr_scheduler": recipe.schedule.kind,
-        "ss_network_module": base.family.metadata.get("ss_network_module", NETWORK_MODULE),
+        "ss_network_module": network_module
+        if network_args
+        else base.family.metadata.get("ss_network_module", network_module),
         "ss_network_dim": adapter.dim,
         "ss_network_alpha": adapter.alpha,
-        "ss_network_dropout": None,
-        "ss_network_args": "{}",
+        "ss_network_dropout": getattr(adapter, "network_dropout", 0.0) or None,
+        "ss_network_args": json.dumps(network_args),
         "ss_mixed_precision": "no" if training.mixed_precision == "none" else training.mixed_precision,
         "ss_full_fp16": False,
         "ss_clip_skip": training.clip_skip,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from enogu.engine.adapters import lora
+from enogu.engine.adapters import kinds, lora
 from enogu.engine.averaging import Average
 from enogu.engine.checkpoint import RunState, fingerprint_of, load_checkpoint, save_checkpoint, state_path
 from enogu.engine.control import Between, BetweenSteps, ask_nothing
@@ -34,7 +34,7 @@ from enogu.engine.lora_file import LoraFile
 from enogu.engine.losses import errors, loss_weight
 from enogu.engine.memory import gradient_checkpointing, peak_memory_mib
 from enogu.engine.noise import schedule_of
-from enogu.engine.optim import clip_gradients, make_optimizer, rates_of, scale_weight_norms, set_rates
+from enogu.engine.optim import clip_gradients, make_optimizer, rates_of, set_rates
 from enogu.engine.pace import Pace
 from enogu.engine.previews import PreviewsStopped, draw_previews, draw_previews_now
 from enogu.errors import TrainingFailed
@@ -150,11 +150,9 @@ class _Run:
         sizes = [PictureSize(str(p.path), p.width, p.height, p.repeats, p.is_regularisation) for p in pictures]
         self.plan: TrainPlan = plan_training(recipe, sizes)
         wanted = PARTS[recipe.adapter.parts]
-        self.all_targets = base.family.targets(base)
-        self.targets = [target for target in self.all_targets if target.part in wanted]
-        self.parameters = lora.new_parameters(
-            self.targets, recipe.adapter.dim, recipe.adapter.alpha, recipe.seed, base.compute.device
-        )
+        self.all_targets = base.family.all_targets(base)
+        self.targets = kinds.chosen_targets(base.family.targets(base), base.family.conv_targets(base), recipe.adapter)
+        self.parameters = kinds.new_adapter(self.targets, recipe.adapter, recipe.seed, base.compute.device)
         self.optimizer = make_optimizer(recipe, self.parameters)
         decay = recipe.training.ema_decay
         self.average = None if decay is None else Average(self.parameters.flat, decay)
@@ -173,7 +171,7 @@ class _Run:
         latents = self._latents(hashes)
         self.set = TrainSet(latents, self.captions, self._masks(), frozenset(self.plan.regularisation))
         self._rest()
-        lora.attach(self.targets, self.parameters)
+        kinds.attach(self.targets, self.parameters)
         self._announce()
         began = time.monotonic()
         report = _Report(self)
@@ -250,11 +248,16 @@ class _Run:
         factor = learning_rate_factor(recipe.schedule, self.step, self.plan.num_steps, recipe.optimizer.learning_rate)
         set_rates(self.optimizer, factor)
         total = torch.zeros((), device=base.compute.device)
+        chance = self.parameters.chance
         for micro_step, batch in enumerate(batches):
+            if chance is not None:
+                chance.at(self.step, micro_step)
             b = make_batch(recipe, schedule, self.set, batch, self.step, micro_step, epoch=epoch)
             loss = self._loss_of(b) / len(batches)
             self.scaler.scale(loss).backward()
             total += loss.detach()
+        if chance is not None:
+            chance.rest()
         self.scaler.unscale_(self.optimizer)
         gradient_norm = clip_gradients(self.parameters, recipe.optimizer.max_grad_norm)
         self.scaler.step(self.optimizer)
@@ -262,7 +265,7 @@ class _Run:
         self.parameters.zero_gradients()
         self.step += 1
         if recipe.training.scale_weight_norms is not None:
-            scale_weight_norms(self.parameters, recipe.training.scale_weight_norms)
+            kinds.scale_weight_norms(self.parameters, recipe.training.scale_weight_norms)
         if self.average is not None:
             self.average.follow(self.step)
         return torch.stack([total, gradient_norm])
@@ -353,7 +356,7 @@ class _Run:
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         with self.average.in_place() if self.average else nullcontext():
-            return lora.to_file(self.targets, self.parameters, SAVE_DTYPES[self.recipe.saving.precision])
+            return kinds.to_file(self.targets, self.parameters, SAVE_DTYPES[self.recipe.saving.precision])
 
     def _metadata(self, epoch: int, step: int) -> dict[str, str]:
         described = [

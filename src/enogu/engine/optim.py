@@ -15,7 +15,7 @@ from typing import Any, assert_never
 
 import torch
 
-from enogu.engine.adapters.lora import LoraParameters
+from enogu.engine.adapters.parameters import AdapterParameters
 from enogu.errors import WrongUse
 from enogu.recipe import TrainRecipe
 from enogu.recipe.optimizer import Adafactor, AdamW, AdamW8bit, DAdaptAdam, DAdaptation, Lion, Prodigy
@@ -24,7 +24,7 @@ LARGEST_RATE_FOUND = "d"
 """The name under which D-Adaptation and Prodigy keep the rate they found in their groups."""
 
 
-def make_optimizer(recipe: TrainRecipe, parameters: LoraParameters) -> torch.optim.Optimizer:
+def make_optimizer(recipe: TrainRecipe, parameters: AdapterParameters) -> torch.optim.Optimizer:
     """The recipe's optimizer. Each group carries its ``part`` and its ``full_rate``.
 
     Raises WrongUse when the recipe's kind cannot run here.
@@ -103,7 +103,7 @@ def restore_values(optimizer: torch.optim.Optimizer, values: Sequence[dict[str, 
         group.update(kept)
 
 
-def clip_gradients(parameters: LoraParameters, max_norm: float) -> torch.Tensor:
+def clip_gradients(parameters: AdapterParameters, max_norm: float) -> torch.Tensor:
     """Clip the norm over all trained numbers to ``max_norm`` (0 = off); no value is read back to the host.
 
     The norm before clipping, on the device: it is no number when any gradient is none.
@@ -117,21 +117,7 @@ def clip_gradients(parameters: LoraParameters, max_norm: float) -> torch.Tensor:
     return norm
 
 
-def scale_weight_norms(parameters: LoraParameters, most: float) -> None:
-    """Shrink A and B of each layer alike until the size of scale * B A is at most ``most`` (sd-scripts' max_norm).
-
-    |B A| comes from two matrices of dim x dim: |B A|^2 = sum((B^T B) * (A A^T)). Nothing is read back to the host.
-    """
-    with torch.no_grad():
-        for a_RI, b_OR in parameters.matrices.values():
-            square = ((b_OR.t() @ b_OR) * (a_RI @ a_RI.t())).sum().clamp(min=0)
-            norm = (square.sqrt() * parameters.scale).clamp(min=most / 2)
-            factor = (most / norm).clamp(max=1.0).sqrt()
-            a_RI.mul_(factor)
-            b_OR.mul_(factor)
-
-
-def _groups(recipe: TrainRecipe, parameters: LoraParameters, *, as_matrices: bool) -> list[dict[str, Any]]:
+def _groups(recipe: TrainRecipe, parameters: AdapterParameters, *, as_matrices: bool) -> list[dict[str, Any]]:
     settings = recipe.optimizer
     own_step = isinstance(settings, Adafactor) and settings.relative_step
     groups: list[dict[str, Any]] = []
@@ -142,7 +128,7 @@ def _groups(recipe: TrainRecipe, parameters: LoraParameters, *, as_matrices: boo
     return groups
 
 
-def _matrices(parameters: LoraParameters, flat: torch.Tensor) -> list[torch.Tensor]:
+def _matrices(parameters: AdapterParameters, flat: torch.Tensor) -> list[torch.Tensor]:
     """The matrices that are views of ``flat``, in order."""
     memory = flat.untyped_storage().data_ptr()
     return [

@@ -65,7 +65,7 @@ def draw(
     put aside and restored. Raises WrongUse or AdapterRefused before anything is drawn.
     """
     check_request(base, request)
-    places = base.family.targets(base) if targets is None else targets
+    places = base.family.all_targets(base) if targets is None else targets
     weighted = [(lora.tensors, weight) for lora, weight in loras]
     try:
         for part in base.text_parts:

@@ -3,7 +3,7 @@
 Imports neither torch nor numpy, so that forms, quotes and ``enogu --help`` are quick.
 """
 
-from enogu.recipe.adapter import Adapter, LoraAdapter
+from enogu.recipe.adapter import Adapter, DoraAdapter, LoconAdapter, LohaAdapter, LokrAdapter, LoraAdapter
 from enogu.recipe.buckets import Bucket, Placement, choose_bucket, make_buckets
 from enogu.recipe.captions import CaptionRules, captions_vary, final_caption, split_tags
 from enogu.recipe.draws import random_for, seed_of
@@ -67,10 +67,14 @@ __all__ = [
     "CosineWithRestartsSchedule",
     "DAdaptAdam",
     "DAdaptation",
+    "DoraAdapter",
     "FlowRules",
     "HuberLoss",
     "LinearSchedule",
     "Lion",
+    "LoconAdapter",
+    "LohaAdapter",
+    "LokrAdapter",
     "LoraAdapter",
     "Loss",
     "NoiseRules",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from enogu.errors import Problem, RecipeRefused
+from enogu.recipe.adapter import LoraAdapter, block_values
 from enogu.recipe.optimizer import Adafactor
 
 if TYPE_CHECKING:
@@ -40,6 +41,65 @@ def _alpha_over_dim(recipe: TrainRecipe) -> Iterator[Contradiction]:
             f"{adapter.alpha:g} is over adapter.dim, which is {adapter.dim}.",
             f"Set it to {adapter.dim} or less, or raise adapter.dim.",
             ("adapter.dim",),
+        )
+
+
+def _convolutions(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    """They are in the U-Net alone; their alpha is bound to their dim."""
+    adapter = recipe.adapter
+    if isinstance(adapter, LoraAdapter):
+        return
+    if adapter.conv_alpha > adapter.conv_dim:
+        yield Contradiction(
+            "adapter.conv_alpha",
+            f"{adapter.conv_alpha:g} is over adapter.conv_dim, which is {adapter.conv_dim}.",
+            f"Set it to {adapter.conv_dim} or less, or raise adapter.conv_dim.",
+            ("adapter.conv_dim",),
+        )
+    if adapter.conv_dim > 0 and adapter.conv_alpha == 0:
+        yield Contradiction(
+            "adapter.conv_alpha",
+            "at 0 the convolutions would learn nothing.",
+            f"Set it to {adapter.conv_dim} or less, or leave it out.",
+            ("adapter.conv_dim",),
+        )
+    if adapter.conv_dim > 0 and adapter.parts == "text_encoder":
+        yield Contradiction(
+            "adapter.parts",
+            "the convolutions that adapter.conv_dim is for are in the U-Net.",
+            "Train the U-Net too, or set adapter.conv_dim = 0.",
+            ("adapter.conv_dim",),
+        )
+
+
+def _sizes_of_blocks(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    """Blocks are the U-Net's, and each has a dim before it has an alpha."""
+    adapter = recipe.adapter
+    dims, alphas = block_values(adapter.block_dims), block_values(adapter.block_alphas)
+    if dims and adapter.parts == "text_encoder":
+        yield Contradiction(
+            "adapter.block_dims",
+            "blocks are the U-Net's, and only the text encoder is trained.",
+            "Leave it out, or train the U-Net too.",
+            ("adapter.parts",),
+        )
+    if dims and not any(dims):
+        yield Contradiction(
+            "adapter.block_dims", "every block is left alone.", "Give at least one block a dim over 0.", ()
+        )
+    if alphas and len(alphas) != len(dims):
+        yield Contradiction(
+            "adapter.block_alphas",
+            f"there are {len(alphas)} alphas for {len(dims)} dims of blocks.",
+            "Give as many alphas as dims, or leave adapter.block_alphas out.",
+            ("adapter.block_dims",),
+        )
+    elif alphas and any(alpha > dim for alpha, dim in zip(alphas, dims, strict=True)):
+        yield Contradiction(
+            "adapter.block_alphas",
+            "a block's alpha is over its dim.",
+            "Lower that alpha, or raise the dim.",
+            ("adapter.block_dims",),
         )
 
 
@@ -253,6 +313,8 @@ def _discount_without_iterations(recipe: TrainRecipe) -> Iterator[Contradiction]
 
 _RULES: tuple[Callable[[TrainRecipe], Iterator[Contradiction]], ...] = (
     _alpha_over_dim,
+    _convolutions,
+    _sizes_of_blocks,
     _rate_of_an_untrained_part,
     _step_size_of_its_own,
     _kept_tokens_without_change,

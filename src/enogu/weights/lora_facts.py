@@ -98,6 +98,8 @@ def top_tags(metadata: Mapping[str, str]) -> dict[str, int]:
 def _algorithm(shapes: Mapping[str, Shape]) -> str:
     if any(name.endswith(".dora_scale") or ".lora_magnitude_vector" in name for name in shapes):
         return "dora"
+    if any(len(shape) == 4 and shape[2:] != (1, 1) for name, shape in shapes.items() if "lora_" in name):
+        return "locon"
     return next((name for name, marks in _ALGORITHMS if any(mark in key for key in shapes for mark in marks)), "lora")
 
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from enogu.engine.adapters.kinds import scale_weight_norms
 from enogu.engine.adapters.lora import LoraParameters, new_parameters
 from enogu.engine.control import Asked
 from enogu.engine.families import LoadedBase
 from enogu.engine.loop import TrainingStopped, TrainPicture
-from enogu.engine.optim import clip_gradients, make_optimizer, part_rate, rates_of, scale_weight_norms, set_rates
+from enogu.engine.optim import clip_gradients, make_optimizer, part_rate, rates_of, set_rates
 from enogu.errors import WrongUse
 from enogu.recipe import TrainRecipe
 from enogu.recipe.fields import kinds_of_section

@@ -55,7 +55,7 @@ def _refusals(values: dict[str, Any]) -> dict[str, str]:
         ({"schedule": {"kind": 5}}, "schedule.kind", '"5" is not one of its choices'),
         ({"optimizer": {"kind": "lyon"}}, "optimizer.kind", 'Did you mean "lion"? Allowed: "adamw", "adamw8bit"'),
         ({"optimizer": {"kind": "prodigy", "learning_rate": 1.0}}, "optimizer.learning_rate", "finds its own"),
-        ({"adapter": {"kind": "loha"}}, "adapter.kind", 'Allowed: "lora".'),
+        ({"adapter": {"kind": "lokon"}}, "adapter.kind", 'Did you mean "locon"?'),
         ({"schedule": "cosine"}, "schedule", "set schedule.kind"),
         ({"training": 3}, "training", "Write a table [training]"),
     ],

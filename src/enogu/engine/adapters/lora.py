@@ -10,7 +10,6 @@ norm, clipping and the optimizer work on one tensor instead of on hundreds.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,10 +19,11 @@ import torch
 from torch import nn
 from torch.autograd import Function
 
+from enogu.engine.adapters.deltas import SUFFIXES, ChangedLayer, change_of, kind_of, layers_of, scale_of
+from enogu.engine.adapters.layers import is_plain
+from enogu.engine.adapters.parameters import AdapterParameters, Size, allocate, uniform_as_linear
 from enogu.errors import AdapterRefused
 from enogu.recipe.draws import seed_of
-
-_SUFFIXES = ("lora_down.weight", "lora_up.weight", "alpha")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Target:
 
     @property
     def is_conv(self) -> bool:
-        """A 1x1 convolution, saved 4-D by Kohya."""
+        """A convolution, saved 4-D by Kohya."""
         return isinstance(self.layer, nn.Conv2d)
 
     @property
@@ -125,25 +125,16 @@ class AdaptedLayer(nn.Module):
 
 
 @dataclass
-class LoraParameters:
-    """The trained numbers: one flat fp32 tensor and its gradient a part, A and B of every target as views of them."""
+class LoraParameters(AdapterParameters):
+    """A LoRA of one dim: of each layer A [dim, in] and B [out, dim]."""
 
-    flat: dict[str, torch.Tensor]
-    matrices: dict[str, tuple[torch.Tensor, torch.Tensor]]
-    """Kohya key to (A [dim, in], B [out, dim]), both leaves whose ``.grad`` are views of ``flat[part].grad``."""
-    dim: int
-    alpha: float
+    dim: int = 1
+    alpha: float = 1.0
 
     @property
     def scale(self) -> float:
         """alpha / dim, the factor on B A."""
         return self.alpha / self.dim
-
-    def zero_gradients(self) -> None:
-        """In place, so that the views stay views."""
-        for flat in self.flat.values():
-            assert flat.grad is not None  # noqa: S101 - set by new_parameters
-            flat.grad.zero_()
 
 
 def new_parameters(
@@ -153,27 +144,22 @@ def new_parameters(
 
     Each layer's start depends on the seed and its key alone, not on which other layers are adapted.
     """
-    sizes: dict[str, int] = {}
+    names = ("lora_down.weight", "lora_up.weight")
+    flat, matrices = allocate(
+        (
+            (target.part, target.key, dict(zip(names, ((dim, target.num_in), (target.num_out, dim)), strict=True)))
+            for target in targets
+        ),
+        device,
+    )
     for target in targets:
-        sizes[target.part] = sizes.get(target.part, 0) + dim * (target.num_in + target.num_out)
-    flat = {part: torch.zeros(size, device=device) for part, size in sizes.items()}
-    for tensor in flat.values():
-        tensor.grad = torch.zeros_like(tensor)
-    matrices: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
-    offsets = dict.fromkeys(sizes, 0)
-    for target in targets:
-        pair: list[torch.Tensor] = []
-        for shape in ((dim, target.num_in), (target.num_out, dim)):
-            start, size = offsets[target.part], shape[0] * shape[1]
-            pair.append(_view_leaf(flat[target.part], start, shape))
-            offsets[target.part] = start + size
         generator = torch.Generator().manual_seed(seed_of(run_seed, f"init {target.key}"))
-        bound = 1 / math.sqrt(target.num_in)
-        start_values = torch.empty(dim, target.num_in).uniform_(-bound, bound, generator=generator)
         with torch.no_grad():
-            pair[0].copy_(start_values)
-        matrices[target.key] = (pair[0], pair[1])
-    return LoraParameters(flat, matrices, dim, alpha)
+            matrices[target.key][0].copy_(uniform_as_linear((dim, target.num_in), generator))
+    sizes = {target.key: Size(dim, alpha) for target in targets}
+    return LoraParameters(
+        flat, matrices, {target.key: names for target in targets}, sizes, "lora", None, dim=dim, alpha=alpha
+    )
 
 
 def attach(targets: Sequence[Target], parameters: LoraParameters) -> None:
@@ -203,31 +189,29 @@ def attached(targets: Sequence[Target], loras: Sequence[tuple[Mapping[str, torch
     """
     for tensors, _ in loras:
         check_fits(targets, tensors)
+    layers = [(layers_of(tensors), weight) for tensors, weight in loras if weight != 0]
     before = {id(target): target.parent._modules[target.name] for target in targets}
     try:
         for target in targets:
-            downs: list[torch.Tensor] = []
-            ups: list[torch.Tensor] = []
-            for tensors, weight in loras:
-                down = tensors.get(f"{target.key}.lora_down.weight")
-                if down is None or weight == 0:
-                    continue
-                up = tensors[f"{target.key}.lora_up.weight"]
-                alpha = tensors.get(f"{target.key}.alpha")
-                dim = down.shape[0]
-                scale = (float(alpha) if alpha is not None else dim) / dim
-                downs.append(down.flatten(1).float())
-                ups.append(up.flatten(1).float() * (scale * weight))
-            if downs:
-                place = target.layer.weight.device
-                down, up = torch.cat(downs).to(place), torch.cat(ups, dim=1).to(place)
-                setattr_path(target, AdaptedLayer(target.layer, down, up, 1.0))
-            else:
-                setattr_path(target, target.layer)
+            files = [(those[target.key], weight) for those, weight in layers if target.key in those]
+            setattr_path(target, _drawn_layer(target, files) if files else target.layer)
         yield
     finally:
         for target in targets:
             target.parent._modules[target.name] = before[id(target)]
+
+
+def _drawn_layer(target: Target, files: Sequence[tuple[Mapping[str, torch.Tensor], float]]) -> nn.Module:
+    if not is_plain(target.layer) or any(not _is_plain_lora(tensors) for tensors, _ in files):
+        return ChangedLayer(target.layer, target.key, files)
+    downs = [tensors["lora_down.weight"].flatten(1).float() for tensors, _ in files]
+    ups = [tensors["lora_up.weight"].flatten(1).float() * (scale_of(tensors) * weight) for tensors, weight in files]
+    place = target.layer.weight.device
+    return AdaptedLayer(target.layer, torch.cat(downs).to(place), torch.cat(ups, dim=1).to(place), 1.0)
+
+
+def _is_plain_lora(tensors: Mapping[str, torch.Tensor]) -> bool:
+    return "lora_down.weight" in tensors and not tensors.keys() & {"dora_scale", "lora_mid.weight"}
 
 
 def to_file(targets: Sequence[Target], parameters: LoraParameters, dtype: torch.dtype) -> dict[str, torch.Tensor]:
@@ -246,7 +230,8 @@ def to_file(targets: Sequence[Target], parameters: LoraParameters, dtype: torch.
 def check_fits(targets: Sequence[Target], tensors: Mapping[str, torch.Tensor]) -> None:
     """Raise AdapterRefused when the file has layers this base model lacks, or of another width."""
     places = {target.key: target for target in targets}
-    keys = {name.split(".", 1)[0] for name in tensors if name.endswith(".lora_down.weight")}
+    layers = layers_of(tensors)
+    keys = {key for key, layer in layers.items() if kind_of(layer)}
     if not keys:
         raise AdapterRefused("This file holds no LoRA in Kohya's layout.", "Choose a LoRA .safetensors file.")
     strangers = sorted(keys - places.keys())
@@ -256,25 +241,27 @@ def check_fits(targets: Sequence[Target], tensors: Mapping[str, torch.Tensor]) -
             "It was made for another family of base models: choose a base model of its family.",
         )
     for key in sorted(keys):
-        _check_fits_layer(places[key], tensors)
-    names = {f"{key}.{suffix}" for key in keys for suffix in _SUFFIXES}
-    unknown = sorted(tensors.keys() - names)
+        if kind_of(layers[key]) in ("lora", "dora"):
+            _check_fits_layer(places[key], layers[key])
+        _check_belongs_together(places[key], layers[key])
+    known = {f"{key}.{suffix}" for key in keys for suffix in SUFFIXES}
+    unknown = sorted(tensors.keys() - known)
     if unknown:
         raise AdapterRefused(
-            f"This file holds more than a plain LoRA ({len(unknown)} tensors such as {unknown[0]}), "
+            f"This file holds more than we know how to draw with ({len(unknown)} tensors such as {unknown[0]}), "
             "and without them it would draw something else.",
-            "Choose a plain LoRA, or convert this one.",
+            "Choose a LoRA, LoCon, LoHa, LoKr or DoRA, or convert this one.",
         )
 
 
-def _check_fits_layer(place: Target, tensors: Mapping[str, torch.Tensor]) -> None:
-    key = place.key
-    down, up, alpha = (tensors.get(f"{key}.{suffix}") for suffix in _SUFFIXES)
-    assert down is not None  # noqa: S101 - the keys are those that have one
+def _check_fits_layer(place: Target, layer: Mapping[str, torch.Tensor]) -> None:
+    key, down, up, alpha = place.key, layer["lora_down.weight"], layer.get("lora_up.weight"), layer.get("alpha")
     if up is None:
         raise AdapterRefused(f"This LoRA lacks {key}.lora_up.weight.", "Copy or download it again.")
-    allowed = ((), (1, 1)) if place.is_conv else ((),)
-    if down.ndim < 2 or up.ndim < 2 or down.shape[2:] not in allowed or up.shape[2:] not in allowed:
+    kernel = () if isinstance(place.layer, nn.Linear) else place.layer.kernel_size
+    of_down = ((), (1, 1)) if kernel == (1, 1) else ((1, 1), kernel) if kernel else ((),)
+    of_up = ((), (1, 1)) if kernel else ((),)
+    if down.ndim < 2 or up.ndim < 2 or tuple(down.shape[2:]) not in of_down or tuple(up.shape[2:]) not in of_up:
         raise AdapterRefused(
             f"This LoRA does not fit the base model: {key} has the shapes {list(down.shape)} and {list(up.shape)}.",
             "Choose a plain LoRA made for this base model.",
@@ -290,10 +277,17 @@ def _check_fits_layer(place: Target, tensors: Mapping[str, torch.Tensor]) -> Non
             )
 
 
-def _view_leaf(flat: torch.Tensor, start: int, shape: tuple[int, int]) -> torch.Tensor:
-    """A leaf tensor that shares ``flat``'s memory, and whose gradient shares ``flat.grad``'s."""
-    size = shape[0] * shape[1]
-    leaf = flat[start : start + size].view(shape).detach().requires_grad_()
-    assert flat.grad is not None  # noqa: S101 - set by new_parameters
-    leaf.grad = flat.grad[start : start + size].view(shape)
-    return leaf
+def _check_belongs_together(place: Target, layer: Mapping[str, torch.Tensor]) -> None:
+    """Whether the layer's change comes out in the weight's shape, tried with shapes alone."""
+    shapes_only = {name: tensor.to("meta") for name, tensor in layer.items() if name != "alpha"}
+    alpha = layer.get("alpha")
+    try:
+        if alpha is not None and alpha.numel() != 1:
+            raise ValueError("alpha is no single number")
+        change_of(shapes_only, place.layer.weight.detach().to("meta"))
+    except (RuntimeError, KeyError, ValueError, IndexError) as error:
+        raise AdapterRefused(
+            f"This LoRA does not fit the base model: the tensors of {place.key} make no weight of the shape "
+            f"{list(place.layer.weight.shape)}.",
+            "Choose the base model it was trained on, or copy the LoRA again.",
+        ) from error

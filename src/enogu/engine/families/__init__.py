@@ -140,6 +140,11 @@ def picture_sizes(
     return [original_height, original_width, crop_top, crop_left, target_height, target_width]
 
 
+def _none_of_them(base: LoadedBase) -> list[Target]:
+    """Of a family without convolutions."""
+    return []
+
+
 @dataclass(frozen=True)
 class Family:
     """The functions of one family.
@@ -148,7 +153,7 @@ class Family:
     ``encode_captions(base, texts, rules) -> Conditions``, differentiable when the text encoder is trained;
     ``predict(base, noisy_BCHW, timesteps_B, conditions) -> BCHW``;
     ``decode_latents(base, latents_BCHW scaled) -> pixels_B3HW in -1..1``;
-    ``targets(base) -> list[Target]`` with Kohya's names.
+    ``targets(base) -> list[Target]`` with Kohya's names, and ``conv_targets`` alike for the convolutional blocks.
     """
 
     name: str
@@ -165,6 +170,11 @@ class Family:
     encode_captions: Callable[[LoadedBase, Sequence[str], TextRules], Conditions]
     predict: Callable[[LoadedBase, torch.Tensor, torch.Tensor, Conditions], torch.Tensor]
     targets: Callable[[LoadedBase], list[Target]]
+    conv_targets: Callable[[LoadedBase], list[Target]] = _none_of_them
+
+    def all_targets(self, base: LoadedBase) -> list[Target]:
+        """Every layer that an adapter can be on."""
+        return [*self.targets(base), *self.conv_targets(base)]
 
 
 def load_base_model(path: Path, compute: ComputePlan) -> LoadedBase:

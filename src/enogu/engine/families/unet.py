@@ -20,6 +20,7 @@ from enogu.engine.noise import NoiseSchedule, scaled_linear_alpha_bar, to_zero_t
 from enogu.errors import BaseModelRefused
 
 UNET_CLASSES = ("Transformer2DModel",)
+CONVOLUTIONAL_CLASSES = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
 TEXT_ENCODER_CLASSES = ("CLIPAttention", "CLIPSdpaAttention", "CLIPMLP")
 
 
@@ -63,6 +64,11 @@ def unet_layers(unet: nn.Module) -> Iterator[tuple[str, nn.Module, str, nn.Linea
     return layers_inside(unet, UNET_CLASSES)
 
 
+def convolutional_layers(unet: nn.Module) -> Iterator[tuple[str, nn.Module, str, nn.Linear | nn.Conv2d]]:
+    """Those that get an adapter beside them when it has a dim for convolutions (sd-scripts' conv_dim)."""
+    return layers_inside(unet, CONVOLUTIONAL_CLASSES, any_kernel=True)
+
+
 def text_encoder_targets(text_encoder: nn.Module, beginning: str = "lora_te_") -> list[Target]:
     """Targets of a transformers ``CLIPTextModel``, with or without the ``text_model`` wrapper.
 
@@ -76,9 +82,9 @@ def text_encoder_targets(text_encoder: nn.Module, beginning: str = "lora_te_") -
 
 
 def layers_inside(
-    root: nn.Module, classes: tuple[str, ...]
+    root: nn.Module, classes: tuple[str, ...], *, any_kernel: bool = False
 ) -> Iterator[tuple[str, nn.Module, str, nn.Linear | nn.Conv2d]]:
-    """Every Linear and 1x1 Conv2d inside modules of these classes, once each, in the network's own order."""
+    """Every Linear and Conv2d (1x1, or any) inside modules of these classes, once each, in the network's own order."""
     seen: set[str] = set()
     for outer_path, outer in root.named_modules():
         if type(outer).__name__ not in classes:
@@ -86,7 +92,7 @@ def layers_inside(
         for inner_path, layer in outer.named_modules():
             if not isinstance(layer, nn.Linear | nn.Conv2d):
                 continue
-            if isinstance(layer, nn.Conv2d) and layer.kernel_size != (1, 1):
+            if isinstance(layer, nn.Conv2d) and not any_kernel and layer.kernel_size != (1, 1):
                 continue
             path = f"{outer_path}.{inner_path}" if outer_path else inner_path
             if path in seen:

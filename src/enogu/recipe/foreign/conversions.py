@@ -54,6 +54,8 @@ def network_kind(given: Arguments, _: Circumstances) -> Iterator[Became]:
     if kind in known or (kind == "lora" and not known):
         if module.startswith("lycoris") and not str(given.take("network_args.preset") or "").startswith("attn"):
             _conv_of_lycoris(given)
+        if not is_off(given.peek("network_args.conv_dim")) and "network_args.conv_alpha" not in given:
+            given.put("network_args.conv_alpha", 1)  # sd-scripts' default
         yield Became("network_module", told, "adapter.kind", kind, "default" if assumed else "taken")
         return
     words = "Enogu has no adapter of this kind; a LoRA is trained."

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, cast
 
+from enogu.recipe.adapter import kohya_network
 from enogu.recipe.fields import RecipeField, recipe_fields
 from enogu.recipe.foreign.facts import VALUE_NAMES
 from enogu.recipe.foreign.files import SettingsFile, Values
@@ -24,13 +25,6 @@ _BY_OTHERS = {
     "trigger",
     "pictures.repeats",
     "pictures.resolution",
-}
-_MODULES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "lora": ("networks.lora", ()),
-    "locon": ("networks.lora", ()),
-    "loha": ("lycoris.kohya", ("algo=loha",)),
-    "lokr": ("lycoris.kohya", ("algo=lokr",)),
-    "dora": ("lycoris.kohya", ("algo=locon", "dora_wd=True")),
 }
 
 
@@ -93,13 +87,11 @@ def _write(field: RecipeField, value: Any, arguments: Values, remarks: list[Rema
 
 def _converted(recipe: TrainRecipe, arguments: Values) -> None:
     """The inverse of ``conversions``."""
-    module, algorithm = _MODULES[recipe.adapter.kind]
+    module, options = kohya_network(recipe.adapter)
     arguments["network_module"] = module
-    entries = [*algorithm, *cast("list[str]", arguments.get("network_args", []))]
-    if algorithm and not any(entry.startswith("conv_dim=") for entry in entries):
-        entries.append("preset=attn-mlp")
-    if entries:
-        arguments["network_args"] = entries
+    arguments.pop("network_args", None)
+    if options:
+        arguments["network_args"] = [f"{name}={value}" for name, value in options.items()]
     if recipe.adapter.parts == "unet":
         arguments["network_train_unet_only"] = True
     elif recipe.adapter.parts == "text_encoder":

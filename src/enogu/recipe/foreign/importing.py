@@ -278,6 +278,8 @@ def _sound(values: Values, remarks: list[Remark]) -> TrainRecipe:
                 where = values.get(section, {}) if section else values
                 if name not in where:  # it hangs on another field's value: that whole section goes
                     where, name = values, problem.path.partition(".")[0]
+                if name not in where:
+                    raise  # nothing of the file is the reason
                 value = where.pop(name, None)
                 words = f"{problem.message} It is left at its default."
                 remarks[:] = [one for one in remarks if one.path != problem.path or one.outcome == "no_counterpart"]

@@ -83,6 +83,8 @@ def _candidates(problem: Problem, values: Mapping[str, Any]) -> Iterator[dict[st
         dim = _value(values, "adapter.dim")
         if isinstance(dim, int):
             yield {path: float(dim)}
+    if path == "adapter.conv_alpha" and isinstance(dim := _value(values, "adapter.conv_dim"), int):
+        yield {path: float(dim)}
     if path == "captions.keep_tokens":
         yield {"captions.shuffle": True}
     if path == "schedule.kind":

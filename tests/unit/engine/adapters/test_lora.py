@@ -291,8 +291,10 @@ def _spoilt(kind: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tens
         return {**tensors, down: torch.zeros(4, 32, 3, 3), up: torch.zeros(32, 4, 1, 1)}
     if kind == "several alphas":
         return {**tensors, f"{name}.alpha": torch.zeros(4)}
-    if kind == "DoRA":
-        return {**tensors, f"{name}.dora_scale": torch.zeros(32, 1)}
+    if kind == "an unknown kind":
+        return {**tensors, f"{name}.oft_blocks": torch.zeros(4, 8, 8)}
+    if kind == "lengths of nothing":
+        return {**tensors, f"{name}.dora_scale": torch.zeros(7, 1)}
     stranger = "lora_te2_text_model_encoder_layers_0_self_attn_q_proj"
     return {**tensors, f"{stranger}.lora_down.weight": torch.zeros(4, 32), f"{stranger}.lora_up.weight": tensors[up]}
 
@@ -308,7 +310,8 @@ def _spoilt(kind: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tens
         "a vector",
         "a 3x3 convolution",
         "several alphas",
-        "DoRA",
+        "an unknown kind",
+        "lengths of nothing",
         "another family",
     ],
 )

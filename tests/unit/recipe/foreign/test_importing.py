@@ -217,3 +217,23 @@ def test_strange_values_are_told_and_never_a_crash(strange: object, known: dict[
             assert isinstance(error, EnoguError)
         else:
             assert isinstance(imported.recipe, TrainRecipe)
+
+
+@pytest.mark.parametrize(
+    ("module", "args", "wanted"),
+    [
+        ("networks.lora", [], {"kind": "lora", "dim": 8}),
+        ("networks.lora", ["conv_dim=4"], {"kind": "locon", "conv_dim": 4, "conv_alpha": 1.0}),
+        ("lycoris.kohya", ["algo=loha"], {"kind": "loha", "conv_dim": 8, "conv_alpha": 2.0}),
+        ("lycoris.kohya", ["algo=loha", "preset=attn-mlp"], {"kind": "loha", "conv_dim": 0}),
+        ("lycoris.kohya", ["algo=lokr", "factor=8", "preset=attn-mlp"], {"kind": "lokr", "factor": 8}),
+        ("lycoris.kohya", ["algo=locon", "dora_wd=True", "conv_dim=2"], {"kind": "dora", "conv_dim": 2}),
+        ("lycoris.kohya", ["preset=attn-mlp", "rs_lora=True"], {"kind": "lora", "rank_stabilised": True}),
+        ("networks.lora", ["module_dropout=0.1"], {"kind": "lora", "module_dropout": 0.1}),
+        ("networks.lora", ["block_dims=" + ",".join(["4"] * 25)], {"block_dims": ",".join(["4"] * 25)}),
+    ],
+)
+def test_module_and_algorithm_are_the_kind_of_adapter(module: str, args: list[str], wanted: dict[str, object]) -> None:
+    text = f'network_module="{module}"\nnetwork_dim=8\nnetwork_alpha=2\nmax_train_epochs=1\nnetwork_args={args}'
+    adapter = of_text(text).recipe.adapter.model_dump()
+    assert {name: adapter[name] for name in wanted} == wanted

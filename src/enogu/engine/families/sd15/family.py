@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enogu.engine.families import Family
 from enogu.engine.families.sd15.encode import encode_captions
-from enogu.engine.families.sd15.keys import targets
+from enogu.engine.families.sd15.keys import conv_targets, targets
 from enogu.engine.families.sd15.load import load
 from enogu.engine.families.sd15.predict import predict
 from enogu.engine.families.unet import decode_latents, encode_pictures
@@ -27,4 +27,5 @@ SD15 = Family(
     encode_captions=encode_captions,
     predict=predict,
     targets=targets,
+    conv_targets=conv_targets,
 )

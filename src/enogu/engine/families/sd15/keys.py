@@ -10,7 +10,7 @@ from torch import nn
 
 from enogu.engine.adapters.lora import Target
 from enogu.engine.families import LoadedBase
-from enogu.engine.families.unet import text_encoder_targets, unet_layers
+from enogu.engine.families.unet import convolutional_layers, text_encoder_targets, unet_layers
 
 
 def targets(base: LoadedBase) -> list[Target]:
@@ -20,7 +20,13 @@ def targets(base: LoadedBase) -> list[Target]:
 
 def unet_targets(unet: nn.Module) -> list[Target]:
     """Targets of a diffusers ``UNet2DConditionModel``."""
-    return [
-        Target("unet", "lora_unet_" + path.replace(".", "_"), parent, name, layer)
-        for path, parent, name, layer in unet_layers(unet)
-    ]
+    return [_target(*found) for found in unet_layers(unet)]
+
+
+def conv_targets(base: LoadedBase) -> list[Target]:
+    """The layers of the U-Net's convolutional blocks, for adapters that have a dim for them."""
+    return [_target(*found) for found in convolutional_layers(base.networks["unet"])]
+
+
+def _target(path: str, parent: nn.Module, name: str, layer: nn.Linear | nn.Conv2d) -> Target:
+    return Target("unet", "lora_unet_" + path.replace(".", "_"), parent, name, layer)

@@ -10,7 +10,7 @@ from torch import nn
 
 from enogu.engine.adapters.lora import Target
 from enogu.engine.families import LoadedBase
-from enogu.engine.families.unet import ldm_path, text_encoder_targets, unet_layers
+from enogu.engine.families.unet import convolutional_layers, ldm_path, text_encoder_targets, unet_layers
 
 
 def targets(base: LoadedBase) -> list[Target]:
@@ -24,8 +24,15 @@ def targets(base: LoadedBase) -> list[Target]:
 
 def unet_targets(unet: nn.Module) -> list[Target]:
     """Targets of a diffusers ``UNet2DConditionModel``, in diffusers' order."""
+    return [_target(unet, *found) for found in unet_layers(unet)]
+
+
+def conv_targets(base: LoadedBase) -> list[Target]:
+    """The layers of the U-Net's convolutional blocks, for adapters that have a dim for them."""
+    unet = base.networks["unet"]
+    return [_target(unet, *found) for found in convolutional_layers(unet)]
+
+
+def _target(unet: nn.Module, path: str, parent: nn.Module, name: str, layer: nn.Linear | nn.Conv2d) -> Target:
     layers_per_block = int(unet.config["layers_per_block"])  # pyright: ignore[reportArgumentType, reportIndexIssue]
-    return [
-        Target("unet", "lora_unet_" + ldm_path(path, layers_per_block).replace(".", "_"), parent, name, layer)
-        for path, parent, name, layer in unet_layers(unet)
-    ]
+    return Target("unet", "lora_unet_" + ldm_path(path, layers_per_block).replace(".", "_"), parent, name, layer)
