@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from enogu.engine.adapters.deltas import MARKS
 from enogu.engine.layouts import to_kohya
 from enogu.errors import AdapterRefused
 from enogu.weights.header import read_header, tensor_bytes_sha256
@@ -43,7 +44,7 @@ def load_lora(path: Path) -> LoraFile:
             f"{path.name} holds numbers that are no numbers (NaN), in {broken[0]}.", "Use an earlier epoch of it."
         )
     kohya = to_kohya(tensors)
-    if not any(name.endswith(".lora_down.weight") for name in kohya):
+    if not any(name.endswith(f".{mark}") for name in kohya for mark in MARKS):
         raise AdapterRefused(
             f"{path.name} is a LoRA of a kind or in a layout that is not known here.", "Convert it to Kohya's layout."
         )
