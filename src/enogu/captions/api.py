@@ -18,13 +18,11 @@ from starlette.types import Message
 from enogu.accounts.asking import OneTransaction, SomeCaller, TheDoor, identify
 from enogu.captions import service, tasks
 from enogu.captions.entities import Spelling, UnionOrder, VocabularyRefused
-from enogu.captions.rules.text import spelled, tags_of
 from enogu.captions.rules.token_counts import TokenLimit
 from enogu.captions.rules.traits import Level
 from enogu.captions.rules.vocabulary_file import MOST_FILE_BYTES
 from enogu.captions.shown import (
     AdviceShown,
-    CaptionShown,
     CaptionsShown,
     CaptionTokensShown,
     CompletionShown,
@@ -42,6 +40,7 @@ from enogu.captions.shown import (
     UnionTagShown,
     VocabularyShown,
     advice_shown,
+    caption_shown,
     command_of,
     edit_shown,
     edited_shown,
@@ -94,13 +93,7 @@ def list_captions(
         num_to_undo=num_to_undo,
         num_to_redo=num_to_redo,
         captions=[
-            CaptionShown(
-                picture_id=one.picture_id,
-                name=one.name,
-                caption=one.caption,
-                tags=[spelled(tag, spelling) for tag in tags_of(one.caption)],
-            )
-            for one in found[start : start + limit]
+            caption_shown(one.picture_id, one.name, one.caption, spelling) for one in found[start : start + limit]
         ],
     )
 
@@ -165,7 +158,7 @@ def edit_captions(
         is_dry_run=body.dry_run,
         expected_revision=body.expected_revision,
     )
-    return edited_shown(edit.changes, edit.captions_revision, kept)
+    return edited_shown(edit.changes, edit.captions_revision, kept, with_captions=body.with_captions)
 
 
 @router.get("/edits")

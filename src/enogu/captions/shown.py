@@ -26,9 +26,11 @@ from enogu.captions.entities import (
     RespellTags,
     SetCaption,
     SortTags,
+    Spelling,
     Vocabulary,
 )
 from enogu.captions.rules.fed import FedCaption
+from enogu.captions.rules.text import spelled, tags_of
 from enogu.captions.rules.token_counts import TokenCount
 from enogu.captions.rules.traits import Advice, KeptCode, Level, ReasonCode
 from enogu.datasets.entities import MOST_PICTURES, CaptionEdit
@@ -179,6 +181,8 @@ class EditToMake(_Body):
     dry_run: bool = False
     expected_revision: Annotated[int, Field(ge=0, le=2**53)] | None = None
     """``captions_revision`` when the captions were read; another one now refuses the edit."""
+    with_captions: bool = False
+    """Answer with every caption that is changed, as it is afterwards: who shows them needs no second request."""
 
 
 class TextToCount(_Body):
@@ -278,6 +282,8 @@ class EditedShown(BaseModel):
     examples: list[ExampleShown]
     edit: EditShown | None
     """None for a dry run, and when nothing was changed."""
+    captions: list[CaptionShown]
+    """All that are changed, as they are afterwards; empty unless asked for."""
 
 
 class ProposalShown(BaseModel):
@@ -399,8 +405,17 @@ def edit_shown(edit: CaptionEdit) -> EditShown:
     )
 
 
-def edited_shown(changes: Changes, revision: int, edit: CaptionEdit | None) -> EditedShown:
+def caption_shown(picture_id: str, name: str, caption: str, spelling: Spelling = "as_written") -> CaptionShown:
+    """One picture's caption and its tags."""
+    tags = [spelled(tag, spelling) for tag in tags_of(caption)]
+    return CaptionShown(picture_id=picture_id, name=name, caption=caption, tags=tags)
+
+
+def edited_shown(
+    changes: Changes, revision: int, edit: CaptionEdit | None, *, with_captions: bool = False
+) -> EditedShown:
     """What a command came to."""
+    shown = changes.changed if with_captions else ()
     return EditedShown(
         words=changes.words,
         num_selected=changes.num_selected,
@@ -408,6 +423,7 @@ def edited_shown(changes: Changes, revision: int, edit: CaptionEdit | None) -> E
         captions_revision=revision if edit is None else edit.captions_revision,
         examples=[ExampleShown(**asdict(one)) for one in changes.changed[:MOST_EXAMPLES]],
         edit=None if edit is None else edit_shown(edit),
+        captions=[caption_shown(one.picture_id, one.name, one.after) for one in shown],
     )
 
 

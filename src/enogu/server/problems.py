@@ -57,7 +57,9 @@ def add_problem_handlers(app: FastAPI) -> None:
             figures.note_failure(type(error).__name__)
         if status == 401:
             headers["WWW-Authenticate"] = "Bearer"
-        more = {"problems": found} if (found := _problems_of(error)) else {}
+        more: dict[str, Any] = {"problems": found} if (found := _problems_of(error)) else {}
+        if isinstance(position := getattr(error, "position", None), int):
+            more["position"] = position  # in the text that was refused, counted from 0: a field points at it
         return problem(
             request.state.request_id, status, error.message, error.cure, type(error).__name__, headers, **more
         )

@@ -135,6 +135,17 @@ def test_a_filter_is_answered_with_pictures_or_with_the_place_of_its_mistake(cli
     refused = client.get(at(made), params={"filter": "hat AND"})
     assert refused.status_code == 422
     assert "at character 8" in refused.json()["detail"]
+    assert refused.json()["position"] == 7
+
+
+def test_an_edit_answers_with_all_it_changed_when_asked(client: TestClient, made: Dataset) -> None:
+    """The editor shows the captions after an edit without a second request (E2)."""
+    command = {"kind": "delete", "tags": ["black hair"]}
+    assert edit(client, made, command, dry_run=True)["captions"] == []
+    tried = edit(client, made, command, dry_run=True, with_captions=True)
+    done = edit(client, made, command, with_captions=True)
+    assert tried["captions"] == done["captions"] == client.get(at(made)).json()["captions"]
+    assert len(done["captions"]) == 7
 
 
 @pytest.mark.parametrize(

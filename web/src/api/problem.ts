@@ -13,6 +13,7 @@ interface ProblemBody {
   readonly cure?: string;
   readonly request_id?: string;
   readonly problems?: readonly FieldProblem[];
+  readonly position?: number;
 }
 
 /** One refusal: words for a person, and what a program may decide by (`kind`, `status`). */
@@ -22,6 +23,8 @@ export class Problem extends Error {
   readonly cure: string;
   readonly requestId: string;
   readonly fields: readonly FieldProblem[];
+  /** Where in the text that was refused the fault is, counted from 0; null when nothing can be pointed at. */
+  readonly position: number | null;
 
   constructor(status: number, body: ProblemBody) {
     super(body.detail ?? "");
@@ -31,6 +34,7 @@ export class Problem extends Error {
     this.cure = body.cure ?? "";
     this.requestId = body.request_id ?? "";
     this.fields = body.problems ?? [];
+    this.position = body.position ?? null;
   }
 
   /** Nobody answered: the studio is stopped, or the line is cut. */

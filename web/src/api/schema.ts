@@ -3462,6 +3462,11 @@ export interface components {
             dry_run: boolean;
             /** Expected Revision */
             expected_revision?: number | null;
+            /**
+             * With Captions
+             * @default false
+             */
+            with_captions: boolean;
         };
         /**
          * EditedShown
@@ -3479,6 +3484,8 @@ export interface components {
             /** Examples */
             examples: components["schemas"]["ExampleShown"][];
             edit: components["schemas"]["EditShown"] | null;
+            /** Captions */
+            captions: components["schemas"]["CaptionShown"][];
         };
         /**
          * EntryShown

@@ -18,3 +18,8 @@ export function joinTags(tags: readonly string[]): string {
 export function sameness(tag: string): string {
   return tag.trim().toLowerCase().replaceAll("_", " ");
 }
+
+/** The tag that is being typed: what stands behind the last comma. */
+export function lastTyped(text: string): string {
+  return text.split(SEPARATORS).at(-1)?.trim() ?? "";
+}

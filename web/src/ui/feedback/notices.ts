@@ -9,11 +9,12 @@ import { UndoButton } from "./undo-button";
 
 const SHOWN_MS = 8000;
 
-export function noticeFailure(error: unknown): void {
+/** `title` says what did not come about, where that is not plain from what was pressed. */
+export function noticeFailure(error: unknown, title?: string): void {
   const problem = problemOf(error);
   notifications.show({
     color: "shu",
-    title: i18next.t(problem.isOffline ? "ui:problem.offline" : "ui:problem.title"),
+    title: title ?? i18next.t(problem.isOffline ? "ui:problem.offline" : "ui:problem.title"),
     message: problem.isOffline ? i18next.t("ui:problem.offlineCure") : `${problem.message} ${problem.cure}`,
     autoClose: SHOWN_MS * 2,
     closeButtonProps: { "aria-label": i18next.t("ui:close") },

@@ -13,6 +13,8 @@ export interface Action {
   readonly isEnabled?: () => boolean;
   /** Whether it also works while somebody types (undo in a field is the field's own). */
   readonly worksWhileWriting?: boolean;
+  /** Whether it works in a field with nothing in it: there undo can only mean the page's. */
+  readonly worksInEmptyField?: boolean;
   readonly perform: () => void;
 }
 
@@ -34,10 +36,16 @@ export function actionFor(pressed: Pressed, actions: readonly Action[]): Action 
   const writing = isWriting(pressed.target);
   return actions.find(
     (action) =>
-      (!writing || action.worksWhileWriting === true) &&
+      (!writing ||
+        action.worksWhileWriting === true ||
+        (action.worksInEmptyField === true && isEmptyField(pressed.target))) &&
       action.keys.some((keys) => matches(pressed, keys)) &&
       (action.isEnabled?.() ?? true),
   );
+}
+
+function isEmptyField(target: EventTarget | null): boolean {
+  return (target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement) && target.value === "";
 }
 
 /** Pairs of actions that want the same key; a test keeps it empty. */

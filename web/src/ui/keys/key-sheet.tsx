@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { type Action, IS_MAC, shownKeys } from "./actions";
 
 export interface KeySheetProps {
-  readonly actions: readonly Action[];
+  readonly actions: readonly Pick<Action, "id" | "text" | "keys">[];
   readonly isOpen: boolean;
   readonly onClose: () => void;
 }

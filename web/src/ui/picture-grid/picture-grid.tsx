@@ -20,6 +20,9 @@ export interface PictureGridProps {
   /** In pixels; fewer pictures take less. */
   readonly maxHeight: number;
   readonly mark?: (id: string) => ReactNode;
+  /** The picture that is worked on, where there is one: it is marked, kept in view, and follows the arrow keys. */
+  readonly current?: string | null;
+  readonly onCurrent?: (id: string) => void;
   readonly onClick: (id: string, click: Click) => void;
   readonly onOpen: (id: string) => void;
 }
@@ -28,7 +31,7 @@ const GAP = 4;
 
 export function PictureGrid(props: PictureGridProps) {
   "use no memo";
-  const { label, pictures, selection, tileWidth = 132, maxHeight, mark, onClick, onOpen } = props;
+  const { label, pictures, selection, tileWidth = 132, maxHeight, mark, current: worked, onCurrent, onClick, onOpen } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const size = useElementSize();
   const [current, setCurrent] = useState(0);
@@ -42,10 +45,18 @@ export function PictureGrid(props: PictureGridProps) {
     overscan: 3,
   });
   useEffect(() => rows.measure(), [rows, side]);
+  const workedPlace = worked == null ? -1 : pictures.findIndex((picture) => picture.id === worked);
+  useEffect(() => {
+    if (workedPlace < 0) return;
+    setCurrent(workedPlace);
+    rows.scrollToIndex(Math.floor(workedPlace / columns));
+  }, [rows, workedPlace, columns]);
 
   const go = (place: number) => {
     const next = Math.min(pictures.length - 1, Math.max(0, place));
     setCurrent(next);
+    const picture = pictures[next];
+    if (picture !== undefined) onCurrent?.(picture.id);
     rows.scrollToIndex(Math.floor(next / columns));
     requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-place="${next}"]`)?.focus());
   };
@@ -96,6 +107,7 @@ export function PictureGrid(props: PictureGridProps) {
                   aria-selected={selection.ids.has(picture.id)}
                   aria-label={picture.alt}
                   data-place={place}
+                  data-worked={picture.id === worked || undefined}
                   className={classes.tile}
                   onClick={(event) => {
                     setCurrent(place);

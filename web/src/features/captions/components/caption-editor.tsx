@@ -1,0 +1,312 @@
+/** The caption editor: pictures, this picture's tags, the union of all, and every command on them (E1 to E8). */
+import { Button, Loader, Modal, SegmentedControl, Text } from "@mantine/core";
+import { useMediaQuery, useViewportSize } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { IconPhoto } from "@tabler/icons-react";
+import { type ReactNode, useCallback, useMemo, useReducer, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+
+import { datasetQueries } from "@/features/datasets/public";
+import { EmptyState } from "@/ui/feedback/empty-state";
+import { noticeDone } from "@/ui/feedback/notices";
+import { ProblemNotice } from "@/ui/feedback/problem-notice";
+import { KeySheet } from "@/ui/keys/key-sheet";
+import { useActions } from "@/ui/keys/use-actions";
+
+import { countTags, keysOf } from "../model/book";
+import type { Command } from "../model/commands";
+import { editorReducer, firstState, type Target, targetIds, targetOf, targets } from "../model/editor";
+import { type Joining, narrowed } from "../model/filter";
+import { keyOf } from "../model/tag";
+import { captionQueries, useKnownTags } from "../queries";
+import { AdvisorPanel } from "./advisor-panel";
+import classes from "./captions.module.css";
+import { CurrentPicture } from "./current-picture";
+import { editorActions, LIST_KEYS } from "./editor-actions";
+import { FedPanel } from "./fed-panel";
+import { FilterBar } from "./filter-bar";
+import { HistoryPanel } from "./history-panel";
+import { PicturePane } from "./picture-pane";
+import { SidePanel } from "./side-panel";
+import { type Tool, ToolDialog } from "./tool-dialogs";
+import { ToolBar } from "./tool-bar";
+import { UnionPane } from "./union-pane";
+import { useCaptions } from "./use-captions";
+import { VocabularyDialog } from "./vocabulary-dialog";
+
+export type Panel = "advisor" | "fed" | "history" | "vocabulary" | "keys" | "picture";
+type Opened = { readonly panel: Panel } | { readonly tool: Tool } | null;
+
+export interface CaptionEditorProps {
+  readonly datasetId: string;
+  readonly recipe: Readonly<Record<string, unknown>>;
+  /** The recipe's fields about captions, for the panel of what the trainer sees. */
+  readonly captionOptions: ReactNode;
+}
+
+const TARGET_TEXTS: Record<Target, string> = {
+  all: "captions:target.all",
+  filtered: "captions:target.filtered",
+  selected: "captions:target.selected",
+};
+const PANEL_TITLES: Record<string, string> = {
+  advisor: "captions:advisor.title",
+  fed: "captions:fed.title",
+  history: "captions:history.title",
+};
+
+export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEditorProps) {
+  const { t } = useTranslation("captions");
+  const { read, book, edit, undo, isSaving, canUndo, canRedo } = useCaptions(datasetId);
+  const known = useKnownTags(datasetId);
+  const pictures = useQuery(datasetQueries.pictures(datasetId)).data?.pictures;
+  const [state, dispatch] = useReducer(editorReducer, firstState);
+  const matching = useQuery(captionQueries.matching(datasetId, state.filter));
+  const [opened, setOpened] = useState<Opened>(null);
+  const addField = useRef<HTMLInputElement>(null);
+  const filterField = useRef<HTMLInputElement>(null);
+  const searchField = useRef<HTMLInputElement>(null);
+  const viewport = useViewportSize();
+  const isWide = useMediaQuery("(min-width: 62em)") === true;
+
+  const byId = useMemo(() => new Map(pictures?.map((picture) => [picture.id, picture])), [pictures]);
+  const thumbs = useMemo(() => new Map(pictures?.map((picture) => [picture.id, picture.thumb_url])), [pictures]);
+  const all = book?.order;
+  const found = state.filter === "" || matching.isError ? undefined : matching.data?.picture_ids;
+  const order = useMemo(() => {
+    if (all === undefined) return [];
+    if (found === undefined) return all;
+    const there = new Set(found);
+    return all.filter((id) => there.has(id));
+  }, [all, found]);
+  const target = targetOf(state);
+  const ids = useMemo(() => targetIds(state, order), [order, state]);
+  const counts = useMemo(() => {
+    if (book === undefined) return undefined;
+    if (ids === null) return book.counts;
+    return countTags(ids.flatMap((id) => book.byId.get(id) ?? []));
+  }, [book, ids]);
+
+  const currentId = state.current !== null && book?.byId.has(state.current) === true ? state.current : order[0];
+  const caption = currentId === undefined ? undefined : book?.byId.get(currentId);
+  const present = useMemo(() => new Set(keysOf(caption).keys()), [caption]);
+  const shownState = currentId === state.current ? state : { ...state, current: currentId ?? null };
+
+  const editCurrent = useCallback(
+    (command: Command) => {
+      if (currentId !== undefined) void edit(command, [currentId]);
+    },
+    [currentId, edit],
+  );
+  const walk = useCallback(
+    (by: 1 | -1) => {
+      if (currentId !== undefined && state.current === null) dispatch({ kind: "current", id: currentId });
+      dispatch({ kind: "walk", by, order });
+    },
+    [currentId, order, state.current],
+  );
+  const editMany = useCallback(
+    async (command: Command, forIds: readonly string[] | null) => {
+      const done = await edit(command, forIds);
+      if (done === undefined) return;
+      const text = done.num_changed === 0 ? t("done.none") : t("done.changed", { count: done.num_changed });
+      noticeDone(text, done.num_changed === 0 ? undefined : () => void undo());
+    },
+    [edit, t, undo],
+  );
+  const toggleTag = useCallback(
+    (key: string) => {
+      if (book === undefined || caption === undefined) return;
+      const shown = known.get(key)?.shown ?? book.counts.get(key)?.shown ?? key;
+      editCurrent(
+        keysOf(caption).has(key)
+          ? { kind: "delete", tags: [shown], with_trigger: false }
+          : { kind: "add", tags: [shown], where: "last", anchor: "" },
+      );
+    },
+    [book, caption, editCurrent, known],
+  );
+  const handleFilter = useCallback((filter: string) => dispatch({ kind: "filter", filter }), []);
+
+  const chosenTags = () =>
+    [...state.tags.ids].flatMap((key) => {
+      const counted = book?.counts.get(key);
+      const isTrigger = book !== undefined && book.trigger !== "" && keyOf(book.trigger) === key;
+      return counted === undefined || isTrigger ? [] : [known.get(key)?.shown ?? counted.shown];
+    });
+  const openTool = (tool: Tool) => setOpened({ tool });
+  const startOn = (kind: "delete" | "rename") => {
+    const tags = chosenTags();
+    if (tags.length > 0) openTool({ kind, tags });
+  };
+  const actions = editorActions({
+    isFree: opened === null,
+    canUndo,
+    canRedo,
+    hasTags: state.tags.ids.size > 0,
+    undo: () => void undo(),
+    redo: () => void undo(true),
+    walk,
+    add: () => addField.current?.focus(),
+    filter: () => filterField.current?.focus(),
+    search: () => searchField.current?.focus(),
+    deleteTags: () => startOn("delete"),
+    renameTags: () => startOn("rename"),
+    clear: () => dispatch({ kind: "clear" }),
+    replace: () => openTool({ kind: "replace" }),
+    open: (panel) => setOpened({ panel }),
+  });
+  useActions(actions);
+
+  if (read.isError && book === undefined)
+    return <ProblemNotice error={read.error} onRetry={() => void read.refetch()} />;
+  if (book === undefined || counts === undefined) return <Loader aria-label={t("loading")} />;
+  if (book.order.length === 0)
+    return (
+      <EmptyState
+        icon={<IconPhoto size={40} stroke={1.5} aria-hidden />}
+        title={t("empty.title")}
+        text={t("empty.text")}
+        action={
+          <Button component={Link} to={`/datasets/${datasetId}` as never} variant="light">
+            {t("empty.action")}
+          </Button>
+        }
+      />
+    );
+  const shown = targets(state);
+  const numTarget = ids === null ? book.order.length : ids.length;
+  const targetText = t(TARGET_TEXTS[target], { count: numTarget });
+  const picture = currentId === undefined ? undefined : byId.get(currentId);
+  const height = Math.max(320, viewport.height);
+  const close = () => setOpened(null);
+  const panel = opened !== null && "panel" in opened ? opened.panel : null;
+  return (
+    <div>
+      <div className={classes.tools}>
+        <FilterBar
+          filter={state.filter}
+          error={matching.isError ? matching.error : null}
+          fieldRef={filterField}
+          isOld={found !== undefined && matching.data !== undefined && matching.data.captions_revision !== book.revision}
+          onFilter={handleFilter}
+          onAgain={() => void matching.refetch()}
+        />
+        <ToolBar
+          actions={actions}
+          isSaving={isSaving}
+          canUndo={canUndo}
+          canRedo={canRedo}
+          onTool={openTool}
+          onPanel={(name) => setOpened({ panel: name })}
+        />
+      </div>
+      <div className={classes.layout}>
+        <PicturePane
+          book={book}
+          order={order}
+          thumbs={thumbs}
+          state={shownState}
+          dispatch={dispatch}
+          maxHeight={isWide ? height - 100 : 190}
+          tileWidth={isWide ? 104 : 72}
+          onOpen={(id) => {
+            dispatch({ kind: "current", id });
+            setOpened({ panel: "picture" });
+          }}
+        />
+        <div className={classes.work}>
+          {caption !== undefined && (
+            <CurrentPicture
+              datasetId={datasetId}
+              caption={caption}
+              picture={{
+                src: picture?.cropped_url ?? picture?.file_url ?? "",
+                place: order.indexOf(caption.id),
+                total: order.length,
+              }}
+              trigger={book.trigger}
+              known={known}
+              fieldRef={addField}
+              onEdit={editCurrent}
+              onWalk={walk}
+              onOpen={() => setOpened({ panel: "picture" })}
+            />
+          )}
+          {shown.length > 1 && (
+            <SegmentedControl
+              aria-label={t("target.label")}
+              value={target}
+              onChange={(value) => dispatch({ kind: "target", target: value as Target })}
+              data={shown.map((value) => ({
+                value,
+                label: t(TARGET_TEXTS[value], { count: targetIds({ ...state, wantedTarget: value }, order)?.length ?? book.order.length }),
+              }))}
+            />
+          )}
+          <UnionPane
+            datasetId={datasetId}
+            counts={counts}
+            known={known}
+            trigger={book.trigger}
+            present={present}
+            numPictures={numTarget}
+            state={state}
+            dispatch={dispatch}
+            searchRef={searchField}
+            maxHeight={isWide ? Math.max(280, height - 520) : 420}
+            onDelete={() => startOn("delete")}
+            onRename={() => startOn("rename")}
+            onAdd={(tags) => void editMany({ kind: "add", tags: [...tags], where: "last", anchor: "" }, ids)}
+            onToggle={toggleTag}
+            onFilter={(more: string, joining: Joining) =>
+              handleFilter(joining === "none" ? narrowed(state.filter, more) : more)
+            }
+          />
+        </div>
+      </div>
+      {opened !== null && "tool" in opened && (
+        <ToolDialog
+          tool={opened.tool}
+          datasetId={datasetId}
+          book={book}
+          ids={ids}
+          targetText={targetText}
+          onApply={(command) => {
+            if (command.kind === "delete" || command.kind === "rename") dispatch({ kind: "tags", keys: [] });
+            void editMany(command, ids);
+          }}
+          onClose={close}
+        />
+      )}
+      {panel !== null && panel in PANEL_TITLES && (
+        <SidePanel title={t(PANEL_TITLES[panel] ?? "")} onClose={close}>
+          {panel === "advisor" && (
+            <AdvisorPanel
+              datasetId={datasetId}
+              book={book}
+              known={known}
+              onDelete={(tags) => {
+                close();
+                void editMany({ kind: "delete", tags: [...tags], with_trigger: false }, null);
+              }}
+            />
+          )}
+          {panel === "fed" && <FedPanel datasetId={datasetId} book={book} recipe={recipe} options={captionOptions} />}
+          {panel === "history" && <HistoryPanel datasetId={datasetId} onStep={undo} />}
+        </SidePanel>
+      )}
+      {panel === "vocabulary" && <VocabularyDialog onClose={close} />}
+      <KeySheet actions={[...actions, ...LIST_KEYS]} isOpen={panel === "keys"} onClose={close} />
+      {panel === "picture" && picture !== undefined && (
+        <Modal opened onClose={close} size="auto" title={picture.name} closeButtonProps={{ "aria-label": t("close") }}>
+          <img className={classes.large} src={picture.file_url} alt={picture.name} />
+          <Text size="xs" c="dimmed">
+            {caption?.text}
+          </Text>
+        </Modal>
+      )}
+    </div>
+  );
+}

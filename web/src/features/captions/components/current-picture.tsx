@@ -1,0 +1,220 @@
+/** The picture that is worked on, with its tags above everything else (E1, E3, E7). */
+import { Badge, Button, Group, SegmentedControl, Select, Stack, Text, Textarea } from "@mantine/core";
+import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { type Ref, useCallback, useMemo, useState } from "react";
+import { useTranslation } from "react-i18next";
+
+import { isConverting } from "@/lib/typing";
+import { type RowTag, TagRow } from "@/ui/tag-chips/tag-row";
+
+import { type Caption, keysOf } from "../model/book";
+import { type Command, moved, textWith } from "../model/commands";
+import { isWeighted, keyOf } from "../model/tag";
+import type { KnownTag } from "../model/union";
+import { captionQueries, type TokenLimit } from "../queries";
+import classes from "./captions.module.css";
+import { TagAdder } from "./tag-adder";
+
+export interface CurrentPictureProps {
+  readonly datasetId: string;
+  readonly caption: Caption;
+  readonly picture: { readonly src: string; readonly place: number; readonly total: number };
+  readonly trigger: string;
+  readonly known: ReadonlyMap<string, KnownTag>;
+  readonly fieldRef: Ref<HTMLInputElement>;
+  readonly onEdit: (command: Command) => void;
+  readonly onWalk: (by: 1 | -1) => void;
+  readonly onOpen: () => void;
+}
+
+export function CurrentPicture(props: CurrentPictureProps) {
+  const { datasetId, caption, picture, trigger, known, fieldRef, onEdit, onWalk, onOpen } = props;
+  const { t } = useTranslation("captions");
+  const [mode, setMode] = useState<"tags" | "text">("tags");
+  const [limit, setLimit] = useState<TokenLimit>(75);
+  const tokens = useQuery(captionQueries.tokens(caption.text, limit));
+  const beyond = tokens.isPlaceholderData ? undefined : tokens.data?.tags;
+  const tags = useMemo(() => rowTags(caption, trigger, known, beyond), [beyond, caption, known, trigger]);
+
+  const handleEdit = (place: number, text: string) => {
+    const old = caption.tags[place];
+    if (old === undefined) return;
+    const isPlain = text !== "" && !/[,、，\n]/.test(text) && !isWeighted(old) && !isWeighted(text);
+    if (isPlain && isSingle(caption, old)) onEdit({ kind: "rename", tags: [old], new: text });
+    else onEdit({ kind: "set", text: textWith(caption, place, text.replaceAll(/[、，]/g, ",")) });
+  };
+  const handleRemove = (place: number) => {
+    const tag = caption.tags[place];
+    if (tag === undefined) return;
+    if (isSingle(caption, tag)) onEdit({ kind: "delete", tags: [tag], with_trigger: false });
+    else onEdit({ kind: "set", text: textWith(caption, place, "") });
+  };
+  const handleMove = useCallback(
+    (from: number, to: number) => {
+      const order = moved(caption.tags, from, to);
+      const isPlain = order.length <= 200 && keysOf(caption).size === caption.tags.length;
+      onEdit(isPlain ? { kind: "order", tags: [...order] } : { kind: "set", text: order.join(", ") });
+    },
+    [caption, onEdit],
+  );
+
+  return (
+    <section className={classes.current} aria-label={t("current.label", { name: caption.name })}>
+      <div className={classes.preview}>
+        <button type="button" className={classes.previewButton} onClick={onOpen} aria-label={t("current.enlarge")}>
+          <img src={picture.src} alt={caption.name} decoding="async" />
+        </button>
+      </div>
+      <Stack gap="xs" miw={0}>
+        <Group justify="space-between" gap="xs">
+          <Text size="sm" fw={600} style={{ overflowWrap: "anywhere" }}>
+            {caption.name}
+          </Text>
+          <Group gap={4} wrap="nowrap">
+            <Text size="xs" c="dimmed" className={classes.figures}>
+              {t("current.place", { place: picture.place + 1, total: picture.total })}
+            </Text>
+            <Button
+              size="compact-sm"
+              variant="default"
+              aria-label={t("actions.previous")}
+              title={t("actions.previous")}
+              disabled={picture.place <= 0}
+              onClick={() => onWalk(-1)}
+            >
+              <IconArrowUp size={16} stroke={1.5} aria-hidden />
+            </Button>
+            <Button
+              size="compact-sm"
+              variant="default"
+              aria-label={t("actions.next")}
+              title={t("actions.next")}
+              disabled={picture.place >= picture.total - 1}
+              onClick={() => onWalk(1)}
+            >
+              <IconArrowDown size={16} stroke={1.5} aria-hidden />
+            </Button>
+          </Group>
+        </Group>
+        {mode === "tags" ? (
+          <>
+            {caption.tags.length === 0 ? (
+              <Text size="sm" c="dimmed">
+                {t("current.empty")}
+              </Text>
+            ) : (
+              <TagRow
+                key={caption.id}
+                label={t("current.tags", { name: caption.name })}
+                tags={tags}
+                onEdit={handleEdit}
+                onRemove={handleRemove}
+                onMove={handleMove}
+              />
+            )}
+            <TagAdder
+              datasetId={datasetId}
+              label={t("current.add")}
+              onTags={(added) => onEdit({ kind: "add", tags: [...added], where: "last", anchor: "" })}
+              onWalk={onWalk}
+              fieldRef={fieldRef}
+            />
+          </>
+        ) : (
+          <CaptionText
+            key={`${caption.id}:${caption.text}`}
+            text={caption.text}
+            onSave={(text) => onEdit({ kind: "set", text })}
+          />
+        )}
+        <Group gap="xs">
+          <SegmentedControl
+            size="xs"
+            aria-label={t("current.mode")}
+            value={mode}
+            onChange={(value) => setMode(value as typeof mode)}
+            data={[
+              { value: "tags", label: t("current.asTags") },
+              { value: "text", label: t("current.asText") },
+            ]}
+          />
+          {tokens.data !== undefined && (
+            <Badge
+              variant="light"
+              color={tokens.data.num_tokens > limit ? "odo" : "gray"}
+              className={classes.figures}
+              title={tokens.data.num_tokens > limit ? t("tokens.over", { tag: tokens.data.first_beyond ?? "" }) : undefined}
+            >
+              {t("tokens.count", { count: tokens.data.num_tokens, limit })}
+            </Badge>
+          )}
+          <Select
+            size="xs"
+            w={110}
+            aria-label={t("tokens.limit")}
+            value={String(limit)}
+            onChange={(value) => setLimit(Number(value) as TokenLimit)}
+            data={(["75", "150", "225"] as const).map((value) => ({ value, label: t("tokens.upTo", { limit: value }) }))}
+          />
+        </Group>
+        {tokens.data !== undefined && tokens.data.num_tokens > limit && (
+          <Text size="xs" c="odo" role="status">
+            {t("tokens.over", { tag: tokens.data.first_beyond ?? "" })}
+          </Text>
+        )}
+      </Stack>
+    </section>
+  );
+}
+
+/** A caption written as prose; saved when one leaves it. */
+function CaptionText({ text, onSave }: { readonly text: string; readonly onSave: (text: string) => void }) {
+  const { t } = useTranslation("captions");
+  const [typed, setTyped] = useState(text);
+  const save = () => typed.trim() !== text.trim() && onSave(typed);
+  return (
+    <Textarea
+      aria-label={t("current.text")}
+      description={t("current.textHelp")}
+      autosize
+      minRows={3}
+      maxRows={14}
+      value={typed}
+      onChange={(event) => setTyped(event.currentTarget.value)}
+      onBlur={save}
+      onKeyDown={(event) => {
+        if (isConverting(event)) return;
+        if (event.key === "Escape") setTyped(text);
+        else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
+      }}
+    />
+  );
+}
+
+function rowTags(
+  caption: Caption,
+  trigger: string,
+  known: ReadonlyMap<string, KnownTag>,
+  counted: readonly { readonly is_beyond: boolean }[] | undefined,
+): RowTag[] {
+  const triggerKey = trigger === "" ? null : keyOf(trigger);
+  return caption.tags.map((text, place) => {
+    const key = keyOf(text);
+    const isTrigger = place === 0 && key === triggerKey;
+    const about = known.get(key);
+    return {
+      text,
+      note: about?.translation ?? "",
+      kind: isTrigger ? "trigger" : (about?.category ?? "unknown"),
+      isFixed: isTrigger,
+      isBeyond: counted?.length === caption.tags.length && counted[place]?.is_beyond === true,
+    };
+  });
+}
+
+/** Whether no other tag of the caption is the same one. */
+function isSingle(caption: Caption, tag: string): boolean {
+  const key = keyOf(tag);
+  return caption.tags.filter((one) => keyOf(one) === key).length === 1;
+}

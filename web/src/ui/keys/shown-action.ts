@@ -1,0 +1,11 @@
+/** An action with its first key, as a button's hint says it. */
+import { type Action, shownKeys } from "./actions";
+
+export const IS_MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
+
+export function shownAction(actions: readonly Action[], id: string, text: (key: string) => string): string {
+  const action = actions.find((one) => one.id === id);
+  if (action === undefined) return "";
+  const keys = action.keys[0];
+  return keys === undefined ? text(action.text) : `${text(action.text)} (${shownKeys(keys, IS_MAC)})`;
+}
