@@ -26,6 +26,11 @@ export const router = createRouter({
     }),
     createRoute({
       getParentRoute: () => root,
+      path: "/datasets/$datasetId/captions",
+      component: lazyRouteComponent(() => import("./routes/captions"), "CaptionsPage"),
+    }),
+    createRoute({
+      getParentRoute: () => root,
       path: "/runs/$runId",
       component: lazyRouteComponent(() => import("./routes/run"), "RunPage"),
     }),

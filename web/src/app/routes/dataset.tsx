@@ -14,6 +14,7 @@ import { RunList } from "@/features/runs/components/run-list";
 import type { OptionValues } from "@/ui/option-form/option-fields";
 import { nothingSelected, type Selection } from "@/ui/picture-grid/selection";
 
+import { DatasetTabs } from "../shell/dataset-tabs";
 import { useTitle } from "../shell/use-title";
 
 export function DatasetPage() {
@@ -29,6 +30,7 @@ export function DatasetPage() {
       <Title order={1} size="h2">
         {dataset.name}
       </Title>
+      <DatasetTabs datasetId={datasetId} />
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }} order={{ base: 1, md: 2 }}>
           <Stack>

@@ -1,5 +1,12 @@
 /** What the app asks about captions, and the one lane in which it changes them. */
-import { keepPreviousData, queryOptions, type QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import {
+  keepPreviousData,
+  queryOptions,
+  type QueryClient,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
 
 import { api, sendForm, unwrap } from "@/api/client";
 import type { components } from "@/api/schema";
@@ -175,7 +182,12 @@ function bodyOf(command: Command, ids: readonly string[] | null) {
 }
 
 /** Carries a command out on the captions as they are confirmed. */
-export async function sendEdit(client: QueryClient, datasetId: string, command: Command, ids: readonly string[] | null) {
+export async function sendEdit(
+  client: QueryClient,
+  datasetId: string,
+  command: Command,
+  ids: readonly string[] | null,
+) {
   const key = captionQueries.book(datasetId).queryKey;
   await client.cancelQueries({ queryKey: key });
   const revision = client.getQueryData<Book>(key)?.revision;

@@ -9,12 +9,17 @@ import { UndoButton } from "./undo-button";
 
 const SHOWN_MS = 8000;
 
-/** `title` says what did not come about, where that is not plain from what was pressed. */
-export function noticeFailure(error: unknown, title?: string): void {
+export function noticeFailure(error: unknown): void {
+  const { isOffline } = problemOf(error);
+  noticeFailureAs(i18next.t(isOffline ? "ui:problem.offline" : "ui:problem.title"), error);
+}
+
+/** With a title that says what did not come about, where that is not plain from what was pressed. */
+export function noticeFailureAs(title: string, error: unknown): void {
   const problem = problemOf(error);
   notifications.show({
     color: "shu",
-    title: title ?? i18next.t(problem.isOffline ? "ui:problem.offline" : "ui:problem.title"),
+    title,
     message: problem.isOffline ? i18next.t("ui:problem.offlineCure") : `${problem.message} ${problem.cure}`,
     autoClose: SHOWN_MS * 2,
     closeButtonProps: { "aria-label": i18next.t("ui:close") },

@@ -23,6 +23,14 @@ const action = (id: string, keys: string[], more: Partial<Action> = {}): Action 
 describe("actions", () => {
   const all = [action("undo", ["mod+z"]), action("redo", ["mod+shift+z"]), action("help", ["?"])];
 
+  it("takes undo back from a field only while nothing is in it", () => {
+    const field = document.createElement("input");
+    const undo = [action("undo", ["mod+z"], { worksInEmptyField: true })];
+    expect(actionFor(press("z", { ctrlKey: true, target: field }), undo)?.id).toBe("undo");
+    field.value = "smi";
+    expect(actionFor(press("z", { ctrlKey: true, target: field }), undo)).toBeUndefined();
+  });
+
   it("tells undo from redo, with Ctrl or Cmd", () => {
     expect(actionFor(press("z", { ctrlKey: true }), all)?.id).toBe("undo");
     expect(actionFor(press("Z", { metaKey: true, shiftKey: true }), all)?.id).toBe("redo");

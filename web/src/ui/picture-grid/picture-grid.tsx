@@ -31,7 +31,18 @@ const GAP = 4;
 
 export function PictureGrid(props: PictureGridProps) {
   "use no memo";
-  const { label, pictures, selection, tileWidth = 132, maxHeight, mark, current: worked, onCurrent, onClick, onOpen } = props;
+  const {
+    label,
+    pictures,
+    selection,
+    tileWidth = 132,
+    maxHeight,
+    mark,
+    current: worked,
+    onCurrent,
+    onClick,
+    onOpen,
+  } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const size = useElementSize();
   const [current, setCurrent] = useState(0);

@@ -26,7 +26,13 @@ export function rowOf(firsts: readonly number[], place: number): number {
 }
 
 /** The chip above or below that begins nearest to this one; the same place at the edge. */
-export function placeBeside(firsts: readonly number[], widths: readonly number[], gap: number, place: number, by: 1 | -1) {
+export function placeBeside(
+  firsts: readonly number[],
+  widths: readonly number[],
+  gap: number,
+  place: number,
+  by: 1 | -1,
+) {
   const row = rowOf(firsts, place);
   const other = row + by;
   const start = firsts[other];

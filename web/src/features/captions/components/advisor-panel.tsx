@@ -64,7 +64,9 @@ export function AdvisorPanel({ datasetId, book, known, onDelete }: AdvisorPanelP
   };
   return (
     <Stack>
-      <Text size="sm">{t("advisor.text", { trigger: book.trigger === "" ? t("advisor.noTrigger") : book.trigger })}</Text>
+      <Text size="sm">
+        {t("advisor.text", { trigger: book.trigger === "" ? t("advisor.noTrigger") : book.trigger })}
+      </Text>
       <SegmentedControl
         fullWidth
         aria-label={t("advisor.level")}

@@ -12,7 +12,6 @@ import { EmptyState } from "@/ui/feedback/empty-state";
 import { noticeDone } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 import { KeySheet } from "@/ui/keys/key-sheet";
-import { useActions } from "@/ui/keys/use-actions";
 
 import { countTags, keysOf } from "../model/book";
 import type { Command } from "../model/commands";
@@ -23,7 +22,7 @@ import { captionQueries, useKnownTags } from "../queries";
 import { AdvisorPanel } from "./advisor-panel";
 import classes from "./captions.module.css";
 import { CurrentPicture } from "./current-picture";
-import { editorActions, LIST_KEYS } from "./editor-actions";
+import { LIST_KEYS, useEditorActions } from "./use-editor-actions";
 import { FedPanel } from "./fed-panel";
 import { FilterBar } from "./filter-bar";
 import { HistoryPanel } from "./history-panel";
@@ -88,10 +87,11 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
     return countTags(ids.flatMap((id) => book.byId.get(id) ?? []));
   }, [book, ids]);
 
-  const currentId = state.current !== null && book?.byId.has(state.current) === true ? state.current : order[0];
+  const wanted = state.current;
+  const currentId = wanted !== null && book?.byId.has(wanted) === true ? wanted : order[0];
   const caption = currentId === undefined ? undefined : book?.byId.get(currentId);
   const present = useMemo(() => new Set(keysOf(caption).keys()), [caption]);
-  const shownState = currentId === state.current ? state : { ...state, current: currentId ?? null };
+  const shownState = currentId === wanted ? state : { ...state, current: currentId ?? null };
 
   const editCurrent = useCallback(
     (command: Command) => {
@@ -101,10 +101,10 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
   );
   const walk = useCallback(
     (by: 1 | -1) => {
-      if (currentId !== undefined && state.current === null) dispatch({ kind: "current", id: currentId });
+      if (currentId !== undefined && wanted === null) dispatch({ kind: "current", id: currentId });
       dispatch({ kind: "walk", by, order });
     },
-    [currentId, order, state.current],
+    [currentId, order, wanted],
   );
   const editMany = useCallback(
     async (command: Command, forIds: readonly string[] | null) => {
@@ -140,7 +140,7 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
     const tags = chosenTags();
     if (tags.length > 0) openTool({ kind, tags });
   };
-  const actions = editorActions({
+  const actions = useEditorActions({
     isFree: opened === null,
     canUndo,
     canRedo,
@@ -157,7 +157,6 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
     replace: () => openTool({ kind: "replace" }),
     open: (panel) => setOpened({ panel }),
   });
-  useActions(actions);
 
   if (read.isError && book === undefined)
     return <ProblemNotice error={read.error} onRetry={() => void read.refetch()} />;
@@ -189,7 +188,9 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
           filter={state.filter}
           error={matching.isError ? matching.error : null}
           fieldRef={filterField}
-          isOld={found !== undefined && matching.data !== undefined && matching.data.captions_revision !== book.revision}
+          isOld={
+            found !== undefined && matching.data !== undefined && matching.data.captions_revision !== book.revision
+          }
           onFilter={handleFilter}
           onAgain={() => void matching.refetch()}
         />
@@ -241,7 +242,9 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
               onChange={(value) => dispatch({ kind: "target", target: value as Target })}
               data={shown.map((value) => ({
                 value,
-                label: t(TARGET_TEXTS[value], { count: targetIds({ ...state, wantedTarget: value }, order)?.length ?? book.order.length }),
+                label: t(TARGET_TEXTS[value], {
+                  count: targetIds({ ...state, wantedTarget: value }, order)?.length ?? book.order.length,
+                }),
               }))}
             />
           )}

@@ -28,8 +28,18 @@ export interface CommandDialogProps {
 }
 
 export function CommandDialog(props: CommandDialogProps) {
-  const { datasetId, book, title, command, ids, isDeletion = false, hasExamples = true, children, onApply, onClose } =
-    props;
+  const {
+    datasetId,
+    book,
+    title,
+    command,
+    ids,
+    isDeletion = false,
+    hasExamples = true,
+    children,
+    onApply,
+    onClose,
+  } = props;
   const { t } = useTranslation("captions");
   const ui = useTranslation("ui").t;
   const asJson = command === null ? "" : JSON.stringify(command);
@@ -74,7 +84,7 @@ export function CommandDialog(props: CommandDialogProps) {
           </Button>
           <Button
             data-autofocus={isDeletion || undefined}
-            color={isDeletion ? "shu" : undefined}
+            color={isDeletion ? "shu" : "gunjo"}
             disabled={!canApply && !isDeletion}
             aria-disabled={!canApply}
             onClick={apply}

@@ -144,7 +144,9 @@ export function CurrentPicture(props: CurrentPictureProps) {
               variant="light"
               color={tokens.data.num_tokens > limit ? "odo" : "gray"}
               className={classes.figures}
-              title={tokens.data.num_tokens > limit ? t("tokens.over", { tag: tokens.data.first_beyond ?? "" }) : undefined}
+              title={
+                tokens.data.num_tokens > limit ? t("tokens.over", { tag: tokens.data.first_beyond ?? "" }) : undefined
+              }
             >
               {t("tokens.count", { count: tokens.data.num_tokens, limit })}
             </Badge>
@@ -155,7 +157,10 @@ export function CurrentPicture(props: CurrentPictureProps) {
             aria-label={t("tokens.limit")}
             value={String(limit)}
             onChange={(value) => setLimit(Number(value) as TokenLimit)}
-            data={(["75", "150", "225"] as const).map((value) => ({ value, label: t("tokens.upTo", { limit: value }) }))}
+            data={(["75", "150", "225"] as const).map((value) => ({
+              value,
+              label: t("tokens.upTo", { limit: value }),
+            }))}
           />
         </Group>
         {tokens.data !== undefined && tokens.data.num_tokens > limit && (

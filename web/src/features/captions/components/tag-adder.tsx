@@ -35,7 +35,10 @@ export function TagAdder({ datasetId, label, onTags, onWalk, fieldRef }: TagAdde
     () =>
       found.map((one) => ({
         tag: one.name,
-        meaning: one.matched !== "" && one.matched !== one.translation ? `${one.translation} ← ${one.matched}` : one.translation,
+        meaning:
+          one.matched !== "" && one.matched !== one.translation
+            ? `${one.translation} ← ${one.matched}`
+            : one.translation,
         note: t("source.line", { source: t(SOURCES[one.source]), count: formatNumber(one.count, i18n.language) }),
       })),
     [found, i18n.language, t],

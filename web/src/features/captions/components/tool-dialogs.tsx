@@ -45,7 +45,13 @@ function DeleteDialog({ tags, targetText, ...rest }: ToolDialogProps & { readonl
   const { t } = useTranslation("captions");
   const [command] = useState<Command>({ kind: "delete", tags: [...tags], with_trigger: false });
   return (
-    <CommandDialog {...rest} title={t("delete.title", { count: tags.length })} command={command} isDeletion hasExamples={false}>
+    <CommandDialog
+      {...rest}
+      title={t("delete.title", { count: tags.length })}
+      command={command}
+      isDeletion
+      hasExamples={false}
+    >
       <Text size="sm">{t("delete.text", { tags: tags.join(", "), target: targetText })}</Text>
       <Text size="sm" c="dimmed">
         {t("delete.undo")}
@@ -85,9 +91,7 @@ function ReplaceDialog({ targetText, ...rest }: ToolDialogProps) {
   const [ignoresCase, setIgnoresCase] = useState(false);
   const [scope, setScope] = useState<"caption" | "tag">("caption");
   const command: Command | null =
-    find === ""
-      ? null
-      : { kind: "replace", find, replacement, is_pattern: isPattern, scope, ignore_case: ignoresCase };
+    find === "" ? null : { kind: "replace", find, replacement, is_pattern: isPattern, scope, ignore_case: ignoresCase };
   return (
     <CommandDialog {...rest} title={t("replace.title")} command={command}>
       <Text size="sm">{t("for.text", { target: targetText })}</Text>
@@ -95,7 +99,7 @@ function ReplaceDialog({ targetText, ...rest }: ToolDialogProps) {
         data-autofocus
         label={t("replace.find")}
         value={find}
-        ff={isPattern ? "monospace" : undefined}
+        ff={isPattern ? "monospace" : "text"}
         onChange={(event) => setFind(event.currentTarget.value)}
       />
       <TextInput

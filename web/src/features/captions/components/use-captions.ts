@@ -4,12 +4,20 @@ import i18next from "i18next";
 import { useCallback, useMemo, useReducer, useRef } from "react";
 
 import { problemOf } from "@/api/problem";
-import { noticeFailure } from "@/ui/feedback/notices";
+import { noticeFailure, noticeFailureAs } from "@/ui/feedback/notices";
 
 import { withCaptions } from "../model/book";
 import { type Command, isForeseeable } from "../model/commands";
 import { pendingReducer, shownBook } from "../model/pending";
-import { captionOf, captionQueries, type Edited, type HistoryEntry, markOthersStale, sendEdit, sendUndo } from "../queries";
+import {
+  captionOf,
+  captionQueries,
+  type Edited,
+  type HistoryEntry,
+  markOthersStale,
+  sendEdit,
+  sendUndo,
+} from "../queries";
 
 interface Change {
   readonly number: number;
@@ -29,7 +37,10 @@ export function useCaptions(datasetId: string) {
   const key = captionQueries.book(datasetId).queryKey;
   const lane = { id: `captions-${datasetId}` };
   const confirmed = read.data;
-  const book = useMemo(() => (confirmed === undefined ? undefined : shownBook(confirmed, pending)), [confirmed, pending]);
+  const book = useMemo(
+    () => (confirmed === undefined ? undefined : shownBook(confirmed, pending)),
+    [confirmed, pending],
+  );
 
   const { mutateAsync: send } = useMutation({
     scope: lane,
@@ -52,7 +63,7 @@ export function useCaptions(datasetId: string) {
       const lost = numbers.current.last - number;
       numbers.current.dropped = numbers.current.last;
       dispatch({ kind: "failed", number });
-      noticeFailure(error, titleOf(error, lost));
+      noticeFailureAs(titleOf(error, lost), error);
       void client.invalidateQueries({ queryKey: key });
     },
   });

@@ -65,7 +65,11 @@ export function VocabularyDialog({ onClose }: { readonly onClose: () => void }) 
         <Group>
           <FileButton accept=".csv,.txt,text/csv" onChange={handleFile}>
             {(props) => (
-              <Button {...props} loading={bring.isPending} leftSection={<IconUpload size={18} stroke={1.5} aria-hidden />}>
+              <Button
+                {...props}
+                loading={bring.isPending}
+                leftSection={<IconUpload size={18} stroke={1.5} aria-hidden />}
+              >
                 {t("vocabulary.choose")}
               </Button>
             )}

@@ -1,5 +1,6 @@
 /** Every key of the editor, as one list: the keyboard runs it and the "?" sheet shows it. */
 import type { Action } from "@/ui/keys/actions";
+import { useActions } from "@/ui/keys/use-actions";
 
 export interface EditorDeeds {
   /** No dialog is open. */
@@ -80,6 +81,12 @@ export function editorActions(deeds: EditorDeeds): Action[] {
     },
     { id: "keys", text: "captions:actions.keys", keys: ["?"], isEnabled: isFree, perform: () => deeds.open("keys") },
   ];
+}
+
+export function useEditorActions(deeds: EditorDeeds): Action[] {
+  const actions = editorActions(deeds);
+  useActions(actions);
+  return actions;
 }
 
 /** Keys that lists and chips act on themselves, for the sheet alone. */
