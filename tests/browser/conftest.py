@@ -104,6 +104,12 @@ class Studio:
         assert answer.is_success, answer.text
         return answer.json()
 
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """A change past the page; raises for a refusal."""
+        answer = httpx.patch(f"{self.url}/api{path}", json=body, timeout=SECONDS)
+        assert answer.is_success, answer.text
+        return answer.json()
+
     def get(self, path: str) -> Any:
         """What the API answers."""
         answer = httpx.get(f"{self.url}/api{path}", timeout=SECONDS)

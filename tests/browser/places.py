@@ -26,6 +26,7 @@ def list_places(studio: Studio) -> dict[str, str]:
         "training": "/",
         "base_models": "/?tab=base_models",
         "dataset": f"/datasets/{dataset}",
+        "captions": f"/datasets/{dataset}/captions",
         "run": f"/runs/{run}",
         "account": "/account",
         "not_found": "/no-such-page",

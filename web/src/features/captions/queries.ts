@@ -7,6 +7,7 @@ import {
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
 
 import { api, sendForm, unwrap } from "@/api/client";
 import type { components } from "@/api/schema";
@@ -26,6 +27,7 @@ export type Fed = components["schemas"]["FedShown"];
 type CaptionShown = components["schemas"]["CaptionShown"];
 
 const PAGE = 1000;
+const NOTHING_KNOWN: ReadonlyMap<string, KnownTag> = new Map();
 
 const keyOf = (datasetId: string, ...rest: readonly unknown[]) => ["datasets", datasetId, "captions", ...rest];
 const at = (dataset_id: string) => ({ params: { path: { dataset_id } } });
@@ -73,9 +75,14 @@ export const captionQueries = {
   known: (datasetId: string) =>
     queryOptions({
       queryKey: keyOf(datasetId, "known"),
-      queryFn: async () => {
+      queryFn: async ({ client, queryKey }): Promise<ReadonlyMap<string, KnownTag>> => {
         const union = await unwrap(api.GET("/api/datasets/{dataset_id}/captions/union", at(datasetId)));
-        return new Map<string, KnownTag>(union.tags.map((tag) => [tag.key, tag]));
+        // What was known stays known: a tag that was deleted may be brought back.
+        const before = client.getQueryData<ReadonlyMap<string, KnownTag>>(queryKey) ?? NOTHING_KNOWN;
+        const isSame = (tag: KnownTag, old: KnownTag | undefined) =>
+          old?.translation === tag.translation && old.category === tag.category && old.shown === tag.shown;
+        const news = union.tags.filter((tag) => !isSame(tag, before.get(tag.key)));
+        return news.length === 0 ? before : new Map([...before, ...news.map((tag) => [tag.key, tag] as const)]);
       },
       structuralSharing: false,
       staleTime: 60_000,
@@ -214,10 +221,19 @@ export function markOthersStale(client: QueryClient, datasetId: string, revision
   void client.invalidateQueries({ queryKey: keyOf(datasetId, "history") });
 }
 
-export function useKnownTags(datasetId: string): ReadonlyMap<string, KnownTag> {
-  return useQuery(captionQueries.known(datasetId)).data ?? NOTHING_KNOWN;
+/** What is known about the tags of the set; asked again when one comes that was not there before. */
+export function useKnownTags(datasetId: string, book: Book | undefined): ReadonlyMap<string, KnownTag> {
+  const answer = useQuery(captionQueries.known(datasetId));
+  const { data: known, isFetching, refetch } = answer;
+  const asked = useRef(-1);
+  useEffect(() => {
+    if (book === undefined || known === undefined || isFetching || asked.current === book.revision) return;
+    if ([...book.counts.keys()].every((key) => known.has(key))) return;
+    asked.current = book.revision;
+    void refetch();
+  }, [book, isFetching, known, refetch]);
+  return known ?? NOTHING_KNOWN;
 }
-const NOTHING_KNOWN: ReadonlyMap<string, KnownTag> = new Map();
 
 export function useImportVocabulary() {
   const client = useQueryClient();

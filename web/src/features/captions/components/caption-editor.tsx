@@ -58,7 +58,7 @@ const PANEL_TITLES: Record<string, string> = {
 export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEditorProps) {
   const { t } = useTranslation("captions");
   const { read, book, edit, undo, isSaving, canUndo, canRedo } = useCaptions(datasetId);
-  const known = useKnownTags(datasetId);
+  const known = useKnownTags(datasetId, book);
   const pictures = useQuery(datasetQueries.pictures(datasetId)).data?.pictures;
   const [state, dispatch] = useReducer(editorReducer, firstState);
   const matching = useQuery(captionQueries.matching(datasetId, state.filter));

@@ -1,0 +1,167 @@
+"""The caption editor (E1 to E8), in Japanese: what an illustrator does to seven captions, by mouse and by keyboard."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import OpenPage, Studio, wait_until
+from tests.browser.places import tagged_sample
+
+NINE = 9
+
+
+def captions(studio: Studio, dataset: str) -> list[str]:
+    """As the server has them."""
+    return [one["caption"] for one in studio.get(f"/datasets/{dataset}/captions")["captions"]]
+
+
+def union_of(page: Page) -> Locator:
+    """The list of all tags."""
+    return page.get_by_role("listbox", name="全画像のタグ")
+
+
+def tag_named(page: Page, name: str) -> Locator:
+    """One tag of the union."""
+    return union_of(page).get_by_role("option", name=re.compile(rf"^{re.escape(name)}(\s|$|\d)"))
+
+
+def open_editor(studio: Studio, open_page: OpenPage, **more: object) -> tuple[Page, str]:
+    """Of a tagged set of its own."""
+    dataset = tagged_sample(studio)
+    studio.patch(f"/datasets/{dataset}", {"trigger": "mame"})
+    page = open_page(studio, path=f"/datasets/{dataset}/captions", **more)
+    expect(union_of(page).get_by_role("option").first).to_be_visible()
+    return page, dataset
+
+
+def test_nine_tags_leave_every_picture_after_one_confirmation_and_come_back(
+    studio: Studio, open_page: OpenPage
+) -> None:
+    """E1, E2: also after the page was closed."""
+    page, dataset = open_editor(studio, open_page)
+    before = captions(studio, dataset)
+    shown = union_of(page).get_by_role("option")
+    names = [shown.nth(place).get_attribute("title") or "" for place in range(1, 1 + NINE)]
+    for name in names:
+        union_of(page).get_by_title(name, exact=True).click()
+    page.keyboard.press("Delete")
+    dialog = page.get_by_role("dialog", name="9 個のタグを削除")
+    touched = dialog.get_by_role("button", name=re.compile(r"^7 枚から削除$"))
+    touched.click()
+    expect(page.get_by_text("7 枚のキャプションを変更しました。")).to_be_visible()
+    expect(union_of(page).get_by_title(names[0], exact=True)).to_have_count(0)
+    tags = [name.split(" (")[0] for name in names]
+    assert not any(tag in caption.split(", ") for tag in tags for caption in captions(studio, dataset))
+
+    page.reload()
+    expect(page.get_by_role("button", name="元に戻す", exact=True)).to_be_enabled()
+    page.keyboard.press("Control+z")
+    wait_until(lambda: captions(studio, dataset) == before)
+    expect(union_of(page).get_by_title(names[0], exact=True)).to_be_visible()
+    page.keyboard.press("Control+Shift+z")
+    wait_until(lambda: captions(studio, dataset) != before)
+    expect(union_of(page).get_by_title(names[0], exact=True)).to_have_count(0)
+    page.keyboard.press("Control+z")
+    wait_until(lambda: captions(studio, dataset) == before)
+
+
+def test_one_picture_is_edited_by_keyboard_alone(studio: Studio, open_page: OpenPage) -> None:
+    """E3, E4, E5: add, edit in place, move, remove, go on to the next picture, and take a slip back."""
+    page, dataset = open_editor(studio, open_page)
+    page.keyboard.press("a")
+    box = page.get_by_role("textbox", name="この画像にタグを追加")
+    expect(box).to_be_focused()
+    page.keyboard.type("arms u")
+    expect(page.get_by_role("option", name=re.compile("^arms up"))).to_be_visible()
+    page.keyboard.press("Control+Enter")
+    wait_until(lambda: captions(studio, dataset)[0].endswith(", arms up"))
+    expect(box).to_have_value("")
+    # A conversion's Enter is no Enter.
+    page.keyboard.type("むぎわら")
+    box.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True})
+    expect(box).to_have_value("むぎわら")
+    page.keyboard.press("Escape")
+
+    chips = page.get_by_role("list", name="mame_01.png のタグ")
+    chips.get_by_role("button", name=re.compile("^arms up")).focus()
+    page.keyboard.press("F2")
+    page.keyboard.type("cap")
+    page.keyboard.press("Enter")
+    wait_until(lambda: captions(studio, dataset)[0].endswith(", cap"))
+    expect(chips.get_by_role("button", name=re.compile("^cap"))).to_be_focused()
+    page.keyboard.press("Alt+ArrowLeft")
+    wait_until(lambda: captions(studio, dataset)[0].split(", ")[-2] == "cap")
+    page.keyboard.press("Delete")
+    wait_until(lambda: "cap" not in captions(studio, dataset)[0].split(", "))
+    page.keyboard.press("Control+ArrowDown")
+    expect(page.get_by_role("list", name="mame_02.png のタグ")).to_be_visible()
+    page.keyboard.press("Control+z")
+    wait_until(lambda: captions(studio, dataset)[0].split(", ")[-2] == "cap")
+    page.keyboard.press("?")
+    sheet = page.get_by_role("dialog", name="キーボード操作")
+    expect(sheet.get_by_text("検索と置換")).to_be_visible()
+
+
+def test_a_pattern_is_replaced_where_a_filter_says_and_the_history_tells_it(
+    studio: Studio, open_page: OpenPage
+) -> None:
+    """E3: the fault of a filter and of a pattern is shown; the preview says what would change before it is done."""
+    page, dataset = open_editor(studio, open_page, allowed=("422",))
+    field = page.get_by_role("textbox", name="画像を絞り込む")
+    field.fill("smile AND (")
+    field.press("Enter")
+    expect(page.get_by_text("at character 12", exact=False)).to_be_visible()
+    num_smiling = sum("smile" in one.split(", ") for one in captions(studio, dataset))
+    assert 0 < num_smiling < 7
+    field.fill("smile")
+    field.press("Enter")
+    expect(page.get_by_role("listbox", name="画像", exact=True).get_by_role("option")).to_have_count(num_smiling)
+    field.blur()
+    page.keyboard.press("r")
+    dialog = page.get_by_role("dialog", name="検索と置換")
+    dialog.get_by_label("検索する文字").fill(r"(smi")
+    dialog.get_by_label("正規表現を使う").check()
+    expect(dialog.get_by_role("alert")).to_be_visible()
+    dialog.get_by_label("検索する文字").fill(r"(smi)le")
+    dialog.get_by_label("置き換える文字").fill(r"\1rk")
+    expect(dialog.locator("ins").first).to_contain_text("smirk")
+    dialog.get_by_role("button", name=f"{num_smiling} 枚を変更").click()
+    wait_until(lambda: sum("smirk" in one.split(", ") for one in captions(studio, dataset)) == num_smiling)
+    expect(page.get_by_text("絞り込んだあとにキャプションが変わりました。")).to_be_visible()
+    page.get_by_role("button", name="絞り込み直す").click()
+    expect(page.get_by_text("条件に合う画像はありません。")).to_be_visible()
+    page.get_by_role("button", name="変更履歴").click()
+    expect(page.get_by_text(r"正規表現で置換: (smi)le → \1rk")).to_be_visible()
+
+
+def test_the_advisor_deletes_what_is_ticked_as_one_edit_and_a_conflict_is_told(
+    studio: Studio, open_page: OpenPage
+) -> None:
+    """E6, E8, and an edit from elsewhere: nothing is overwritten, the page says so and shows what is there now."""
+    page, dataset = open_editor(studio, open_page, allowed=("409",))
+    page.get_by_role("button", name="特徴アドバイザー").click()
+    panel = page.get_by_role("dialog", name="特徴アドバイザー")
+    panel.get_by_text("キャラクターと服装", exact=True).click()
+    expect(panel.get_by_role("checkbox", name=re.compile("^brown shorts"))).to_be_checked()
+    expect(panel.get_by_text("いつも身に着けた姿", exact=False).first).to_be_visible()
+    panel.get_by_role("checkbox", name=re.compile("^green hair")).uncheck()
+    panel.get_by_role("button", name=re.compile(r"個のタグを 7 枚から削除")).click()
+    wait_until(lambda: not any("brown shorts" in one for one in captions(studio, dataset)))
+    assert all("green hair" in one for one in captions(studio, dataset))
+    assert len([one for one in studio.get(f"/datasets/{dataset}/captions/edits") if one["words"][:6] == "delete"]) == 1
+
+    page.get_by_role("button", name="学習での見え方").click()
+    panel = page.get_by_role("dialog", name="学習に渡るキャプション")
+    expect(panel.get_by_role("listitem").first).to_contain_text("mame")
+    page.keyboard.press("Escape")
+
+    command = {"kind": "add", "tags": ["from elsewhere"]}
+    studio.post(f"/datasets/{dataset}/captions/edits", {"command": command})
+    page.keyboard.press("a")
+    page.keyboard.type("mine")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("ほかの場所で変更されていたため、読み込み直しました")).to_be_visible()
+    expect(page.get_by_role("list", name="mame_01.png のタグ")).to_contain_text("from elsewhere")
+    assert not any("mine" in one.split(", ") for one in captions(studio, dataset))
