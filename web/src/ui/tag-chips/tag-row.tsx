@@ -72,12 +72,15 @@ export function TagRow({ label, tags, onEdit, onRemove, onMove }: TagRowProps) {
   };
   const handleKey = (event: KeyboardEvent) => {
     if (edited !== null || event.ctrlKey || event.metaKey) return;
-    const to: Record<string, number> = { ArrowLeft: place - 1, ArrowRight: place + 1 };
+    // The chip that has the focus, however it got there.
+    const focused = (event.target as HTMLElement).closest<HTMLElement>("[data-place]")?.dataset["place"];
+    const at = focused === undefined ? place : Number(focused);
+    const to: Record<string, number> = { ArrowLeft: at - 1, ArrowRight: at + 1 };
     const next = event.key === "Home" ? 0 : event.key === "End" ? tags.length - 1 : to[event.key];
-    if (next !== undefined && event.altKey) move(place, next);
+    if (next !== undefined && event.altKey) move(at, next);
     else if (next !== undefined) focusOn(Math.min(tags.length - 1, Math.max(0, next)));
-    else if (event.key === "Delete" || event.key === "Backspace") remove(place);
-    else if (event.key === "Enter" || event.key === "F2") startEdit(place);
+    else if (event.key === "Delete" || event.key === "Backspace") remove(at);
+    else if (event.key === "Enter" || event.key === "F2") startEdit(at);
     else if (event.key === "Escape" && chosen !== null) setChosen(null);
     else return;
     event.preventDefault();
