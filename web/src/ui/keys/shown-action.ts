@@ -1,7 +1,5 @@
 /** An action with its first key, as a button's hint says it. */
-import { type Action, shownKeys } from "./actions";
-
-export const IS_MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
+import { type Action, IS_MAC, shownKeys } from "./actions";
 
 export function shownAction(actions: readonly Action[], id: string, text: (key: string) => string): string {
   const action = actions.find((one) => one.id === id);
