@@ -11,7 +11,9 @@ from enogu.cli.recipes import ChosenRecipe, RecipeWish, choose_recipe
 from enogu.errors import WrongUse
 from enogu.imaging.folder import PictureFolder, parse_kohya_name, read_folder
 from enogu.recipe import PictureSize, TrainPlan, TrainRecipe, describe_plan, plan_training
+from enogu.recipe.for_family import refuse_for_family
 from enogu.settings import Settings
+from enogu.weights.families import title
 
 RECIPE_FILE = "recipe.toml"
 
@@ -50,8 +52,11 @@ def prepare(
     spared = None if regularisation is None else read_folder(regularisation)
     found_masks = {} if masks is None else _masks(masks, folder)
     has_repeats = any(parse_kohya_name(picture.path.resolve().parent.name) for picture in folder.pictures)
-    chosen = choose_recipe(wish, resumed=resumed, folder_has_repeats=has_repeats)
+    is_chosen = wish.recipe_file is not None or wish.preset is not None or resumed is not None
+    family = "" if is_chosen or wish.base is None else find_base_model(wish.base, settings).family
+    chosen = choose_recipe(wish, resumed=resumed, folder_has_repeats=has_repeats, family=family)
     base = find_base_model(chosen.recipe.base_model, settings)
+    refuse_for_family(chosen.recipe, base.family, title(base.family))
     if found_masks and not chosen.recipe.pictures.masked_loss:
         raise WrongUse(
             "Masks do nothing while pictures.masked_loss is off.",

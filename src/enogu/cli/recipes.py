@@ -17,6 +17,7 @@ from enogu.recipe import TrainRecipe, load_recipe, recipe_from_values, with_sett
 
 PRESET_FOR_STARTER = "starter_character_cpu"
 PRESET_FOR_OTHERS = "sd15_character_1x8gb"
+PRESET_OF_FAMILY = {"sdxl": "sdxl_character_1x12gb", "flux": "flux_character_1x24gb"}
 STARTER = "starter"
 
 
@@ -40,28 +41,32 @@ class ChosenRecipe:
     source: str
 
 
-def choose_recipe(wish: RecipeWish, *, resumed: Path | None = None, folder_has_repeats: bool = False) -> ChosenRecipe:
-    """The recipe ``wish`` asks for. ``resumed`` is the recipe.toml of the run that goes on, if there is one.
+def choose_recipe(
+    wish: RecipeWish, *, resumed: Path | None = None, folder_has_repeats: bool = False, family: str = ""
+) -> ChosenRecipe:
+    """The recipe ``wish`` asks for. ``resumed`` is the recipe.toml of the run that goes on, if there is one;
+    ``family`` that of the base model, where it is known.
 
     Raises WrongUse or RecipeRefused with every problem.
     """
     if wish.recipe_file is not None and wish.preset is not None:
         raise WrongUse("--recipe and --preset both say where to start.", "Give one of them.")
-    recipe, source = _start(wish, resumed, folder_has_repeats)
+    recipe, source = _start(wish, resumed, folder_has_repeats, family)
     said = {"base_model": wish.base, "trigger": wish.trigger, "output_name": _name(wish, recipe)}
     settings = [f"{field}={_quoted(value)}" for field, value in said.items() if value is not None]
     recipe = with_settings(recipe, [*settings, *wish.settings])
     return ChosenRecipe(recipe, ", ".join([source, *wish.settings]))
 
 
-def _start(wish: RecipeWish, resumed: Path | None, folder_has_repeats: bool) -> tuple[TrainRecipe, str]:
+def _start(wish: RecipeWish, resumed: Path | None, folder_has_repeats: bool, family: str) -> tuple[TrainRecipe, str]:
     if wish.recipe_file is not None:
         return load_recipe(wish.recipe_file), str(wish.recipe_file)
     if wish.preset is not None:
         return load_recipe(preset_path(wish.preset)), f"preset {wish.preset}"
     if resumed is not None:
         return load_recipe(resumed), str(resumed)
-    preset = PRESET_FOR_STARTER if (wish.base or STARTER) == STARTER else PRESET_FOR_OTHERS
+    others = PRESET_OF_FAMILY.get(family, PRESET_FOR_OTHERS)
+    preset = PRESET_FOR_STARTER if (wish.base or STARTER) == STARTER else others
     recipe, source = load_recipe(preset_path(preset)), f"preset {preset}"
     if folder_has_repeats:
         recipe, source = _without_repeats(recipe), f"{source} with the repeats of the folder's name"

@@ -214,3 +214,30 @@ def _pipeline(family: str, folder: Path) -> object:
         pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def test_diffusers_reads_kohyas_file_of_a_real_flux_as_we_export_it() -> None:
+    """Its own reader of Kohya's names, at Flux' width: every layer is changed alike, shown on a vector of chance."""
+    from diffusers.loaders.lora_conversion_utils import _convert_kohya_flux_lora_to_diffusers
+
+    shapes = {"img_attn_qkv": (3072, 9216), "txt_attn_proj": (3072, 3072), "img_mlp_2": (12288, 3072)}
+    shapes = {f"lora_unet_double_blocks_{n}_{layer}": sides for n in (0, 18) for layer, sides in shapes.items()}
+    shapes |= {f"lora_unet_single_blocks_{n}_linear1": (3072, 21504) for n in (0, 37)}
+    shapes |= {
+        "lora_unet_single_blocks_5_linear2": (15360, 3072),
+        "lora_unet_single_blocks_5_modulation_lin": (3072, 9216),
+    }
+    chance = torch.Generator().manual_seed(1)
+    kohya: Tensors = {}
+    for key, (num_in, num_out) in shapes.items():
+        kohya[f"{key}.lora_down.weight"] = torch.randn(2, num_in, generator=chance)
+        kohya[f"{key}.lora_up.weight"] = torch.randn(num_out, 2, generator=chance)
+        kohya[f"{key}.alpha"] = torch.tensor(1.0)
+    theirs, ours = _convert_kohya_flux_lora_to_diffusers(dict(kohya)), to_diffusers(kohya)
+    names = {name for name in theirs if name.endswith(".lora_A.weight")}
+    assert names == {name for name in ours if name.endswith(".lora_A.weight")}
+    for name in names:
+        up = name.replace("lora_A", "lora_B")
+        vector = torch.randn(theirs[name].shape[1], generator=chance)
+        changed = [file[up] @ (file[name] @ vector) for file in (theirs, ours)]
+        torch.testing.assert_close(changed[0], changed[1], rtol=1e-3, atol=1e-2)

@@ -15,6 +15,7 @@ from enogu.base_models import service as base_models
 from enogu.datasets import service as datasets
 from enogu.errors import RecipeRefused
 from enogu.recipe import TrainPlan, TrainRecipe, plan_training, recipe_from_values
+from enogu.recipe.for_family import refuse_for_family
 from enogu.recipe.memory import MemoryEstimate, estimate_memory
 from enogu.runs import store
 from enogu.runs.entities import FrozenBaseModel, FrozenPicture, Note, RunRefused
@@ -27,6 +28,7 @@ from enogu.stamina import service as stamina
 from enogu.stamina.entities import Metering
 from enogu.stamina.service import QuotedRun
 from enogu.storage.database import Session
+from enogu.weights.families import title
 
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]+')
 
@@ -102,6 +104,7 @@ def plan_frozen(
     """As ``plan_run``, of pictures that are chosen already."""
     recipe = recipe_from_values(given)
     base = base_models.get_base_model(session, settings, account.id, recipe.base_model)
+    refuse_for_family(recipe, base.family, title(base.family))
     sizes = sizes_of(pictures)
     plan = plan_training(recipe, sizes)
     quoted = stamina.quote_run(session, metering, account, recipe, sizes, base.family, now, with_proposals=True)

@@ -1,0 +1,52 @@
+"""Settings that mean nothing to base models of one family (F29): refused before anything is queued.
+
+The recipe does not know base models: whoever found one names its family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from enogu.errors import RecipeRefused
+from enogu.recipe.contradictions import Contradiction
+from enogu.recipe.section import Section
+from enogu.recipe.train import TrainRecipe
+
+_ONLY_DIFFUSION = (
+    "noise.min_snr_gamma", "noise.debiased", "noise.scale_v_loss", "noise.v_like_loss", "noise.offset",
+    "noise.multires_iterations", "noise.min_timestep", "noise.max_timestep", "noise.prediction",
+    "noise.zero_terminal_snr", "captions.weighted", "captions.max_token_length",
+)  # fmt: skip
+_ONLY_FLOW = ("flow.timesteps", "flow.sigmoid_scale", "flow.shift", "flow.guidance")
+_DOES_NOTHING = {"flux": _ONLY_DIFFUSION, "sd15": _ONLY_FLOW, "sdxl": _ONLY_FLOW}
+SDXL_CLIP_SKIP = 2
+
+
+def refuse_for_family(recipe: TrainRecipe, family: str, title: str) -> None:
+    """Raise RecipeRefused with every setting that base models of ``family`` have no use for; ``title`` names it."""
+    if found := tuple(_problems(recipe, family, title)):
+        raise RecipeRefused(found)
+
+
+def _problems(recipe: TrainRecipe, family: str, title: str) -> Iterator[Contradiction]:
+    for path in _DOES_NOTHING.get(family, ()):
+        section, _, name = path.partition(".")
+        rules: Section = getattr(recipe, section)
+        if getattr(rules, name) != type(rules).model_fields[name].default:
+            yield Contradiction(
+                path,
+                f"it does nothing on base models of the family {title}.",
+                "Leave it out; it is for other families.",
+                ("base_model",),
+            )
+    if family == "sdxl" and recipe.training.clip_skip != SDXL_CLIP_SKIP:
+        yield Contradiction(
+            "training.clip_skip",
+            "SDXL is always read at the layer before the last, which is 2.",
+            "Set it to 2, or leave it out.",
+            ("base_model",),
+        )
+    if family == "flux" and recipe.previews.prompts and recipe.previews.sampler != "euler":
+        yield Contradiction(
+            "previews.sampler", f"{title} is drawn with Euler alone.", 'Set it to "euler".', ("base_model",)
+        )
