@@ -18,6 +18,9 @@ from enogu.recipe.fields import kinds_of_section
 
 TAG_CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp", "Zs"], exclude_characters=",")
 WORDED_BY_HAND: dict[str, st.SearchStrategy[Any]] = {
+    "optimizer.down_block_rates": st.sampled_from(["", "cosine", "sine+.25", ",".join(["0.5"] * 12)]),
+    "optimizer.middle_block_rates": st.sampled_from(["", "0.5", "1,0,1"]),
+    "optimizer.up_block_rates": st.sampled_from(["", "zeros+1", ",".join(["1"] * 9)]),
     "output_name": st.from_regex(r"[A-Za-z_絵具][A-Za-z0-9_ 絵具-]{0,20}[a-z]", fullmatch=True),
     "trigger": st.from_regex(r"([a-z絵]{1,8}( [a-z]{1,4})?)?", fullmatch=True),
     "adapter.block_dims": st.sampled_from(["", ",".join(["4"] * 25), ",".join(["0"] + ["8"] * 22)]),

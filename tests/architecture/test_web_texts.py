@@ -15,8 +15,8 @@ def test_every_option_of_the_recipe_has_its_words_in_both_languages_and_no_other
     wanted_en = {f"{field.path}.label" for field in recipe_fields()}
     wanted_en |= {f"{field.path}.choice.{choice}" for field in recipe_fields() for choice in field.choices}
     wanted_ja = wanted_en | {f"{field.path}.help" for field in recipe_fields()}
-    assert _keys("en") == wanted_en
-    assert _keys("ja") == wanted_ja
+    assert words_of("en") == wanted_en
+    assert words_of("ja") == wanted_ja
 
 
 def test_no_option_has_empty_words_in_either_language() -> None:
@@ -25,6 +25,6 @@ def test_no_option_has_empty_words_in_either_language() -> None:
         assert not [key for key, text in texts.items() if not text.strip()]
 
 
-def _keys(language: str) -> set[str]:
+def words_of(language: str) -> set[str]:
     texts = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
     return {key for key in texts if not key.startswith("group.")}

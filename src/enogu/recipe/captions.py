@@ -86,7 +86,8 @@ def split_tags(line: str) -> list[str]:
 
 def split_weighted_tags(line: str) -> list[str]:
     """As ``split_tags``, but not at a comma within brackets: ``(hat, boots:1.2)`` is weighted, and so moved, as one."""
-    parts, depth, start, skip = [], 0, 0, False
+    parts: list[str] = []
+    depth, start, skip = 0, 0, False
     for place, character in enumerate(line):
         if skip:
             skip = False

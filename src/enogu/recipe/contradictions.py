@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from enogu.errors import Problem, RecipeRefused
 from enogu.recipe.adapter import LoraAdapter, block_values
+from enogu.recipe.block_rates import num_numbers
 from enogu.recipe.optimizer import Adafactor
 
 if TYPE_CHECKING:
@@ -112,6 +113,41 @@ def _rate_of_an_untrained_part(recipe: TrainRecipe) -> Iterator[Contradiction]:
                 f'the {words} is not trained, since adapter.parts is "{only_other}".',
                 'Leave the rate out, or set adapter.parts = "unet_and_text_encoder".',
                 ("adapter.parts",),
+            )
+
+
+def _rates_of_blocks(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    optimizer = recipe.optimizer
+    texts = {
+        f"optimizer.{field}": text
+        for field in ("down_block_rates", "middle_block_rates", "up_block_rates")
+        if (text := getattr(optimizer, field))
+    }
+    meant = {
+        path: "SD1.5" if number in (12, 1) else "SDXL" for path, text in texts.items() if (number := num_numbers(text))
+    }
+    for path in texts:
+        if recipe.adapter.parts == "text_encoder":
+            yield Contradiction(
+                path,
+                'the U-Net is not trained, since adapter.parts is "text_encoder".',
+                'Leave it out, or set adapter.parts = "unet_and_text_encoder".',
+                ("adapter.parts",),
+            )
+        elif isinstance(optimizer, Adafactor) and optimizer.relative_step:
+            yield Contradiction(
+                path,
+                "it does nothing while optimizer.relative_step lets Adafactor take its own step size.",
+                "Leave it out, or set optimizer.relative_step = false.",
+                ("optimizer.relative_step",),
+            )
+        elif path in meant and meant[path] != next(iter(meant.values())):
+            first = next(iter(meant))
+            yield Contradiction(
+                path,
+                f"it has as many numbers as {meant[path]} has blocks, and {first} as many as {meant[first]}.",
+                "Give each as many as the base model's family has.",
+                (first,),
             )
 
 
@@ -316,6 +352,7 @@ _RULES: tuple[Callable[[TrainRecipe], Iterator[Contradiction]], ...] = (
     _convolutions,
     _sizes_of_blocks,
     _rate_of_an_untrained_part,
+    _rates_of_blocks,
     _step_size_of_its_own,
     _kept_tokens_without_change,
     _no_captions_at_all,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from enogu.recipe.block_rates import checked_middle, checked_side
 from enogu.recipe.section import Section, about
 
 _KIND = about("F9", kohya="optimizer_type")
@@ -32,6 +33,33 @@ TextEncoderRate = Annotated[
         description="The learning rate of the text encoder, if it is to differ; half of the U-Net's is usual.",
         json_schema_extra=about("F5", kohya="text_encoder_lr", advanced=True, default="learning_rate"),
     ),
+]
+DownBlockRates = Annotated[
+    str,
+    Field(
+        max_length=500,
+        description="Multiplies the U-Net's rate in each block on the way down: 12 numbers on SD1.5, 9 on SDXL.",
+        json_schema_extra=about("F15", kohya="network_args.down_lr_weight", advanced=True),
+    ),
+    AfterValidator(checked_side),
+]
+MiddleBlockRates = Annotated[
+    str,
+    Field(
+        max_length=500,
+        description="Multiplies the U-Net's rate in each block in the middle: 1 number on SD1.5, 3 on SDXL.",
+        json_schema_extra=about("F15", kohya="network_args.mid_lr_weight", advanced=True),
+    ),
+    AfterValidator(checked_middle),
+]
+UpBlockRates = Annotated[
+    str,
+    Field(
+        max_length=500,
+        description="Multiplies the U-Net's rate in each block on the way up: 12 numbers on SD1.5, 9 on SDXL.",
+        json_schema_extra=about("F15", kohya="network_args.up_lr_weight", advanced=True),
+    ),
+    AfterValidator(checked_side),
 ]
 WeightDecay = Annotated[
     float,
@@ -120,6 +148,9 @@ class _WithRates(Section):
         learning_rate: float
         unet_learning_rate: float | None
         text_encoder_learning_rate: float | None
+        down_block_rates: str
+        middle_block_rates: str
+        up_block_rates: str
 
     @property
     def unet_rate(self) -> float:
@@ -139,6 +170,21 @@ class _FindingItsRate(Section):
     def learning_rate(self) -> float:
         """1: the schedule multiplies what the method finds."""
         return 1.0
+
+    @property
+    def down_block_rates(self) -> str:
+        """Nothing: there is one rate for all."""
+        return ""
+
+    @property
+    def middle_block_rates(self) -> str:
+        """Nothing: there is one rate for all."""
+        return ""
+
+    @property
+    def up_block_rates(self) -> str:
+        """Nothing: there is one rate for all."""
+        return ""
 
     @property
     def unet_learning_rate(self) -> None:
@@ -172,6 +218,9 @@ class AdamW(_WithRates):
 
     unet_learning_rate: UnetRate = None
     text_encoder_learning_rate: TextEncoderRate = None
+    down_block_rates: DownBlockRates = ""
+    middle_block_rates: MiddleBlockRates = ""
+    up_block_rates: UpBlockRates = ""
     weight_decay: WeightDecay = 0.01
     beta1: Beta1 = 0.9
     beta2: Beta2 = 0.999
@@ -190,6 +239,9 @@ class AdamW8bit(_WithRates):
 
     unet_learning_rate: UnetRate = None
     text_encoder_learning_rate: TextEncoderRate = None
+    down_block_rates: DownBlockRates = ""
+    middle_block_rates: MiddleBlockRates = ""
+    up_block_rates: UpBlockRates = ""
     weight_decay: WeightDecay = 0.01
     beta1: Beta1 = 0.9
     beta2: Beta2 = 0.999
@@ -208,6 +260,9 @@ class Adafactor(_WithRates):
 
     unet_learning_rate: UnetRate = None
     text_encoder_learning_rate: TextEncoderRate = None
+    down_block_rates: DownBlockRates = ""
+    middle_block_rates: MiddleBlockRates = ""
+    up_block_rates: UpBlockRates = ""
     weight_decay: WeightDecay = 0.0
 
     relative_step: bool = Field(
@@ -244,6 +299,9 @@ class Lion(_WithRates):
 
     unet_learning_rate: UnetRate = None
     text_encoder_learning_rate: TextEncoderRate = None
+    down_block_rates: DownBlockRates = ""
+    middle_block_rates: MiddleBlockRates = ""
+    up_block_rates: UpBlockRates = ""
     weight_decay: WeightDecay = 0.0
     beta1: Beta1 = 0.9
     beta2: Beta2 = 0.99

@@ -24,7 +24,14 @@ _CURES_OF_KINDS = {
     **{
         ("optimizer", kind, rate): "Leave it out: this optimizer finds its own learning rate, and every rate is 1."
         for kind in ("dadaptation", "dadapt_adam", "prodigy")
-        for rate in ("learning_rate", "unet_learning_rate", "text_encoder_learning_rate")
+        for rate in (
+            "learning_rate",
+            "unet_learning_rate",
+            "text_encoder_learning_rate",
+            "down_block_rates",
+            "middle_block_rates",
+            "up_block_rates",
+        )
     },
 }
 

@@ -48,6 +48,11 @@ class TrainRecipe(Section):
     seed: int = Field(default=42, ge=0, le=2**32 - 1, json_schema_extra=about("F23", kohya="seed"))
     """The number all chance comes from: the same recipe with the same seed gives the same file."""
 
+    start_from: str = Field(
+        default="", max_length=500, json_schema_extra=about("G6", kohya="network_weights", advanced=True)
+    )
+    """A LoRA that is trained further in place of a new one: the path of a file, or a file of another run."""
+
     pictures: PictureRules = Field(default_factory=PictureRules)
     """How pictures enter training."""
 
