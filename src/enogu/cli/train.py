@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from enogu.cli.preparation import Preparation
     from enogu.engine.families import LoadedBase
     from enogu.engine.loop import TrainPicture
+    from enogu.engine.lora_file import LoraFile
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,7 @@ def _train(
         emit,
         cache=call.settings.cache_folder / "latents",
         resume=resume,
+        start=None if resume else _start(preparation.recipe.start_from),
         between_steps=lambda _: Asked(stop=interruption.asked()),
     )
     return result.files, base
@@ -193,6 +195,13 @@ def pictures_of(preparation: Preparation) -> list[TrainPicture]:
                 )
             )
     return found
+
+
+def _start(reference: str) -> LoraFile | None:
+    """The LoRA that is trained further, if one is. Raises AdapterRefused when it is none."""
+    from enogu.engine.lora_file import load_lora
+
+    return load_lora(Path(reference).expanduser()) if reference else None
 
 
 def _class_of(folder: str) -> str:

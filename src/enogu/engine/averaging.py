@@ -20,6 +20,11 @@ class Average:
         self._decay = decay
         self.tensors = {part: tensor.detach().clone() for part, tensor in flat.items()}
 
+    def begin(self) -> None:
+        """With what the parameters hold now."""
+        for part, average in self.tensors.items():
+            average.copy_(self._flat[part].detach())
+
     def follow(self, step: int) -> None:
         """After the change of ``step`` (from 1)."""
         share = 1 - min(self._decay, (1 + step) / (10 + step))

@@ -18,6 +18,8 @@ from pathlib import Path
 import torch
 
 from enogu.engine.adapters import kinds, lora
+from enogu.engine.adapters.blocks import num_blocks_of
+from enogu.engine.adapters.starting import begin_with
 from enogu.engine.averaging import Average
 from enogu.engine.checkpoint import RunState, fingerprint_of, load_checkpoint, save_checkpoint, state_path
 from enogu.engine.control import Between, BetweenSteps, ask_nothing
@@ -34,10 +36,10 @@ from enogu.engine.lora_file import LoraFile
 from enogu.engine.losses import errors, loss_weight
 from enogu.engine.memory import gradient_checkpointing, peak_memory_mib
 from enogu.engine.noise import schedule_of
-from enogu.engine.optim import clip_gradients, make_optimizer, rates_of, set_rates
+from enogu.engine.optim import block_factor, clip_gradients, make_optimizer, rates_of, set_rates
 from enogu.engine.pace import Pace
 from enogu.engine.previews import PreviewsStopped, draw_previews, draw_previews_now
-from enogu.errors import TrainingFailed
+from enogu.errors import TrainingFailed, WrongUse
 from enogu.recipe import TrainRecipe, finds_its_rate
 from enogu.recipe.captions import CaptionRules, captions_vary, final_caption
 from enogu.recipe.draws import random_for
@@ -87,17 +89,19 @@ def train(
     *,
     cache: Path | None = None,
     resume: bool = False,
+    start: LoraFile | None = None,
     between_steps: BetweenSteps = ask_nothing,
 ) -> TrainResult:
     """Train as ``recipe`` says and leave one LoRA file an epoch in ``out``. Emits Failed before it raises.
 
     ``resume`` goes on from the checkpoint in ``out`` if there is one; it alone is enough, as when another machine takes
-    over. ``between_steps`` says what is asked (control.py); on a stop the state is saved, Stopped emitted and
+    over. ``start`` is the LoRA to train further where the recipe says so. ``between_steps`` says what is asked (control.py); on a stop the state is saved, Stopped emitted and
     TrainingStopped raised. ``cache`` is the folder of shared latents.
     """
     run: _Run | None = None
     try:
         run = _Run(recipe, pictures, base, out, emit, cache)
+        run.begin_with(start)
         with gradient_checkpointing(base.networks, on=recipe.training.gradient_checkpointing):
             return run.go(resume, between_steps)
     except TrainingStopped as stopped:
@@ -152,6 +156,8 @@ class _Run:
         wanted = PARTS[recipe.adapter.parts]
         self.all_targets = base.family.all_targets(base)
         self.targets = kinds.chosen_targets(base.family.targets(base), base.family.conv_targets(base), recipe.adapter)
+        num_blocks = num_blocks_of(target.key for target in self.targets)
+        self.targets = [target for target in self.targets if block_factor(recipe, target.key, num_blocks) > 0]
         self.parameters = kinds.new_adapter(self.targets, recipe.adapter, recipe.seed, base.compute.device)
         self.optimizer = make_optimizer(recipe, self.parameters)
         decay = recipe.training.ema_decay
@@ -160,6 +166,18 @@ class _Run:
         rules = TextRules(recipe.training.clip_skip, recipe.captions.max_token_length, recipe.captions.weighted)
         self.text = TextStates(base, rules, trained="text_encoder" in wanted)
         self.checkpoint = state_path(out, recipe.output_name)
+
+    def begin_with(self, start: LoraFile | None) -> None:
+        """Before the first step: what is trained further. A state to go on from comes after it and holds all."""
+        if start is None:
+            if self.recipe.start_from and not self.checkpoint.exists():
+                raise WrongUse(
+                    f"The LoRA to start from, {self.recipe.start_from}, was not given.", "Leave start_from out."
+                )
+            return
+        begin_with(self.parameters, start.tensors)
+        if self.average is not None:
+            self.average.begin()
 
     def go(self, resume: bool, between_steps: BetweenSteps) -> TrainResult:
         make_folder(self.out)

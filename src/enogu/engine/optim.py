@@ -15,9 +15,11 @@ from typing import Any, assert_never
 
 import torch
 
+from enogu.engine.adapters.blocks import block_of, num_blocks_of
 from enogu.engine.adapters.parameters import AdapterParameters
 from enogu.errors import WrongUse
 from enogu.recipe import TrainRecipe
+from enogu.recipe.block_rates import block_factors
 from enogu.recipe.optimizer import Adafactor, AdamW, AdamW8bit, DAdaptAdam, DAdaptation, Lion, Prodigy
 
 LARGEST_RATE_FOUND = "d"
@@ -67,14 +69,18 @@ def part_rate(recipe: TrainRecipe, part: str) -> float:
 
 
 def rates_of(optimizer: torch.optim.Optimizer) -> dict[str, float]:
-    """The learning rate a part really has now: with what the method found, if it looks for one (F9)."""
+    """The learning rate a part really has now: with what the method found, if it looks for one (F9).
+
+    Of a part whose blocks learn at different rates, the highest.
+    """
     rates: dict[str, float] = {}
     for group in optimizer.param_groups:
         rate = group["lr"]
         if rate is None:  # Adafactor with a step size of its own
             first = optimizer.state.get(group["params"][0])
             rate = float(optimizer._get_lr(group, first)) if first else 0.0  # type: ignore[attr-defined]
-        rates[group["part"]] = float(rate) * float(group.get(LARGEST_RATE_FOUND, 1.0))
+        found = float(rate) * float(group.get(LARGEST_RATE_FOUND, 1.0))
+        rates[group["part"]] = max(found, rates.get(group["part"], 0.0))
     return rates
 
 
@@ -123,20 +129,64 @@ def _groups(recipe: TrainRecipe, parameters: AdapterParameters, *, as_matrices: 
     groups: list[dict[str, Any]] = []
     for part, flat in parameters.flat.items():
         rate = None if own_step else part_rate(recipe, part)
-        params = _matrices(parameters, flat) if as_matrices else [flat]
-        groups.append({"params": params, "lr": rate, "full_rate": rate, "part": part})
+        for factor, keys in _keys_by_factor(recipe, parameters, part, flat).items():
+            own = None if rate is None else rate * factor
+            matrices = [matrix for key in keys for matrix in parameters.matrices[key]]
+            params = matrices if as_matrices else _spans(flat, matrices)
+            groups.append({"params": params, "lr": own, "full_rate": own, "part": part})
     return groups
 
 
-def _matrices(parameters: AdapterParameters, flat: torch.Tensor) -> list[torch.Tensor]:
-    """The matrices that are views of ``flat``, in order."""
+def block_factor(recipe: TrainRecipe, key: str, num_blocks: int) -> float:
+    """What the rate of the layer ``key`` is multiplied by for its block of the U-Net (F15); 0: it gets no adapter.
+
+    Raises WrongUse when the recipe's lists are not as long as this U-Net has blocks.
+    """
+    settings = recipe.optimizer
+    texts = (settings.down_block_rates, settings.middle_block_rates, settings.up_block_rates)
+    try:
+        factors = block_factors(*texts, num_blocks)
+    except ValueError as error:
+        raise WrongUse(
+            f"The rates of blocks do not fit this base model. {error}",
+            "Give 12, 1 and 12 numbers for SD1.5, 9, 3 and 9 for SDXL, or leave them out.",
+        ) from error
+    block = block_of(key)
+    return 1.0 if factors is None or block is None else factors[block]
+
+
+def _keys_by_factor(
+    recipe: TrainRecipe, parameters: AdapterParameters, part: str, flat: torch.Tensor
+) -> dict[float, list[str]]:
+    """The part's layers, in order, by what their blocks' rate is multiplied by."""
     memory = flat.untyped_storage().data_ptr()
-    return [
-        matrix
-        for matrices in parameters.matrices.values()
-        for matrix in matrices
-        if matrix.untyped_storage().data_ptr() == memory
-    ]
+    keys = [key for key, those in parameters.matrices.items() if those[0].untyped_storage().data_ptr() == memory]
+    num_blocks = num_blocks_of(keys)
+    found: dict[float, list[str]] = {}
+    for key in keys:
+        factor = block_factor(recipe, key, num_blocks) if part == "unet" else 1.0
+        found.setdefault(factor, []).append(key)
+    return found
+
+
+def _spans(flat: torch.Tensor, matrices: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """The stretches of ``flat`` that these matrices fill, as leaves that share its memory and its gradient's."""
+    spans: list[list[int]] = []
+    for matrix in matrices:
+        start, stop = matrix.storage_offset(), matrix.storage_offset() + matrix.numel()
+        if spans and spans[-1][1] == start:
+            spans[-1][1] = stop
+        else:
+            spans.append([start, stop])
+    if spans == [[0, flat.numel()]]:
+        return [flat]
+    assert flat.grad is not None  # noqa: S101 - set by allocate
+    leaves: list[torch.Tensor] = []
+    for start, stop in spans:
+        leaf = flat[start:stop].detach().requires_grad_()
+        leaf.grad = flat.grad[start:stop]
+        leaves.append(leaf)
+    return leaves
 
 
 def _adamw8bit(settings: AdamW8bit, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:

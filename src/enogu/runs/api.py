@@ -417,11 +417,20 @@ class PictureShown(BaseModel):
 
 
 class LossesShown(BaseModel):
-    """The curve as three lists of one length."""
+    """The curve as three lists of one length, and the losses on pictures that are held out."""
 
     steps: list[int]
     losses: list[float]
     smoothed: list[float]
+    validation: list[ValidationShown]
+
+
+class ValidationShown(BaseModel):
+    """The loss on pictures that are never trained, after an epoch: it rises when learning turns into copying."""
+
+    epoch: int
+    step: int
+    loss: float
 
 
 # ---- recipes ---------------------------------------------------------------------------------------------------------
@@ -700,6 +709,10 @@ def list_losses(
         steps=[one.step for one in curve],
         losses=[one.loss for one in curve],
         smoothed=[one.smoothed for one in curve],
+        validation=[
+            ValidationShown(epoch=one["epoch"], step=one["step"], loss=one["loss"])
+            for one in service.validation_curve(session, caller.account.id, run_id)
+        ],
     )
 
 

@@ -28,6 +28,7 @@ from enogu.runs.rules.placing import file_name
 from enogu.runs.rules.states import Move, can
 from enogu.runs.service import working
 from enogu.runs.service.ending import move_run
+from enogu.runs.service.history import find_start
 from enogu.settings import Settings
 from enogu.storage.database import Engine, Session, reading, transaction, utc_now
 from enogu.storage.files import CHUNK_BYTES, Files
@@ -83,6 +84,8 @@ class PreparedRun:
     cache: Path
     resume: bool
     """Whether there is a state to go on from."""
+    start_from: Path | None = None
+    """The LoRA that is trained further, unless there is a state already."""
 
 
 # ---- before the engine -----------------------------------------------------------------------------------------------
@@ -125,6 +128,7 @@ def prepare_run(worker: OnWorker, run: Run) -> PreparedRun:
                 f"The picture {picture.name} is no longer kept.", "Upload it again and start a new run."
             ) from error
         placed.append(PlacedPicture(path, picture))
+    state = _place_state(worker, run, state_path(out, recipe))
     return PreparedRun(
         run=run,
         recipe=recipe,
@@ -133,8 +137,20 @@ def prepare_run(worker: OnWorker, run: Run) -> PreparedRun:
         base_model_name=run.base_model.name,
         out=out,
         cache=worker.settings.cache_folder,
-        resume=_place_state(worker, run, state_path(out, recipe)),
+        resume=state,
+        start_from=None if state else _place_start(worker, run, recipe),
     )
+
+
+def _place_start(worker: OnWorker, run: Run, recipe: TrainRecipe) -> Path | None:
+    """The LoRA to start from, on this machine. Raises NotFound when its run or its file is gone."""
+    with reading(worker.engine) as session:
+        found = find_start(session, run.owner_id, recipe)
+    if found is None:
+        return None
+    path = worker.folder / "start" / "start.safetensors"
+    _place(worker.files, found.sha256, path)
+    return path
 
 
 def state_path(out: Path, recipe: TrainRecipe) -> Path:

@@ -52,6 +52,7 @@ class RealEngine:
         from enogu.engine.control import Asked
         from enogu.engine.events import event_to_dict
         from enogu.engine.loop import TrainingStopped, TrainPicture, train
+        from enogu.engine.lora_file import load_lora
         from enogu.engine.memory import free_unused
 
         recipe = recipe_from_values(job.recipe)
@@ -76,6 +77,7 @@ class RealEngine:
                     emit,
                     cache=job.cache,
                     resume=job.resume,
+                    start=None if job.start_from is None else load_lora(job.start_from),
                     between_steps=between_steps,
                 )
         finally:

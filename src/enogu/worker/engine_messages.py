@@ -73,6 +73,8 @@ class TrainJob:
     out: Path
     cache: Path
     resume: bool = False
+    start_from: Path | None = None
+    """The LoRA that is trained further, on this machine."""
 
 
 @checked_dataclass(frozen=True, config=_FORBID)

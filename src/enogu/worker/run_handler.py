@@ -238,6 +238,7 @@ def _job_of(prepared: tasks.PreparedRun) -> TrainJob:
         out=prepared.out,
         cache=prepared.cache,
         resume=prepared.resume,
+        start_from=prepared.start_from,
     )
 
 

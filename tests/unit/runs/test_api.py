@@ -147,6 +147,7 @@ def test_what_a_run_left_is_shown_and_downloaded(client: TestClient, place: Plac
     with zipfile.ZipFile(io.BytesIO(client.get(f"/api/runs/{run['id']}/files.zip").content)) as archive:
         assert {"zdm.safetensors", "zdm.json", "zdm.png", "zdm-000001.safetensors"} <= set(archive.namelist())
     losses = client.get(f"/api/runs/{run['id']}/losses", params={"points": 6, "smoothing": 0.5}).json()
+    assert losses["validation"] == []
     assert len(losses["steps"]) == len(losses["smoothed"]) <= 6
     assert client.get(f"/api/runs/{run['id']}/epochs/9/file").status_code == 404
     assert client.get(f"/api/runs/{run['id']}/recipe").json()["output_name"] == "zdm"

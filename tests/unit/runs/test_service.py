@@ -331,3 +331,36 @@ def test_a_plan_says_what_is_known_before_the_start(place: Place) -> None:
     assert (planned.quoted.quote.stamina, planned.plan.num_steps, planned.expected_seconds) == (157, 700, None)
     assert (outlook.ahead, outlook.starts_in_seconds) == (0, None)
     assert [one.kind for one in planned.notes] == []
+
+
+def test_a_run_may_go_on_from_a_file_of_another_run(place: Place) -> None:
+    """Any epoch of one's own runs; the file is brought to the machine that trains, unless there is a state already."""
+    first = place.start()
+    tasks.finish(train(place, 4))
+    further = place.start({**SMALL, "start_from": f"run:{first.id}/zdm-000002.safetensors"})
+    worker = place.take()
+    run = tasks.begin_run(worker)
+    assert run is not None and run.id == further.id
+    prepared = tasks.prepare_run(worker, run)
+    assert prepared.start_from is not None
+    assert prepared.start_from.read_bytes() == b"lora zdm-000002.safetensors of step 14"
+
+
+@pytest.mark.parametrize(
+    ("reference", "error"),
+    [("/etc/passwd", WrongUse), ("../zdm.safetensors", WrongUse), ("run:0/zdm.safetensors", NotFound)],
+)
+def test_what_a_run_starts_from_is_never_a_path(place: Place, reference: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        place.start({**SMALL, "start_from": reference})
+
+
+def test_the_loss_on_held_out_pictures_is_told_once_an_epoch(place: Place) -> None:
+    """A worker that was taken over may have told it twice."""
+    run = place.start()
+    worker = train(place, 1)
+    told = [{"event": "Validated", "epoch": 1, "step": 7, "loss": loss, "num_pictures": 2} for loss in (0.3, 0.2)]
+    tasks.note_events(worker, run, [*told, {**told[0], "epoch": 2, "step": 14, "loss": 0.25}])
+    with reading(place.engine) as session:
+        found = service.validation_curve(session, place.account.id, run.id)
+    assert [(one["epoch"], one["loss"]) for one in found] == [(1, 0.2), (2, 0.25)]

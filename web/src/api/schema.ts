@@ -4181,7 +4181,7 @@ export interface components {
         };
         /**
          * LossesShown
-         * @description The curve as three lists of one length.
+         * @description The curve as three lists of one length, and the losses on pictures that are held out.
          */
         LossesShown: {
             /** Steps */
@@ -4190,6 +4190,8 @@ export interface components {
             losses: number[];
             /** Smoothed */
             smoothed: number[];
+            /** Validation */
+            validation: components["schemas"]["ValidationShown"][];
         };
         /**
          * Me
@@ -5546,6 +5548,18 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
+        };
+        /**
+         * ValidationShown
+         * @description The loss on pictures that are never trained, after an epoch: it rises when learning turns into copying.
+         */
+        ValidationShown: {
+            /** Epoch */
+            epoch: number;
+            /** Step */
+            step: number;
+            /** Loss */
+            loss: number;
         };
         /**
          * VocabularyShown

@@ -19,6 +19,7 @@ from enogu.runs.service.history import (
     list_samples,
     loss_curve,
     read_plan,
+    validation_curve,
     zip_entries_of,
 )
 from enogu.runs.service.outlooks import expect_times, find_asked, find_position
@@ -74,5 +75,6 @@ __all__ = [
     "retry_run",
     "save_preset",
     "start_run",
+    "validation_curve",
     "zip_entries_of",
 ]

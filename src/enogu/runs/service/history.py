@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
+from typing import Any
 
-from enogu.errors import NotFound
-from enogu.recipe import TrainPlan, plan_training, recipe_from_values
+from enogu.errors import NotFound, WrongUse
+from enogu.recipe import TrainPlan, TrainRecipe, plan_training, recipe_from_values
 from enogu.runs import store
 from enogu.runs.entities import Epoch, FrozenPicture, Run, RunEvent, RunState, Sample
 from enogu.runs.rules.placing import sizes_of
@@ -14,6 +16,7 @@ from enogu.storage.database import Session
 from enogu.weights import a1111
 
 MOST_LISTED = 200
+_START = re.compile(r"run:(?P<run>[0-9A-Za-z-]{1,40})/(?P<file>[^/]{1,255})")
 
 
 def get_run(session: Session, owner_id: str, run_id: str) -> Run:
@@ -75,6 +78,21 @@ def get_file(session: Session, owner_id: str, run_id: str, filename: str) -> Epo
     raise NotFound(f"This run has left no file {filename[:200]}.", "Choose one of its list.")
 
 
+def find_start(session: Session, owner_id: str, recipe: TrainRecipe) -> Epoch | None:
+    """The file of one's own that a recipe trains further, ``run:<id>/<file name>``; None when it begins anew.
+
+    Raises WrongUse for anything else, since a reference is never opened as a path, and NotFound.
+    """
+    if not recipe.start_from:
+        return None
+    found = _START.fullmatch(recipe.start_from)
+    if found is None:
+        raise WrongUse(
+            f"{recipe.start_from[:200]!r} is no file of a run.", "Write start_from as run:<id of the run>/<file name>."
+        )
+    return get_file(session, owner_id, found["run"], found["file"])
+
+
 def list_samples(session: Session, owner_id: str, run_id: str) -> tuple[Sample, ...]:
     """All previews, by step, prompt and seed. Raises NotFound."""
     return store.list_samples(session, get_run(session, owner_id, run_id).id)
@@ -103,6 +121,16 @@ def loss_curve(
     """The loss of every step, raw and smoothed with ``weight`` on the past, or thinned out (G4). Raises NotFound."""
     run = get_run(session, owner_id, run_id)
     return loss_points(losses_by_step(store.list_data(session, run.id, "Stepped")), weight, most_points)
+
+
+def validation_curve(session: Session, owner_id: str, run_id: str) -> list[dict[str, Any]]:
+    """What ``Validated`` told after each epoch, the last of each where a killed worker was taken over from.
+
+    Raises NotFound.
+    """
+    run = get_run(session, owner_id, run_id)
+    by_epoch = {int(told["epoch"]): told for told in store.list_data(session, run.id, "Validated")}
+    return [by_epoch[epoch] for epoch in sorted(by_epoch)]
 
 
 def read_plan(session: Session, owner_id: str, run_id: str) -> TrainPlan:

@@ -23,6 +23,7 @@ from enogu.runs.rules.expecting import Outlook, expected_seconds
 from enogu.runs.rules.noting import notes_on
 from enogu.runs.rules.placing import sizes_of
 from enogu.runs.service import outlooks
+from enogu.runs.service.history import find_start
 from enogu.settings import Settings
 from enogu.stamina import service as stamina
 from enogu.stamina.entities import Metering
@@ -105,6 +106,7 @@ def plan_frozen(
     recipe = recipe_from_values(given)
     base = base_models.get_base_model(session, settings, account.id, recipe.base_model)
     refuse_for_family(recipe, base.family, title(base.family))
+    find_start(session, account.id, recipe)
     sizes = sizes_of(pictures)
     plan = plan_training(recipe, sizes)
     quoted = stamina.quote_run(session, metering, account, recipe, sizes, base.family, now, with_proposals=True)
