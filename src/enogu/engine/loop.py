@@ -95,8 +95,9 @@ def train(
     """Train as ``recipe`` says and leave one LoRA file an epoch in ``out``. Emits Failed before it raises.
 
     ``resume`` goes on from the checkpoint in ``out`` if there is one; it alone is enough, as when another machine takes
-    over. ``start`` is the LoRA to train further where the recipe says so. ``between_steps`` says what is asked (control.py); on a stop the state is saved, Stopped emitted and
-    TrainingStopped raised. ``cache`` is the folder of shared latents.
+    over. ``start`` is the LoRA to train further where the recipe says so. ``between_steps`` says what is asked
+    (control.py); on a stop the state is saved, Stopped emitted and TrainingStopped raised. ``cache`` is the folder of
+    shared latents.
     """
     run: _Run | None = None
     try:

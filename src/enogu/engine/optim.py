@@ -173,7 +173,8 @@ def _spans(flat: torch.Tensor, matrices: Sequence[torch.Tensor]) -> list[torch.T
     """The stretches of ``flat`` that these matrices fill, as leaves that share its memory and its gradient's."""
     spans: list[list[int]] = []
     for matrix in matrices:
-        start, stop = matrix.storage_offset(), matrix.storage_offset() + matrix.numel()
+        start = int(matrix.storage_offset())
+        stop = start + matrix.numel()
         if spans and spans[-1][1] == start:
             spans[-1][1] = stop
         else:
