@@ -10,6 +10,7 @@ const LETTERS = "^(?!\\s*Enogu\\s*$)[^]*[A-Za-z\\u3040-\\u30ff\\u4e00-\\u9fff]";
 export const ARROWS = {
   accounts: [],
   stamina: ["accounts"],
+  admin: ["accounts", "stamina"],
   datasets: ["accounts"],
   captions: ["accounts", "datasets"],
   base_models: ["accounts"],

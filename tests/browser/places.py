@@ -29,6 +29,7 @@ def list_places(studio: Studio) -> dict[str, str]:
         "captions": f"/datasets/{dataset}/captions",
         "run": f"/runs/{run}",
         "account": "/account",
+        "admin": "/admin",
         "not_found": "/no-such-page",
         "gone": "/datasets/00000000000000000000000000",
     }

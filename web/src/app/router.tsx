@@ -56,6 +56,11 @@ export const router = createRouter({
       path: "/account",
       component: lazyRouteComponent(() => import("./routes/account"), "AccountPage"),
     }),
+    createRoute({
+      getParentRoute: () => root,
+      path: "/admin",
+      component: lazyRouteComponent(() => import("./routes/admin"), "AdminPage"),
+    }),
   ]),
   defaultErrorComponent: FailedPage,
   defaultPreload: "intent",

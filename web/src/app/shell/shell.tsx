@@ -1,15 +1,6 @@
 /** What is around every page: name, navigation, language, colours, and the page itself. */
 import { ActionIcon, Anchor, AppShell, Container, Group, Loader, Menu, useMantineColorScheme } from "@mantine/core";
-import {
-  IconBookmark,
-  IconBrush,
-  IconLanguage,
-  IconMoonStars,
-  IconPalette,
-  IconSun,
-  IconUser,
-} from "@tabler/icons-react";
-import { useQueryClient } from "@tanstack/react-query";
+import { IconBookmark, IconBrush, IconLanguage, IconMoonStars, IconPalette, IconSun } from "@tabler/icons-react";
 import { Link, Outlet } from "@tanstack/react-router";
 import { Suspense } from "react";
 import { useTranslation } from "react-i18next";
@@ -17,8 +8,9 @@ import { useTranslation } from "react-i18next";
 import { SignInGate } from "@/features/accounts/components/sign-in-gate";
 import { BalanceBadge } from "@/features/stamina/components/balance-badge";
 
-import { chooseLanguage, type Language } from "../i18n";
+import { PersonMenu } from "./person-menu";
 import classes from "./shell.module.css";
+import { useLanguage } from "./use-language";
 
 const PLACES = [
   { to: "/", text: "app:nav.training", Icon: IconPalette },
@@ -27,11 +19,9 @@ const PLACES = [
 ] as const;
 
 export function Shell() {
-  const { t, i18n } = useTranslation("app");
+  const { t } = useTranslation("app");
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const client = useQueryClient();
-  /** What the server said is asked for again, since it says it in the page's language. */
-  const handleLanguage = (language: Language) => void chooseLanguage(language).then(() => client.invalidateQueries());
+  const { language, choose } = useLanguage();
   return (
     <AppShell header={{ height: 56 }} padding={0}>
       <a href="#main" className={classes.skip}>
@@ -65,10 +55,10 @@ export function Shell() {
               </ActionIcon>
             </Menu.Target>
             <Menu.Dropdown>
-              <Menu.Item lang="ja" onClick={() => handleLanguage("ja")} aria-current={i18n.language === "ja"}>
+              <Menu.Item lang="ja" onClick={() => choose("ja")} aria-current={language === "ja"}>
                 {t("language.ja")}
               </Menu.Item>
-              <Menu.Item lang="en" onClick={() => handleLanguage("en")} aria-current={i18n.language === "en"}>
+              <Menu.Item lang="en" onClick={() => choose("en")} aria-current={language === "en"}>
                 {t("language.en")}
               </Menu.Item>
             </Menu.Dropdown>
@@ -80,9 +70,7 @@ export function Shell() {
           >
             {colorScheme === "dark" ? <IconSun size={20} stroke={1.5} /> : <IconMoonStars size={20} stroke={1.5} />}
           </ActionIcon>
-          <ActionIcon component={Link} to="/account" size={36} aria-label={t("nav.account")}>
-            <IconUser size={20} stroke={1.5} />
-          </ActionIcon>
+          <PersonMenu />
         </Group>
       </AppShell.Header>
       <AppShell.Main id="main" tabIndex={-1}>

@@ -3,6 +3,9 @@ import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query
 
 import { api, setCsrfToken, unwrap } from "@/api/client";
 
+/** Opened by the browser itself: the server sends it on to the provider. */
+export const OPENID_SIGN_IN = "/api/sign-in/openid";
+
 export const accountQueries = {
   studio: () =>
     queryOptions({
@@ -68,7 +71,7 @@ export function useDeleteAccount() {
 export function useNewToken() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (name: string) => unwrap(api.POST("/api/me/tokens", { body: { name } })),
+    mutationFn: (body: { name: string; expires_at: string | null }) => unwrap(api.POST("/api/me/tokens", { body })),
     onSuccess: () => client.invalidateQueries(accountQueries.tokens()),
   });
 }
@@ -87,5 +90,13 @@ export function useCloseSession() {
     mutationFn: (id: string) =>
       unwrap(api.DELETE("/api/me/sessions/{session_id}", { params: { path: { session_id: id } } })),
     onSuccess: () => client.invalidateQueries(accountQueries.sessions()),
+  });
+}
+
+/** Begins at the provider; the browser goes there, and comes back with that identity added. */
+export function useAddIdentity() {
+  return useMutation({
+    mutationFn: () => unwrap(api.POST("/api/me/openid")),
+    onSuccess: (begun) => window.location.assign(begun.url),
   });
 }

@@ -1,19 +1,21 @@
 /** Who one is, signing out, taking everything along, and the end of the account. */
 import { Anchor, Button, Card, Group, Modal, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { useSuspenseQuery } from "@tanstack/react-query";
+import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { noticeFailure } from "@/ui/feedback/notices";
 
-import { accountQueries, useDeleteAccount, useSignOut } from "../queries";
+import { accountQueries, useAddIdentity, useDeleteAccount, useSignOut } from "../queries";
 
 export function AccountCard() {
   const { t } = useTranslation("accounts");
   const ui = useTranslation("ui").t;
   const me = useSuspenseQuery(accountQueries.me()).data;
+  const openid = useQuery(accountQueries.studio()).data?.openid_title ?? null;
   const signOut = useSignOut();
+  const addIdentity = useAddIdentity();
   const end = useDeleteAccount();
   const [isAsking, asking] = useDisclosure();
   const [typed, setTyped] = useState("");
@@ -34,6 +36,15 @@ export function AccountCard() {
               onClick={() => signOut.mutate(undefined, { onError: noticeFailure })}
             >
               {t("account.signOut")}
+            </Button>
+          )}
+          {me.kind === "session" && openid !== null && (
+            <Button
+              variant="default"
+              loading={addIdentity.isPending}
+              onClick={() => addIdentity.mutate(undefined, { onError: noticeFailure })}
+            >
+              {t("account.addIdentity", { provider: openid })}
             </Button>
           )}
           <Button component="a" variant="default" href="/api/me/export.zip" download>

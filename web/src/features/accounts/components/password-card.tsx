@@ -1,15 +1,17 @@
 /** A new password for oneself. */
 import { Button, Card, PasswordInput, Stack, Title } from "@mantine/core";
+import { useSuspenseQuery } from "@tanstack/react-query";
 import { type SubmitEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { noticeDone } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 
-import { useNewPassword } from "../queries";
+import { accountQueries, useNewPassword } from "../queries";
 
 export function PasswordCard() {
   const { t } = useTranslation("accounts");
+  const me = useSuspenseQuery(accountQueries.me()).data;
   const change = useNewPassword();
   const [old, setOld] = useState("");
   const [fresh, setFresh] = useState("");
@@ -24,12 +26,15 @@ export function PasswordCard() {
           {t("password.title")}
         </Title>
         {change.isError && <ProblemNotice error={change.error} />}
-        <PasswordInput
-          label={t("password.old")}
-          autoComplete="current-password"
-          value={old}
-          onChange={(event) => setOld(event.currentTarget.value)}
-        />
+        {me.account.has_password && (
+          <PasswordInput
+            label={t("password.old")}
+            autoComplete="current-password"
+            required
+            value={old}
+            onChange={(event) => setOld(event.currentTarget.value)}
+          />
+        )}
         <PasswordInput
           label={t("password.new")}
           autoComplete="new-password"

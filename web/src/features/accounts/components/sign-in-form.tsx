@@ -1,12 +1,13 @@
-/** Name and password; before there is an administrator, the code that the server printed too. */
-import { Button, Card, Center, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
+/** Name and password, or the OpenID provider; before there is an administrator, the code that the server printed. */
+import { Button, Card, Center, Divider, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { type SubmitEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 
-import { accountQueries, useFirstAdmin, useSignIn } from "../queries";
+import { accountQueries, OPENID_SIGN_IN, useFirstAdmin, useSignIn } from "../queries";
+import { SignInProblemNotice } from "./sign-in-problem-notice";
 
 export function SignInForm() {
   const { t } = useTranslation("accounts");
@@ -14,6 +15,7 @@ export function SignInForm() {
   const signIn = useSignIn();
   const firstAdmin = useFirstAdmin();
   const isFirst = studio.data?.needs_first_admin === true;
+  const openid = studio.data?.openid_title ?? null;
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   const [code, setCode] = useState("");
@@ -33,6 +35,7 @@ export function SignInForm() {
             {t(isFirst ? "first.title" : "signIn.title")}
           </Title>
           {isFirst && <Text size="sm">{t("first.text")}</Text>}
+          <SignInProblemNotice />
           {error !== null && <ProblemNotice error={error} />}
           <TextInput
             label={t("name")}
@@ -60,6 +63,19 @@ export function SignInForm() {
           <Button type="submit" loading={signIn.isPending || firstAdmin.isPending}>
             {t(isFirst ? "first.create" : "signIn.enter")}
           </Button>
+          {openid !== null && !isFirst && (
+            <>
+              <Divider label={t("signIn.or")} />
+              <Button component="a" href={OPENID_SIGN_IN} variant="default">
+                {t("signIn.with", { provider: openid })}
+              </Button>
+            </>
+          )}
+          {!isFirst && (
+            <Text size="xs" c="dimmed">
+              {t("signIn.lost")}
+            </Text>
+          )}
         </Stack>
       </Card>
     </Center>

@@ -9,11 +9,19 @@ import { ProblemNotice } from "@/ui/feedback/problem-notice";
 
 import { accountQueries } from "../queries";
 import { SignInForm } from "./sign-in-form";
+import { SignInProblemNotice } from "./sign-in-problem-notice";
 
 export function SignInGate({ children }: { readonly children: ReactNode }) {
   const { t } = useTranslation("accounts");
   const me = useQuery(accountQueries.me());
-  if (me.isSuccess) return children;
+  if (me.isSuccess) {
+    return (
+      <>
+        <SignInProblemNotice />
+        {children}
+      </>
+    );
+  }
   if (me.error instanceof Problem && me.error.status === 401) return <SignInForm />;
   if (me.isError) return <ProblemNotice error={me.error} onRetry={() => void me.refetch()} />;
   return (

@@ -7,6 +7,7 @@ import {
   Code,
   CopyButton,
   Group,
+  Select,
   Stack,
   Table,
   Text,
@@ -21,6 +22,7 @@ import { useTranslation } from "react-i18next";
 import { formatDateTime } from "@/lib/format";
 import { noticeFailure } from "@/ui/feedback/notices";
 
+import { expiryAfter, TERMS } from "../model/token-terms";
 import { accountQueries, useNewToken, useRevokeToken } from "../queries";
 
 export function TokenCard() {
@@ -29,9 +31,13 @@ export function TokenCard() {
   const make = useNewToken();
   const revoke = useRevokeToken();
   const [name, setName] = useState("");
+  const [days, setDays] = useState("0");
   const handleSubmit = (event: SubmitEvent) => {
     event.preventDefault();
-    make.mutate(name, { onSuccess: () => setName(""), onError: noticeFailure });
+    make.mutate(
+      { name, expires_at: expiryAfter(Number(days), new Date()) },
+      { onSuccess: () => setName(""), onError: noticeFailure },
+    );
   };
   return (
     <Card>
@@ -54,13 +60,22 @@ export function TokenCard() {
             </CopyButton>
           </Alert>
         )}
-        <Table>
+        <Table aria-label={t("tokens.title")}>
           <Table.Tbody>
             {(tokens.data ?? []).map((token) => (
               <Table.Tr key={token.id}>
                 <Table.Td>{token.name}</Table.Td>
                 <Table.Td>
-                  {token.seen_at == null ? t("tokens.never") : formatDateTime(token.seen_at, i18n.language)}
+                  <Text size="sm">
+                    {token.seen_at == null
+                      ? t("tokens.never")
+                      : t("tokens.seen", { time: formatDateTime(token.seen_at, i18n.language) })}
+                  </Text>
+                  <Text size="xs" c="dimmed">
+                    {token.expires_at == null
+                      ? t("tokens.endless")
+                      : t("tokens.until", { time: formatDateTime(token.expires_at, i18n.language) })}
+                  </Text>
                 </Table.Td>
                 <Table.Td ta="end">
                   <ActionIcon
@@ -82,6 +97,16 @@ export function TokenCard() {
               required
               value={name}
               onChange={(event) => setName(event.currentTarget.value)}
+            />
+            <Select
+              label={t("tokens.expiry")}
+              w={140}
+              data={TERMS.map((term) => ({
+                value: String(term),
+                label: term === 0 ? t("tokens.endless") : t("tokens.days", { count: term }),
+              }))}
+              value={days}
+              onChange={(value) => setDays(value ?? "0")}
             />
             <Button type="submit" variant="default" loading={make.isPending}>
               {t("tokens.make")}

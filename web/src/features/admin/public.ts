@@ -1,0 +1,2 @@
+/** Nobody builds on administration. */
+export {};
