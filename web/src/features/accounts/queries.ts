@@ -1,5 +1,5 @@
 /** What the app asks about accounts: who one is, where one is signed in, keys for scripts. */
-import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { api, setCsrfToken, unwrap } from "@/api/client";
 
@@ -28,13 +28,19 @@ export const accountQueries = {
   tokens: () => queryOptions({ queryKey: ["accounts", "tokens"], queryFn: () => unwrap(api.GET("/api/me/tokens")) }),
 };
 
+/** Nothing of who was here before stays; what is on the page is asked for again. `clear` alone would leave it as it is. */
+function forgetAll(client: QueryClient): Promise<void> {
+  client.removeQueries({ type: "inactive" });
+  return client.resetQueries();
+}
+
 export function useSignIn() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (body: { name: string; password: string }) => unwrap(api.POST("/api/sign-in", { body })),
     onSuccess: (me) => {
       setCsrfToken(me.csrf_token ?? null);
-      client.clear();
+      return forgetAll(client);
     },
   });
 }
@@ -52,7 +58,7 @@ export function useSignOut() {
     mutationFn: () => unwrap(api.POST("/api/sign-out")),
     onSuccess: () => {
       setCsrfToken(null);
-      client.clear();
+      return forgetAll(client);
     },
   });
 }
@@ -65,7 +71,7 @@ export function useNewPassword() {
 
 export function useDeleteAccount() {
   const client = useQueryClient();
-  return useMutation({ mutationFn: () => unwrap(api.DELETE("/api/me")), onSuccess: () => client.clear() });
+  return useMutation({ mutationFn: () => unwrap(api.DELETE("/api/me")), onSuccess: () => forgetAll(client) });
 }
 
 export function useNewToken() {

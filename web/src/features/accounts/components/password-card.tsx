@@ -28,6 +28,7 @@ export function PasswordCard() {
         {change.isError && <ProblemNotice error={change.error} />}
         {me.account.has_password && (
           <PasswordInput
+            visibilityToggleButtonProps={{ "aria-label": t("password.show") }}
             label={t("password.old")}
             autoComplete="current-password"
             required
@@ -36,6 +37,7 @@ export function PasswordCard() {
           />
         )}
         <PasswordInput
+          visibilityToggleButtonProps={{ "aria-label": t("password.show") }}
           label={t("password.new")}
           autoComplete="new-password"
           required

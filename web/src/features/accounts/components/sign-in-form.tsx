@@ -45,6 +45,7 @@ export function SignInForm() {
             onChange={(event) => setName(event.currentTarget.value)}
           />
           <PasswordInput
+            visibilityToggleButtonProps={{ "aria-label": t("password.show") }}
             label={t("password")}
             autoComplete={isFirst ? "new-password" : "current-password"}
             required

@@ -3,21 +3,19 @@ import { Card, Code, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 
-import type { components } from "@/api/schema";
 import { staminaQueries } from "@/features/stamina/public";
 import { formatNumber } from "@/lib/format";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 
 import classes from "./admin.module.css";
 
-type PlanShown = components["schemas"]["PlanShown"];
-
 export function PlansCard() {
   const { t, i18n } = useTranslation("admin");
   const plans = useQuery(staminaQueries.plans());
+  const list = plans.data ?? [];
   const isMetered = useQuery(staminaQueries.balance()).data?.is_metered ?? true;
   const number = (value: number | null) => (value === null ? t("plans.noLimit") : formatNumber(value, i18n.language));
-  const factsOf = (plan: PlanShown): (readonly [string, string])[] => [
+  const factsOf = (plan: (typeof list)[number]): (readonly [string, string])[] => [
     [t("plans.perDay"), number(plan.stamina_per_day)],
     [
       t("plans.trial"),
@@ -41,7 +39,7 @@ export function PlansCard() {
         </Text>
         {plans.isError && <ProblemNotice error={plans.error} onRetry={() => void plans.refetch()} />}
         <ul className={classes.list} aria-label={t("plans.title")}>
-          {(plans.data ?? []).map((plan) => (
+          {list.map((plan) => (
             <li key={plan.name} className={classes.plan}>
               <Text fw={600}>{plan.name}</Text>
               <dl className={classes.facts}>
