@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import SECONDS, OpenPage, Studio
 
 WORDS = "three words long enough"
-REFUSED = ("401", "403", "404")
+REFUSED = ("401", "403", "404", "Problem: そのデータセットはありません。")
 """Asked before anybody is signed in, a wrong code, and what is somebody else's."""
 
 
