@@ -84,7 +84,7 @@ def training_peak(network: nn.Module, targets: list[Target], step: Callable[[], 
             one.grad = torch.zeros_like(one)
         matrices[target.key] = pair
     own = [tensor for pair in matrices.values() for one in pair for tensor in (one, one.grad) if tensor is not None]
-    lora.attach(targets, lora.LoraParameters({}, matrices, DIM, float(DIM)))
+    lora.attach(targets, lora.LoraParameters({}, matrices, {}, {}, "lora", None, dim=DIM, alpha=float(DIM)))
     try:
         with LiveBytes([*tensors_of(network), *own]) as live:
             step().float().pow(2).mean().backward()

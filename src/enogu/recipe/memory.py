@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from enogu.recipe.captions import captions_vary
 from enogu.recipe.plan import TrainPlan
 from enogu.recipe.train import TrainRecipe
 
@@ -38,7 +39,7 @@ class MemoryEstimate:
     """Bytes at the most of a run, and what they are for."""
 
     weights: int
-    """Of the frozen networks, in the number format that they run in."""
+    """Of the frozen networks that are on the device at that moment, in the number format that they run in."""
     adapter: int
     """Trained numbers, gradients, and what the optimizer keeps; with a copy where an average of them is kept."""
     passes: int
@@ -52,25 +53,29 @@ class MemoryEstimate:
 
 
 def estimate_memory(
-    recipe: TrainRecipe, plan: TrainPlan, family: str, base_bytes: int, *, half_precision: bool
+    recipe: TrainRecipe, plan: TrainPlan, family: str, base_bytes: int, *, on_graphics_card: bool
 ) -> MemoryEstimate | None:
     """Of ``recipe`` on a base model of ``family`` ("starter" for the one that ships), whose file has ``base_bytes``.
 
-    ``half_precision`` says what the device computes in. None for a family without figures, and for a base model that is
-    far smaller than its family's.
+    Without a graphics card everything is computed in fp32 and stays where it is. None for a family without figures,
+    and for a base model that is far smaller than its family's.
     """
     figures = _figures().get(family)
     if figures is None or base_bytes < figures["network"]["parameters"]:
         return None
     latent_pixels = max(one.bucket.width * one.bucket.height for one in plan.placements) // PIXELS_PER_LATENT**2
     network, texts, vae = figures["network"], figures["text"], figures["vae"]
-    number_bytes = 2 if half_precision else 4
+    number_bytes = 2 if on_graphics_card and recipe.training.mixed_precision != "none" else 4
     trains_network = recipe.adapter.parts != "text_encoder"
     trains_text = recipe.adapter.parts != "unet"
     batch = recipe.training.batch_size
 
-    weights = number_bytes * (network["parameters"] + sum(text["parameters"] for text in texts))
-    weights += 4 * vae["parameters"]
+    text_weights = number_bytes * sum(text["parameters"] for text in texts)
+    weights = number_bytes * network["parameters"] + text_weights + 4 * vae["parameters"]
+    resting = 0
+    if on_graphics_card:  # what has done its part goes to main memory until a preview asks for it
+        texts_rest = not trains_text and not captions_vary(recipe.captions)
+        resting = 4 * vae["parameters"] + (text_weights if texts_rest else 0)
 
     way = "training_checkpointed" if recipe.training.gradient_checkpointing else "training"
     step = batch * _on_line(network[way], latent_pixels)
@@ -84,7 +89,11 @@ def estimate_memory(
     drawing = 2 * round(_on_line(network["drawing"], drawn) * number_bytes / 2) if drawn else 0
     decoding = vae["decoding"] * drawn * PIXELS_PER_LATENT**2
     encoding = vae["encoding"] * latent_pixels * PIXELS_PER_LATENT**2
-    passes = max(step, drawing, decoding, encoding)
+    beside = max(drawing, decoding, encoding)
+    if step > resting + beside:
+        weights, passes = weights - resting, step
+    else:
+        passes = max(beside, step - resting)
 
     numbers = _trained_numbers(recipe, network, texts, trains_network=trains_network, trains_text=trains_text)
     kept = 4 + 4 + _KEPT_BYTES[recipe.optimizer.kind] + (4 if recipe.training.ema_decay else 0)

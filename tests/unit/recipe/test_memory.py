@@ -17,10 +17,10 @@ REAL = 20 * GIB
 """Of a base model's file; anything from a network's real size on."""
 
 
-def estimate(family: str = "sd15", *, half: bool = True, base_bytes: int = REAL, **values: Any) -> MemoryEstimate:
+def estimate(family: str = "sd15", *, on_card: bool = True, base_bytes: int = REAL, **values: Any) -> MemoryEstimate:
     recipe = recipe_from_values(values)
     plan = plan_training(recipe, [PictureSize("a", 1024, 1024)])
-    found = estimate_memory(recipe, plan, family, base_bytes, half_precision=half)
+    found = estimate_memory(recipe, plan, family, base_bytes, on_graphics_card=on_card)
     assert found is not None
     return found
 
@@ -61,7 +61,7 @@ def test_nothing_that_asks_for_more_needs_less(family: str, data: st.DataObject)
     assert estimate(family, **values).total >= before
     values["training"]["gradient_checkpointing"] = False
     assert estimate(family, **values).total >= before
-    assert estimate(family, half=False, **values).total > before
+    assert estimate(family, on_card=False, **values).total > before
 
 
 def test_optimizers_that_keep_more_of_each_number_need_more() -> None:
@@ -74,5 +74,5 @@ def test_optimizers_that_keep_more_of_each_number_need_more() -> None:
 def test_of_a_base_model_that_is_smaller_than_its_family_nothing_is_said() -> None:
     recipe = recipe_from_values({})
     plan = plan_training(recipe, [PictureSize("a", 512, 512)])
-    assert estimate_memory(recipe, plan, "sd15", 10_000_000, half_precision=True) is None
-    assert estimate_memory(recipe, plan, "sd2", REAL, half_precision=True) is None
+    assert estimate_memory(recipe, plan, "sd15", 10_000_000, on_graphics_card=True) is None
+    assert estimate_memory(recipe, plan, "sd2", REAL, on_graphics_card=True) is None

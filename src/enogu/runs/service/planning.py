@@ -112,7 +112,6 @@ def plan_frozen(
     quoted = stamina.quote_run(session, metering, account, recipe, sizes, base.family, now, with_proposals=True)
     speeds = store.list_speeds(session, base.family)
     on_graphics_card = outlooks.has_graphics_card(session, now)
-    half_precision = on_graphics_card and recipe.training.mixed_precision != "none"
     figures = STARTER if base.id == STARTER else base.family
     return PlannedRun(
         name=name.strip() or recipe.output_name,
@@ -127,7 +126,7 @@ def plan_frozen(
         plan=plan,
         quoted=quoted,
         expected_seconds=expected_seconds(recipe, plan, speeds),
-        memory=estimate_memory(recipe, plan, figures, base.size_bytes, half_precision=half_precision),
+        memory=estimate_memory(recipe, plan, figures, base.size_bytes, on_graphics_card=on_graphics_card),
         on_graphics_card=on_graphics_card,
         notes=notes_on(recipe, pictures, base.family, base.native_side),
     )
