@@ -22,7 +22,7 @@ from enogu.cli import (
     draw,
     drawing,
     inspect,
-    lora,
+    lora_files,  # the commands of lora, and its own
     plan,
     preset,
     recipe,
@@ -59,7 +59,7 @@ IN_THE_STUDIO = {
     "caption": caption.app,
     "base": base.app,
     "runs": runs.app,
-    "lora": lora.app,
+    "lora": lora_files.app,
     "drawing": drawing.app,
     "preset": preset.app,
     "stamina": stamina.app,

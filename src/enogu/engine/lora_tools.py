@@ -1,0 +1,248 @@
+"""Tools on LoRA files: other layouts and precisions, several as one, other ranks, the difference of two, a comparison.
+
+All work on Kohya's names, in fp32, layer by layer; files of other layouts are renamed when they are opened. The
+singular values of B A are found from two small QR decompositions, so that B A is never made for them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from enogu.engine.adapters.blocks import block_of
+from enogu.engine.adapters.deltas import kind_of, layers_of, scale_of
+from enogu.engine.export import save_lora
+from enogu.engine.families import LoadedBase
+from enogu.engine.layouts import to_diffusers
+from enogu.engine.lora_file import LoraFile, load_lora
+from enogu.errors import AdapterRefused, WrongUse
+
+Method = Literal["fixed", "sv_ratio", "sv_cumulative", "sv_fro"]
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+_SMALLEST_VALUE = 1e-6
+Tensors = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class ResizedLayer:
+    """A layer's rank before and after, and which share of its Frobenius norm is left, 0 to 1."""
+
+    key: str
+    rank_before: int
+    rank: int
+    retained: float
+
+
+@dataclass(frozen=True)
+class ComparedLayer:
+    """A layer of two files: cosine of the angle between their changes, and each change's Frobenius norm."""
+
+    key: str
+    block: int | None
+    cosine: float
+    norm_a: float
+    norm_b: float
+
+
+def convert(path: Path, out: Path, *, layout: Literal["kohya", "diffusers"], precision: str) -> LoraFile:
+    """The same LoRA in another layout and precision. Raises AdapterRefused, WrongUse."""
+    file = load_lora(path)
+    if layout == "diffusers":
+        if any(kind_of(layer) != "lora" for layer in layers_of(file.tensors).values()):
+            raise AdapterRefused(f"{path.name} is no plain LoRA, and diffusers has no names for it.", "Keep Kohya's.")
+        tensors = to_diffusers(file.tensors)
+    else:
+        tensors = file.tensors
+    return _write(out, tensors, file.metadata, precision)
+
+
+def merge(files: Sequence[tuple[Path, float]], out: Path, *, rank: int | None, precision: str) -> LoraFile:
+    """Several LoRAs at their weights as one: exactly, with added ranks, or brought to ``rank`` by singular values."""
+    loras = [(load_lora(path), weight) for path, weight in files]
+    layers = [(_plain_layers(file), weight) for file, weight in loras]
+    merged: Tensors = {}
+    for key in dict.fromkeys(key for those, _ in layers for key in those):
+        parts = [(those[key], weight) for those, weight in layers if key in those]
+        shapes = {(part["lora_up.weight"].shape[0], *part["lora_down.weight"].shape[1:]) for part, _ in parts}
+        if len(shapes) > 1:
+            raise AdapterRefused(
+                f"The LoRAs do not fit each other: {key} has different widths in them.",
+                "Merge LoRAs of one base model.",
+            )
+        down = torch.cat([part["lora_down.weight"].float() for part, _ in parts])
+        up = torch.cat([part["lora_up.weight"].float() * (scale_of(part) * weight) for part, weight in parts], dim=1)
+        if rank is not None and rank < down.shape[0]:
+            down, up, _ = _reduced(down, up, rank, "fixed", None)
+        _put(merged, key, down, up, 1.0)
+    metadata = dict(loras[0][0].metadata)
+    metadata["modelspec.merged_from"] = ", ".join(f"{path.name}:{weight:g}" for path, weight in files)
+    return _write(out, merged, _with_dims(metadata, merged, "merged"), precision)
+
+
+def resize(
+    path: Path, out: Path, *, rank: int, method: Method, parameter: float | None, precision: str
+) -> tuple[LoraFile, list[ResizedLayer]]:
+    """Another rank by singular values, at most ``rank``; the scale stays, so that alpha follows the rank (as Kohya)."""
+    _check_method(method, parameter)
+    file = load_lora(path)
+    resized: Tensors = {}
+    told: list[ResizedLayer] = []
+    for key, layer in _plain_layers(file).items():
+        down, up = layer["lora_down.weight"].float(), layer["lora_up.weight"].float()
+        new_down, new_up, retained = _reduced(down, up, rank, method, parameter)
+        _put(resized, key, new_down, new_up, scale_of(layer))
+        told.append(ResizedLayer(key, down.shape[0], new_down.shape[0], retained))
+    return _write(out, resized, _with_dims(file.metadata, resized, "resized"), precision), told
+
+
+def extract(
+    base: LoadedBase, tuned: LoadedBase, out: Path, *, dim: int, conv_dim: int, precision: str
+) -> tuple[LoraFile, list[ResizedLayer]]:
+    """What a tuned base model has learnt, as a LoRA: the largest singular values of tuned - base."""
+    if base.family.name != tuned.family.name:
+        raise WrongUse(f"One is {base.family.title}, the other {tuned.family.title}.", "Choose two of one family.")
+    others = {target.key: target.layer.weight for target in tuned.family.all_targets(tuned)}
+    attention = base.family.targets(base)
+    tensors: Tensors = {}
+    told: list[ResizedLayer] = []
+    for target in [*attention, *(base.family.conv_targets(base) if conv_dim else ())]:
+        weight = target.layer.weight.detach().float()
+        if target.key not in others or others[target.key].shape != weight.shape:
+            raise AdapterRefused(f"{target.key} is not the same layer in both.", "Choose two of one architecture.")
+        change = others[target.key].detach().float() - weight
+        if not bool(change.any()):
+            continue
+        rank = min(conv_dim if weight.ndim == 4 and weight.shape[2] > 1 else dim, *change.flatten(1).shape)
+        u, s, v = torch.linalg.svd(change.flatten(1), full_matrices=False)
+        root = s[:rank].sqrt()
+        down = (root[:, None] * v[:rank]).view(rank, *weight.shape[1:])
+        up = (u[:, :rank] * root).view(weight.shape[0], rank, *[1] * (weight.ndim - 2))
+        _put(tensors, target.key, down, up, 1.0)
+        told.append(ResizedLayer(target.key, len(s), rank, _share(s, rank)))
+    if not tensors:
+        raise WrongUse("The two base models are the same.", "Choose a tuned one and the one it was made from.")
+    return _write(out, tensors, _with_dims(dict(base.family.metadata), tensors, "extracted"), precision), told
+
+
+def compare(a: Path, b: Path) -> list[ComparedLayer]:
+    """Layer by layer; a layer that one file lacks has norm 0 there and cosine 0. B A of neither is made."""
+    first, second = _plain_layers(load_lora(a)), _plain_layers(load_lora(b))
+    told: list[ComparedLayer] = []
+    for key in dict.fromkeys([*first, *second]):
+        left, right = first.get(key), second.get(key)
+        norm_a = 0.0 if left is None else _dot(left, left) ** 0.5
+        norm_b = 0.0 if right is None else _dot(right, right) ** 0.5
+        both = left is not None and right is not None and norm_a > 0 and norm_b > 0
+        cosine = _dot(left, right) / (norm_a * norm_b) if both and left and right else 0.0
+        told.append(ComparedLayer(key, block_of(key), cosine, norm_a, norm_b))
+    return told
+
+
+def _dot(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> float:
+    """<s B A, t D C> = s t sum((B^T D) * (A C^T))."""
+    (down_a, up_a), (down_b, up_b) = _matrices(a), _matrices(b)
+    if down_a.shape[1] != down_b.shape[1] or up_a.shape[0] != up_b.shape[0]:
+        raise AdapterRefused("The two LoRAs have layers of different widths.", "Compare LoRAs of one base model.")
+    total = ((up_a.t() @ up_b) * (down_a @ down_b.t())).sum()
+    return max(float(total) * scale_of(a) * scale_of(b), 0.0 if a is b else -float("inf"))
+
+
+def _matrices(layer: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    return layer["lora_down.weight"].double().flatten(1), layer["lora_up.weight"].double().flatten(1)
+
+
+def _plain_layers(file: LoraFile) -> dict[str, dict[str, torch.Tensor]]:
+    """Layers of a plain LoRA or LoCon; other kinds are no product of two matrices. Raises AdapterRefused."""
+    layers = layers_of(file.tensors)
+    for key, layer in layers.items():
+        if kind_of(layer) != "lora" or "lora_mid.weight" in layer or "lora_up.weight" not in layer:
+            raise AdapterRefused(
+                f"{file.path.name} is no plain LoRA: {key} is of another kind.", "This works on LoRA and LoCon."
+            )
+    return layers
+
+
+def _reduced(
+    down: torch.Tensor, up: torch.Tensor, most: int, method: Method, parameter: float | None
+) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """The best pair of a lower rank, and which share of the norm it keeps."""
+    q_up, r_up = torch.linalg.qr(up.flatten(1))
+    q_down, r_down = torch.linalg.qr(down.flatten(1).t())
+    u, s, v = torch.linalg.svd(r_up @ r_down.t(), full_matrices=False)
+    rank = _rank_for(s, most, method, parameter)
+    new_up = (q_up @ u[:, :rank]) * s[:rank]
+    new_down = v[:rank] @ q_down.t()
+    return (
+        new_down.reshape(rank, *down.shape[1:]).contiguous(),
+        new_up.reshape(up.shape[0], rank, *up.shape[2:]).contiguous(),
+        _share(s, rank),
+    )
+
+
+def _rank_for(s: torch.Tensor, most: int, method: Method, parameter: float | None) -> int:
+    """sd-scripts' resize_lora.py: by the ratio to the largest value, their sum, or that of their squares."""
+    if float(s[0]) <= _SMALLEST_VALUE:
+        return 1
+    if method == "fixed" or parameter is None:
+        return min(most, len(s))
+    if method == "sv_ratio":
+        wanted = int((s > s[0] / parameter).sum())
+    elif method == "sv_cumulative":
+        wanted = int(torch.searchsorted(s.cumsum(0) / s.sum(), parameter)) + 1
+    else:
+        wanted = int(torch.searchsorted(s.pow(2).cumsum(0) / s.pow(2).sum(), parameter**2)) + 1
+    return min(max(1, wanted), most, len(s))
+
+
+def _share(s: torch.Tensor, rank: int) -> float:
+    total = float(s.pow(2).sum())
+    return float((s[:rank].pow(2).sum() / total).sqrt()) if total else 1.0
+
+
+def _check_method(method: Method, parameter: float | None) -> None:
+    if method == "fixed":
+        return
+    fits = parameter is not None and (parameter >= 1 if method == "sv_ratio" else 0 < parameter <= 1)
+    if not fits:
+        raise WrongUse(
+            f"{method} needs a number.", "sv_ratio: 2 or more; sv_cumulative and sv_fro: from 0 to 1, 0.9 is usual."
+        )
+
+
+def _put(tensors: Tensors, key: str, down: torch.Tensor, up: torch.Tensor, scale: float) -> None:
+    tensors[f"{key}.lora_down.weight"] = down
+    tensors[f"{key}.lora_up.weight"] = up
+    tensors[f"{key}.alpha"] = torch.tensor(scale * down.shape[0])
+
+
+def _with_dims(metadata: Mapping[str, str], tensors: Tensors, what: str) -> dict[str, str]:
+    """Dim and alpha as sd-scripts' tools write them: the number that all layers share, else Dynamic."""
+    dims = {tensor.shape[0] for name, tensor in tensors.items() if name.endswith(".lora_down.weight")}
+    alphas = {float(tensor) for name, tensor in tensors.items() if name.endswith(".alpha")}
+    comment = metadata.get("ss_training_comment", "")
+    return {
+        **metadata,
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": str(dims.pop()) if len(dims) == 1 else "Dynamic",
+        "ss_network_alpha": str(alphas.pop()) if len(alphas) == 1 else "Dynamic",
+        "ss_network_args": json.dumps({}),
+        "ss_training_comment": f"{what} by Enogu" + (f"; {comment}" if comment and comment != "None" else ""),
+    }
+
+
+def _write(out: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str], precision: str) -> LoraFile:
+    """With new hashes; nothing that is there is overwritten."""
+    if out.exists():
+        raise WrongUse(f"{out} is there already.", "Choose another --out, or move it away.")
+    if out.suffix != ".safetensors":
+        raise WrongUse(f"{out.name} does not end in .safetensors.", f"Write {out.stem}.safetensors.")
+    dtype = DTYPES.get(precision)
+    cast = {name: (tensor if dtype is None else tensor.to(dtype)).contiguous() for name, tensor in tensors.items()}
+    kept = {name: value for name, value in metadata.items() if not name.startswith("sshs_")}
+    save_lora(out, cast, kept)
+    return load_lora(out)
