@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -22,12 +23,19 @@ def list_places(studio: Studio) -> dict[str, str]:
         wait_until(lambda: studio.get(f"/runs/{run}")["state"] == "finished")
     run = studio.get("/runs")[-1]
     dataset, run = run["dataset_id"], run["id"]
+    lora = studio.post("/loras", {"run_id": run, "epoch": 2})["id"]  # saving it twice is saving it once
+    if not studio.get("/drawings/requests?kind=comparison")["requests"]:
+        draw(studio, {"prompt": "mame, smile", "loras": [{"lora": lora, "weight": 0.8}], "count": 3, "seed": 1})
+        draw(studio, {"prompts": ["mame, smile"], "compare": [lora], "seed": 1}, "/drawings/comparison")
     return {
         "training": "/",
         "base_models": "/?tab=base_models",
         "dataset": f"/datasets/{dataset}",
         "captions": f"/datasets/{dataset}/captions",
         "run": f"/runs/{run}",
+        "loras": "/loras",
+        "lora": f"/loras/{lora}",
+        "drawings": "/drawings",
         "account": "/account",
         "admin": "/admin",
         "not_found": "/no-such-page",
@@ -40,6 +48,12 @@ def settle(page: Page) -> None:
     expect(page.locator("h1").first).to_be_visible()
     expect(page.locator("[data-loading=true], .mantine-Loader-root, .mantine-Skeleton-root")).to_have_count(0)
     page.wait_for_load_state("networkidle")
+
+
+def draw(studio: Studio, wish: dict[str, Any], path: str = "/drawings") -> None:
+    """Ask for pictures, and wait until they are drawn."""
+    request = studio.post(path, wish)["id"]
+    wait_until(lambda: studio.get(f"/drawings/requests/{request}")["state"] == "done")
 
 
 def tagged_sample(studio: Studio) -> str:

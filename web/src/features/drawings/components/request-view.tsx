@@ -20,6 +20,9 @@ import {
 } from "../queries";
 import classes from "./request-view.module.css";
 
+/** How the server calls the column without the compared LoRA. */
+const NO_LORA = "no LoRA";
+
 export interface OpenPictures {
   readonly pictures: readonly (readonly (Drawing | undefined)[])[];
   readonly row: number;
@@ -45,9 +48,16 @@ export function RequestView({ id, onOpen, onClose }: RequestViewProps) {
     <Card>
       <Stack gap="sm">
         <Group justify="space-between" wrap="nowrap" align="start">
-          <Text size="sm" lineClamp={2} title={request.prompt}>
-            {isComparison ? t("compare.title") : request.prompt}
-          </Text>
+          <div>
+            {request.sheet !== null && (
+              <Text size="sm" fw={600}>
+                {t("compare.titled", { title: request.sheet.title })}
+              </Text>
+            )}
+            <Text size="sm" c="dimmed" lineClamp={2} title={request.prompt}>
+              {request.prompt}
+            </Text>
+          </div>
           <Group gap={4} wrap="nowrap">
             {request.sheet?.is_ready === true && (
               <Button
@@ -187,6 +197,7 @@ function Sheet({ request, onOpen }: { readonly request: RequestInFull; readonly 
   const { t } = useTranslation("drawings");
   const sheet = request.sheet;
   if (sheet === null) return null;
+  const isOneRow = sheet.rows.length === 1; // then the title says all
   const grid = sheetGrid(sheet.rows.length, sheet.columns.length, request.cells, request.drawings);
   const ratio = `${request.settings.width} / ${request.settings.height}`;
   return (
@@ -195,10 +206,10 @@ function Sheet({ request, onOpen }: { readonly request: RequestInFull; readonly 
       <table className={classes.sheet}>
         <thead>
           <tr>
-            <td />
+            {!isOneRow && <td />}
             {sheet.columns.map((column) => (
               <th key={column} scope="col">
-                {column}
+                {column === NO_LORA ? t("compare.without") : column}
               </th>
             ))}
           </tr>
@@ -206,11 +217,13 @@ function Sheet({ request, onOpen }: { readonly request: RequestInFull; readonly 
         <tbody>
           {grid.map((row, place) => (
             <tr key={sheet.rows[place]}>
-              <th scope="row">
-                <Text size="sm" lineClamp={6} title={sheet.rows[place]}>
-                  {sheet.rows[place]}
-                </Text>
-              </th>
+              {!isOneRow && (
+                <th scope="row">
+                  <Text size="sm" lineClamp={6} title={sheet.rows[place]}>
+                    {sheet.rows[place]}
+                  </Text>
+                </th>
+              )}
               {row.map((picture, column) => (
                 <td key={sheet.columns[column]}>
                   {picture === undefined ? (
