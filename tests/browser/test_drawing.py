@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage, Studio, wait_until
-from tests.browser.places import list_places
+from tests.browser.places import list_places, start_run
 
 WORDS = {
     "ja": {
@@ -61,8 +61,9 @@ def test_from_an_epoch_to_pictures_and_back(
     studio: Studio, open_page: OpenPage, tmp_path: Path, language: str, width: int, height: int, touch: bool
 ) -> None:
     words = WORDS[language]
-    run = list_places(studio)["run"]
-    page = open_page(studio, language=language, width=width, height=height, touch=touch, path=run)
+    run = start_run(studio, list_places(studio)["dataset"].rsplit("/", 1)[1])
+    wait_until(lambda: studio.get(f"/runs/{run}")["state"] == "finished")
+    page = open_page(studio, language=language, width=width, height=height, touch=touch, path=f"/runs/{run}")
 
     # An epoch goes into the library once; after that the page says so.
     names = [one["name"] for one in studio.get("/loras")["loras"]]
@@ -130,7 +131,9 @@ def compare(page: Page, studio: Studio, words: dict[str, object], name: str) -> 
     expect(sheet.locator("td img")).to_have_count(4)
     request = studio.get("/drawings/requests?kind=comparison")["requests"][0]
     assert request["seed"] == 77
-    assert [round(one["loras"][0]["weight"], 2) for one in studio.get(f"/drawings/requests/{request['id']}")["cells"][1:]] == [
+    assert [
+        round(one["loras"][0]["weight"], 2) for one in studio.get(f"/drawings/requests/{request['id']}")["cells"][1:]
+    ] == [
         0.7,
         0.8,
         1,

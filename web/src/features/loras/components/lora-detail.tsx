@@ -81,7 +81,7 @@ function FromRun({ runId, epoch }: { readonly runId: string; readonly epoch: num
   return (
     <Text size="sm">
       {t("detail.fromRun")}{" "}
-      <Anchor component={Link} {...{ to: `/runs/${runId}` }} size="sm">
+      <Anchor component={Link} {...{ to: `/runs/${runId}` }} size="sm" underline="always">
         {run.name}
       </Anchor>
       {epoch !== null && ` · ${t("card.epoch", { epoch })}`}
