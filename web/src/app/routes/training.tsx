@@ -1,4 +1,4 @@
-/** Datasets, runs and base models; where a new dataset begins (B2). The tab is part of the address. */
+/** Datasets, runs, LoRAs and base models; where a new dataset begins (B2). The tab is part of the address. */
 import { Stack, Tabs, Title } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
@@ -7,6 +7,7 @@ import { BaseModelAdding } from "@/features/base_models/components/base-model-ad
 import { BaseModelBrowser } from "@/features/base_models/components/base-model-browser";
 import { CreateDataset } from "@/features/datasets/components/create-dataset";
 import { DatasetList } from "@/features/datasets/components/dataset-list";
+import { LoraLibrary } from "@/features/loras/components/lora-library";
 import { RunList } from "@/features/runs/components/run-list";
 
 import { useTitle } from "../shell/use-title";
@@ -31,6 +32,7 @@ export function TrainingPage() {
         <Tabs.List>
           <Tabs.Tab value="datasets">{t("training.datasets")}</Tabs.Tab>
           <Tabs.Tab value="runs">{t("training.runs")}</Tabs.Tab>
+          <Tabs.Tab value="loras">{t("training.loras")}</Tabs.Tab>
           <Tabs.Tab value="base_models">{t("training.baseModels")}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="datasets" pt="md">
@@ -38,6 +40,9 @@ export function TrainingPage() {
         </Tabs.Panel>
         <Tabs.Panel value="runs" pt="md">
           <RunList />
+        </Tabs.Panel>
+        <Tabs.Panel value="loras" pt="md">
+          <LoraLibrary />
         </Tabs.Panel>
         <Tabs.Panel value="base_models" pt="md">
           <Stack>
