@@ -33,7 +33,7 @@ WORDS = {
         "close": "閉じる (Esc)",
     },
     "en": {
-        "save": re.compile("^Save .* to the library"),
+        "save": re.compile("^Save to library:"),
         "saved": re.compile("^In the library as"),
         "run": "Draw",
         "prompt": "Prompt",
@@ -133,6 +133,9 @@ def compare(page: Page, studio: Studio, words: dict[str, object], name: str) -> 
     assert request["seed"] == 77
     cells = studio.get(f"/drawings/requests/{request['id']}")["cells"]
     assert [[lora["weight"] for lora in cell["loras"]] for cell in cells] == [[], [0.7], [0.8], [1]]
+    wait_until(lambda: studio.get(f"/drawings/requests/{request['id']}")["state"] == "done")
+    drawn = [one for one in studio.get("/drawings")["drawings"] if one["seed"] == 77]
+    expect(page.get_by_role("checkbox", name=re.compile("77"))).to_have_count(len(drawn))  # by themselves
     assert name in request["sheet"]["title"] or any(name in row for row in request["sheet"]["rows"])
 
 

@@ -181,7 +181,8 @@ export function useFollowedRequest(id: string, isOver: boolean): boolean {
   useEffect(() => {
     if (isOver) return;
     const key = drawingQueries.request(id).queryKey;
-    return follow(`/api/drawings/requests/${id}/events`, ["drawn", "changed"], 0, {
+    const refresh = () => void client.invalidateQueries({ queryKey: ["drawings"] });
+    const stop = follow(`/api/drawings/requests/${id}/events`, ["drawn", "changed"], 0, {
       onConnection: setIsConnected,
       onEvent: ({ kind, data }) =>
         client.setQueryData(key, (known) => {
@@ -191,8 +192,12 @@ export function useFollowedRequest(id: string, isOver: boolean): boolean {
           const others = known.drawings.filter((one) => one.id !== drawn.id);
           return { ...known, drawings: [...others, drawn].sort((a, b) => a.number - b.number) };
         }),
-      onEnd: () => void client.invalidateQueries({ queryKey: ["drawings"] }),
+      onEnd: refresh,
     });
+    return () => {
+      stop();
+      refresh(); // the last event may end the listening before the stream says that it is over
+    };
   }, [client, id, isOver]);
   return isConnected || isOver;
 }
