@@ -25,6 +25,7 @@ const fields: OptionField[] = [
   { ...base, path: "pictures.flip", type: "bool", default: false },
   { ...base, path: "schedule.kind", kind: "cosine", type: "text", default: "cosine", choices: ["cosine"] },
   { ...base, path: "schedule.warmup_percent", kind: "cosine", type: "float", default: 0 },
+  { ...base, path: "network_weights", type: "text", default: "", isAdvanced: true },
   { ...base, path: "schedule.kind", kind: "constant", type: "text", default: "constant", choices: ["constant"] },
 ];
 const texts = {
@@ -75,5 +76,11 @@ describe("option form", () => {
     const onChange = show({ training: { epochs: 7 } });
     await userEvent.click(screen.getByRole("button", { name: "training.epochs: Back to the default" }));
     expect(onChange).toHaveBeenLastCalledWith({});
+  });
+
+  it("opens the advanced fields of no section when one of them has a problem", () => {
+    show({}, [{ path: "network_weights", message: "No such LoRA.", cure: "" }]);
+    expect(screen.getByText("No such LoRA.")).toBeInTheDocument();
+    expect(screen.getByRole("button", { expanded: true })).toBeInTheDocument();
   });
 });

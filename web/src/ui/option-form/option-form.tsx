@@ -36,7 +36,9 @@ export function OptionForm({ fields, values, defaults = {}, problems, texts, onC
   const { t } = useTranslation("ui");
   const shown = mergedKinds(fieldsThatApply(fields, values, defaults), fields);
   const sections = [...new Set(shown.filter((field) => field.isAdvanced).map(sectionOf))];
-  const troubled = sections.filter((section) => problems.some((problem) => problem.path.startsWith(`${section}.`)));
+  const troubled = sections
+    .filter((section) => problems.some((problem) => sectionOf(problem) === section))
+    .map((section) => itemOf(section));
 
   const handleChange = (field: OptionField, value: OptionValue | undefined) => {
     if (field.path.endsWith(".kind") && typeof value === "string")
@@ -78,7 +80,7 @@ export function OptionForm({ fields, values, defaults = {}, problems, texts, onC
           defaultValue={troubled}
         >
           {sections.map((section) => (
-            <Accordion.Item key={section} value={section}>
+            <Accordion.Item key={section} value={itemOf(section)}>
               <Accordion.Control>{`${t("form.advanced")}: ${texts.group(section)}`}</Accordion.Control>
               <Accordion.Panel>
                 {inputs(shown.filter((field) => field.isAdvanced && sectionOf(field) === section))}
@@ -91,8 +93,13 @@ export function OptionForm({ fields, values, defaults = {}, problems, texts, onC
   );
 }
 
-function sectionOf(field: OptionField): string {
+function sectionOf(field: { readonly path: string }): string {
   return field.path.includes(".") ? (field.path.split(".")[0] ?? "") : "";
+}
+
+/** An accordion takes no empty name: that of the fields of no section. */
+function itemOf(section: string): string {
+  return section === "" ? "basics" : section;
 }
 
 /** A section's kind is one field whose choices are all kinds there are. */
