@@ -22,6 +22,8 @@ export const router = createRouter({
     createRoute({
       getParentRoute: () => root,
       path: "/datasets/$datasetId",
+      validateSearch: (search: Record<string, unknown>): { recall?: string } =>
+        typeof search["recall"] === "string" ? { recall: search["recall"] } : {},
       component: lazyRouteComponent(() => import("./routes/dataset"), "DatasetPage"),
     }),
     createRoute({

@@ -1,7 +1,7 @@
 /** One dataset: settings left, pictures in the middle, crop and tag below, start at the end (B3 to B8). */
 import { Grid, Stack, Title } from "@mantine/core";
 import { useSuspenseQuery } from "@tanstack/react-query";
-import { useParams } from "@tanstack/react-router";
+import { useParams, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -11,6 +11,9 @@ import { PictureBoard } from "@/features/datasets/components/picture-board";
 import { datasetQueries } from "@/features/datasets/queries";
 import { RecipePanel } from "@/features/runs/components/recipe-panel";
 import { RunList } from "@/features/runs/components/run-list";
+import { StartBar } from "@/features/runs/components/start-bar";
+import { changedBy } from "@/features/runs/model/draft";
+import { useRecipe, useRecipeDraft } from "@/features/runs/use-recipe";
 import type { OptionValues } from "@/ui/option-form/option-fields";
 import { nothingSelected, type Selection } from "@/ui/picture-grid/selection";
 
@@ -20,10 +23,22 @@ import { useTitle } from "../shell/use-title";
 export function DatasetPage() {
   const { t } = useTranslation("app");
   const { datasetId } = useParams({ from: "/datasets/$datasetId" });
+  return <DatasetOf key={datasetId} datasetId={datasetId} words={t("training.runs")} />;
+}
+
+function DatasetOf({ datasetId, words }: { readonly datasetId: string; readonly words: string }) {
+  const { recall } = useSearch({ from: "/datasets/$datasetId" });
   const dataset = useSuspenseQuery(datasetQueries.detail(datasetId)).data;
   const [selection, setSelection] = useState<Selection>(nothingSelected);
-  const [changed, setChanged] = useState<OptionValues | null>(null);
-  const values = changed ?? firstValues(dataset.name, dataset.trigger);
+  const { own, change } = useRecipeDraft(datasetId);
+  const hasPictures = dataset.num_pictures > 0;
+  const recipe = useRecipe({
+    datasetId,
+    revision: dataset.captions_revision + dataset.num_pictures,
+    own,
+    names: firstValues(dataset.name, dataset.trigger),
+    hasPictures,
+  });
   useTitle(dataset.name);
   return (
     <Stack>
@@ -31,6 +46,12 @@ export function DatasetPage() {
         {dataset.name}
       </Title>
       <DatasetTabs datasetId={datasetId} />
+      <StartBar
+        datasetId={datasetId}
+        recipe={recipe}
+        hasPictures={hasPictures}
+        onFix={(changes) => change(changedBy(own, recipe.suited, changes, recipe.fields))}
+      />
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }} order={{ base: 1, md: 2 }}>
           <Stack>
@@ -40,22 +61,18 @@ export function DatasetPage() {
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 5 }} order={{ base: 2, md: 1 }}>
           <RecipePanel
-            datasetId={datasetId}
-            revision={dataset.captions_revision + dataset.num_pictures}
-            values={values}
-            onChange={setChanged}
+            recipe={recipe}
+            own={own}
+            onChange={change}
+            recall={recall}
             baseModel={
-              <BaseModelPicker
-                value={typeof values.base_model === "string" ? values.base_model : "starter"}
-                onChange={(id) => setChanged({ ...values, base_model: id })}
-              />
+              <BaseModelPicker value={recipe.baseModel} onChange={(id) => change({ ...own, base_model: id })} />
             }
-            hasPictures={dataset.num_pictures > 0}
           />
         </Grid.Col>
       </Grid>
       <Title order={2} size="h4">
-        {t("training.runs")}
+        {words}
       </Title>
       <RunList datasetId={datasetId} />
     </Stack>

@@ -21,6 +21,25 @@ export const runQueries = {
       queryFn: async () => (await unwrap(api.GET("/api/recipe/schema"))).fields,
       staleTime: Infinity,
     }),
+  /** By name, over all datasets: to recall a recipe. */
+  search: (text: string) =>
+    queryOptions({
+      queryKey: ["runs", "search", text],
+      queryFn: () =>
+        unwrap(api.GET("/api/runs", { params: { query: { limit: 50, ...(text === "" ? {} : { text }) } } })),
+    }),
+  recipe: (id: string) =>
+    queryOptions({
+      queryKey: ["runs", id, "recipe"],
+      queryFn: () => unwrap(api.GET("/api/runs/{run_id}/recipe", at(id))),
+      staleTime: Infinity,
+    }),
+  diff: (before: OptionValues, after: OptionValues) =>
+    queryOptions({
+      queryKey: ["runs", "diff", before, after],
+      queryFn: () => unwrap(api.POST("/api/recipe/diff", { body: { before: { ...before }, after: { ...after } } })),
+      retry: false,
+    }),
   presets: () => queryOptions({ queryKey: ["runs", "presets"], queryFn: () => unwrap(api.GET("/api/presets")) }),
   check: (recipe: OptionValues) =>
     queryOptions({
@@ -79,6 +98,7 @@ export function optionFields(fields: components["schemas"]["FieldShown"][]): Opt
     lowIsOpen: field.low_is_open,
     highIsOpen: field.high_is_open,
     isAdvanced: field.advanced,
+    otherName: field.kohya,
   }));
 }
 
@@ -132,5 +152,22 @@ export function useSavePreset() {
     mutationFn: (body: { name: string; recipe: Record<string, unknown> }) =>
       unwrap(api.POST("/api/presets", { body: { ...body, purpose: "" } })),
     onSuccess: () => client.invalidateQueries(runQueries.presets()),
+  });
+}
+
+export function useDeletePreset() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (preset_id: string) =>
+      unwrap(api.DELETE("/api/presets/{preset_id}", { params: { path: { preset_id } } })),
+    onSuccess: () => client.invalidateQueries(runQueries.presets()),
+  });
+}
+
+/** Settings of kohya_ss, sd-scripts or ai-toolkit as a recipe, with a remark on each (F33). */
+export function useImportRecipe() {
+  return useMutation({
+    mutationFn: (files: { name: string; text: string }[]) =>
+      unwrap(api.POST("/api/recipe/import", { body: { files } })),
   });
 }

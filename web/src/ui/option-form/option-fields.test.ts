@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 
-import { fieldsThatApply, kindOf, type OptionField, parsed, valueAt, withKind, withValue } from "./option-fields";
+import {
+  fieldsFound,
+  fieldsThatApply,
+  kindOf,
+  type OptionField,
+  parsed,
+  valueAt,
+  withKind,
+  withValue,
+} from "./option-fields";
 
 const field = (path: string, more: Partial<OptionField> = {}): OptionField => ({
   path,
@@ -59,5 +68,16 @@ describe("option fields", () => {
   });
   it("read one prompt a line", () => {
     expect(parsed(field("a", { type: "texts" }), " one, two \n\nthree")).toEqual(["one, two", "three"]);
+  });
+  it("are found by what they are called here and in another program", () => {
+    const some = [
+      field("training.epochs", { otherName: "max_train_epochs" }),
+      field("adapter.dim", { otherName: "network_dim" }),
+    ];
+    const found = (text: string) =>
+      fieldsFound(some, text, (path) => (path === "adapter.dim" ? "ネットワーク次元" : path)).map((one) => one.path);
+    expect(found("ネットワーク")).toEqual(["adapter.dim"]);
+    expect(found("ＭＡＸ_train")).toEqual(["training.epochs"]);
+    expect(found("  ")).toEqual([]);
   });
 });

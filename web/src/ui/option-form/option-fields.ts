@@ -17,6 +17,8 @@ export interface OptionField {
   readonly lowIsOpen: boolean;
   readonly highIsOpen: boolean;
   readonly isAdvanced: boolean;
+  /** What another program calls it; searched too. */
+  readonly otherName?: string;
 }
 
 /** Values by section: `{output_name: "mame", schedule: {kind: "cosine"}}`. */
@@ -115,4 +117,21 @@ export function parsed(field: OptionField, typed: string): OptionValue | undefin
 
 export function problemsAt(problems: readonly OptionProblem[], path: string): OptionProblem[] {
   return problems.filter((problem) => problem.path === path);
+}
+
+/** Fields whose label, path or other name has all the words; full width and case do not matter. */
+export function fieldsFound(
+  fields: readonly OptionField[],
+  search: string,
+  label: (path: string) => string,
+): OptionField[] {
+  const plain = (text: string) => text.normalize("NFKC").toLowerCase();
+  const words = plain(search)
+    .split(/\s+/)
+    .filter((word) => word !== "");
+  if (words.length === 0) return [];
+  return fields.filter((field) => {
+    const text = plain(`${label(field.path)} ${field.path} ${field.otherName ?? ""}`);
+    return words.every((word) => text.includes(word));
+  });
 }

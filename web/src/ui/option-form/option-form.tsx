@@ -1,8 +1,11 @@
 /** A form made of the server's schema: it knows kinds of fields and no option by name. Basic ones first. */
-import { Accordion, SimpleGrid, Stack } from "@mantine/core";
+import { Accordion, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
+import { IconSearch } from "@tabler/icons-react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import {
+  fieldsFound,
   fieldsThatApply,
   type OptionField,
   type OptionProblem,
@@ -24,21 +27,35 @@ export interface OptionTexts {
 
 export interface OptionFormProps {
   readonly fields: readonly OptionField[];
+  /** Paths that come first, in this order; unless given, all that are not advanced. */
+  readonly basics?: readonly string[];
+  /** What a person set. */
   readonly values: OptionValues;
+  /** What holds, and is gone back to, where nothing is set. */
+  readonly suited?: OptionValues;
   /** The same with every default, as the server filled it up; empty until it answered. */
   readonly defaults?: OptionValues;
   readonly problems: readonly OptionProblem[];
   readonly texts: OptionTexts;
   readonly onChange: (values: OptionValues) => void;
+  /** Takes a fix; unless given, it is written into the values. */
+  readonly onFix?: (fix: Readonly<Record<string, OptionValue>>) => void;
 }
 
-export function OptionForm({ fields, values, defaults = {}, problems, texts, onChange }: OptionFormProps) {
+export function OptionForm(props: OptionFormProps) {
+  const { fields, basics, values, suited = {}, defaults = {}, problems, texts, onChange, onFix } = props;
+  const [search, setSearch] = useState("");
   const { t } = useTranslation("ui");
   const shown = mergedKinds(fieldsThatApply(fields, values, defaults), fields);
-  const sections = [...new Set(shown.filter((field) => field.isAdvanced).map(sectionOf))];
-  const troubled = sections
-    .filter((section) => problems.some((problem) => sectionOf(problem) === section))
-    .map((section) => itemOf(section));
+  const isBasic = (field: OptionField) => (basics === undefined ? !field.isAdvanced : basics.includes(field.path));
+  const first =
+    basics === undefined
+      ? shown.filter(isBasic)
+      : basics.flatMap((path) => shown.filter((field) => field.path === path));
+  const rest = shown.filter((field) => !isBasic(field));
+  const sections = [...new Set(rest.map(sectionOf))];
+  const found = fieldsFound(shown, search, texts.label);
+  const troubled = sections.filter((section) => problems.some((problem) => sectionOf(problem) === section));
 
   const handleChange = (field: OptionField, value: OptionValue | undefined) => {
     if (field.path.endsWith(".kind") && typeof value === "string")
@@ -46,6 +63,10 @@ export function OptionForm({ fields, values, defaults = {}, problems, texts, onC
     else onChange(withValue(values, field.path, value));
   };
   const handleFix = (fix: Readonly<Record<string, OptionValue>>) => {
+    if (onFix !== undefined) {
+      onFix(fix);
+      return;
+    }
     onChange(
       Object.entries(fix).reduce((changed, [path, value]) => withValue(changed, path, value ?? undefined), values),
     );
@@ -61,6 +82,7 @@ export function OptionForm({ fields, values, defaults = {}, problems, texts, onC
           choiceText={(choice) => texts.choice(field.path, choice)}
           value={valueAt(values, field.path)}
           byDefault={valueAt(defaults, field.path)}
+          suited={valueAt(suited, field.path)}
           problems={problemsAt(problems, field.path)}
           onChange={(value) => handleChange(field, value)}
           onFix={handleFix}
@@ -70,25 +92,41 @@ export function OptionForm({ fields, values, defaults = {}, problems, texts, onC
   );
   return (
     <Stack>
-      {inputs(shown.filter((field) => !field.isAdvanced))}
+      {inputs(first)}
       {sections.length > 0 && (
-        <Accordion
-          multiple
-          variant="separated"
-          chevronPosition="left"
-          aria-label={t("form.advanced")}
-          defaultValue={troubled}
-        >
-          {sections.map((section) => (
-            <Accordion.Item key={section} value={itemOf(section)}>
-              <Accordion.Control>{`${t("form.advanced")}: ${texts.group(section)}`}</Accordion.Control>
-              <Accordion.Panel>
-                {inputs(shown.filter((field) => field.isAdvanced && sectionOf(field) === section))}
-              </Accordion.Panel>
-            </Accordion.Item>
-          ))}
-        </Accordion>
+        <Stack gap="xs">
+          <Text fw={600}>{t("form.advanced")}</Text>
+          <TextInput
+            aria-label={t("form.search")}
+            placeholder={t("form.search")}
+            leftSection={<IconSearch size={16} stroke={1.5} aria-hidden />}
+            value={search}
+            onChange={(event) => setSearch(event.currentTarget.value)}
+          />
+          {search.trim() !== "" && (
+            <Text size="sm" role="status">
+              {t("form.found", { count: found.length })}
+            </Text>
+          )}
+        </Stack>
       )}
+      {search.trim() !== ""
+        ? inputs(found)
+        : sections.length > 0 && (
+            <Accordion
+              multiple
+              variant="separated"
+              chevronPosition="left"
+              defaultValue={troubled.map(itemOf)}
+            >
+              {sections.map((section) => (
+                <Accordion.Item key={section} value={itemOf(section)}>
+                  <Accordion.Control>{texts.group(section)}</Accordion.Control>
+                  <Accordion.Panel>{inputs(rest.filter((field) => sectionOf(field) === section))}</Accordion.Panel>
+                </Accordion.Item>
+              ))}
+            </Accordion>
+          )}
     </Stack>
   );
 }

@@ -17,25 +17,27 @@ export interface OptionInputProps {
   readonly value: OptionValue | undefined;
   /** What holds when nothing is set; may follow from other fields. */
   readonly byDefault: OptionValue | undefined;
+  /** What is gone back to; unless given, the field's default. */
+  readonly suited?: OptionValue | undefined;
   readonly problems: readonly OptionProblem[];
   readonly onChange: (value: OptionValue | undefined) => void;
   readonly onFix: (fix: Readonly<Record<string, OptionValue>>) => void;
 }
 
 export function OptionInput(props: OptionInputProps) {
-  const { field, label, help, choiceText, value, byDefault, problems, onChange, onFix } = props;
+  const { field, label, help, choiceText, value, byDefault, suited, problems, onChange, onFix } = props;
   const { t, i18n } = useTranslation("ui");
   const current = value === undefined ? (byDefault ?? field.default) : value;
   const range = rangeWords(field, t, i18n.language);
   const [typed, setTyped] = useState<string | null>(null);
-  const isChanged = value !== undefined && JSON.stringify(value) !== JSON.stringify(byDefault ?? field.default);
+  const isChanged = value !== undefined && JSON.stringify(value) !== JSON.stringify(suited ?? field.default);
   const error =
     problems.length > 0 ? problems.map((problem) => `${problem.message} ${problem.cure}`).join(" ") : undefined;
   const shared = { label, description: help, ...(error === undefined ? {} : { error }) };
 
   const handleType = (text: string) => {
     setTyped(text);
-    if (text === "" && field.mayBeUnset) onChange(undefined);
+    if (text === "" && field.mayBeUnset) onChange(suited === undefined ? undefined : null);
     const next = parsed(field, text);
     if (next !== undefined) onChange(next);
   };
@@ -56,7 +58,7 @@ export function OptionInput(props: OptionInputProps) {
           <ActionIcon
             size="sm"
             aria-label={`${label}: ${t("form.reset")}`}
-            title={`${t("form.reset")} (${shown(field.default, t("form.unset"))})`}
+            title={`${t("form.reset")} (${shown(suited ?? field.default, t("form.unset"))})`}
             onClick={handleReset}
           >
             <IconArrowBackUp size={16} stroke={1.5} />

@@ -38,6 +38,12 @@ const EXISTING_TEXTS: Record<string, string> = {
   overwrite: "datasets:existing.overwrite",
 };
 
+const EXISTING_HELP: Record<string, string> = {
+  keep: "datasets:existing.keepHelp",
+  append: "datasets:existing.appendHelp",
+  overwrite: "datasets:existing.overwriteHelp",
+};
+
 export function CropAndTagPanel({ dataset }: { readonly dataset: Dataset }) {
   const { t } = useTranslation("datasets");
   const change = useChangeDataset(dataset.id);
@@ -88,6 +94,7 @@ export function CropAndTagPanel({ dataset }: { readonly dataset: Dataset }) {
           />
           <Select
             label={t("existing.label")}
+            description={t(EXISTING_HELP[dataset.tag.existing] ?? "datasets:existing.keepHelp")}
             data={EXISTING.map((value) => ({ value, label: t(EXISTING_TEXTS[value] ?? value) }))}
             value={dataset.tag.existing}
             onChange={(value) => value !== null && set({ tag: { existing: value as (typeof EXISTING)[number] } })}
@@ -104,7 +111,8 @@ export function CropAndTagPanel({ dataset }: { readonly dataset: Dataset }) {
             {t("threshold", { value: threshold.toFixed(2) })}
           </Text>
           <Text size="xs" c="dimmed">
-            {t("thresholdHelp")}
+            {t("thresholdHelp")}{" "}
+            {tagger !== undefined && t("thresholdAdvised", { value: tagger.recommended_threshold.toFixed(2) })}
           </Text>
           <Slider
             aria-labelledby="threshold"

@@ -1,5 +1,5 @@
 /** The pictures of a dataset: drop, select, look at, crop by hand, remove with a way back. */
-import { Badge, Button, Group, Stack, Text } from "@mantine/core";
+import { Badge, Button, Group, List, Stack, Text } from "@mantine/core";
 import { IconAlertTriangle, IconCrop, IconPhotoX } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -15,6 +15,7 @@ import { UploadPanel } from "@/ui/upload-queue/upload-panel";
 
 import { datasetQueries, type Picture, useHandCrop, useRemovePictures } from "../queries";
 import { datasetLine, parcelsOf } from "../sending";
+import { Findings } from "./findings";
 import { UnfinishedUploads } from "./unfinished-uploads";
 
 const ACCEPTED = ".png,.jpg,.jpeg,.webp,.avif,.gif,.bmp,.tif,.tiff,.txt,.caption,.zip";
@@ -89,6 +90,10 @@ export function PictureBoard({ datasetId, selection, onSelect, shownIds = null }
           </Button>
         </Group>
       </Group>
+      {all.length > 0 && (
+        <Findings datasetId={datasetId} onSelect={(ids) => onSelect({ ...nothingSelected, ids: new Set(ids) })} />
+      )}
+      {answer.isSuccess && all.length === 0 && <HowToBring />}
       {pictures.length > 0 && (
         <PictureGrid
           label={t("pictures")}
@@ -141,6 +146,19 @@ function HandCrop({
       onReset={() => reset.mutate(picture.id, done)}
       onClose={onClose}
     />
+  );
+}
+
+/** An empty dataset: the ways in, those of other trainers among them (D1). */
+function HowToBring() {
+  const { t } = useTranslation("datasets");
+  return (
+    <List size="sm" spacing={4} c="dimmed">
+      <List.Item>{t("bring.pictures")}</List.Item>
+      <List.Item>{t("bring.captions")}</List.Item>
+      <List.Item>{t("bring.kohya")}</List.Item>
+      <List.Item>{t("bring.zip")}</List.Item>
+    </List>
   );
 }
 

@@ -1,7 +1,8 @@
 /** One run, live: where it stands, its curve, previews as they come, and what one may do with it (G1 to G8, B9, H1 to H3). */
 import { Alert, Button, Card, Group, SimpleGrid, Slider, Stack, Text, Title } from "@mantine/core";
-import { IconDownload } from "@tabler/icons-react";
+import { IconDownload, IconHistory } from "@tabler/icons-react";
 import { useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -156,6 +157,15 @@ function Steering({ run }: { readonly run: Run }) {
       {["queued", "starting", "training"].includes(run.state) && button("pause", t("steer.pause"), "pause")}
       {run.state === "paused" && button("resume", t("steer.resume"), "resume")}
       {isOpen && button("cancel", t("steer.cancel"), "cancel", "shu")}
+      <Button
+        component={Link}
+        size="xs"
+        variant="subtle"
+        {...({ to: `/datasets/${run.dataset_id}`, search: { recall: run.id } } as object)}
+        leftSection={<IconHistory size={16} stroke={1.5} aria-hidden />}
+      >
+        {t("recall.again")}
+      </Button>
       <Button
         component="a"
         size="xs"

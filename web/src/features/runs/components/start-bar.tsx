@@ -1,0 +1,167 @@
+/** What the run comes to as one types, and the start, always in sight (F2, A4, A5). */
+import { Alert, Badge, Button, Card, Group, Stack, Text } from "@mantine/core";
+import { IconBolt, IconPlayerPlay } from "@tabler/icons-react";
+import { useNavigate } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+
+import { formatDuration, formatNumber } from "@/lib/format";
+import { noticeFailure } from "@/ui/feedback/notices";
+import { ProblemNotice } from "@/ui/feedback/problem-notice";
+
+import { optionTexts } from "../model/option-texts";
+import { type PlannedRun, useStartRun } from "../queries";
+import type { Recipe } from "../use-recipe";
+import classes from "./start-bar.module.css";
+
+export interface StartBarProps {
+  readonly datasetId: string;
+  readonly recipe: Recipe;
+  readonly hasPictures: boolean;
+  readonly onFix: (changes: Record<string, unknown>) => void;
+}
+
+export function StartBar({ datasetId, recipe, hasPictures, onFix }: StartBarProps) {
+  const { t, i18n } = useTranslation("runs");
+  const start = useStartRun();
+  const navigate = useNavigate();
+  const plan = recipe.plan.data;
+  const handleStart = () =>
+    start.mutate(
+      { dataset_id: datasetId, recipe: { ...recipe.values }, name: "" },
+      { onSuccess: (run) => void navigate({ to: `/runs/${run.id}` as never }), onError: noticeFailure },
+    );
+  const canStart =
+    recipe.isFine &&
+    hasPictures &&
+    plan !== undefined &&
+    plan.can_train &&
+    plan.is_affordable &&
+    plan.over_limits.length === 0;
+  return (
+    <Stack gap="sm">
+      <Card padding="sm" className={classes.bar}>
+        <div className={classes.inner}>
+          <div className={classes.words} aria-live="polite">
+            {!hasPictures && <Text size="sm">{t("plan.noPictures")}</Text>}
+            {hasPictures && !recipe.isFine && recipe.problems.length > 0 && (
+              <Text size="sm" c="shu">
+                {t("plan.problems", { count: recipe.problems.length })}
+              </Text>
+            )}
+            {hasPictures && recipe.isFine && plan !== undefined && <Line plan={plan} />}
+          </div>
+          <Button
+            size="md"
+            className={classes.start}
+            leftSection={<IconPlayerPlay size={20} stroke={1.5} aria-hidden />}
+            loading={start.isPending}
+            disabled={!canStart || !recipe.isCurrent}
+            onClick={handleStart}
+          >
+            {plan?.is_metered === true && hasPictures
+              ? t("start.costs", { stamina: formatNumber(plan.quote.stamina, i18n.language) })
+              : t("start.start")}
+          </Button>
+        </div>
+      </Card>
+      {recipe.plan.isError && <ProblemNotice error={recipe.plan.error} />}
+      {plan !== undefined && hasPictures && <Against plan={plan} recipe={recipe} onFix={onFix} />}
+    </Stack>
+  );
+}
+
+function Line({ plan }: { readonly plan: PlannedRun }) {
+  const { t, i18n } = useTranslation("runs");
+  const number = (value: number) => formatNumber(value, i18n.language);
+  const { seen_fewest: fewest, seen_most: most, files } = plan.plan;
+  const epochs = files.map((file) => file.epoch);
+  const listed = epochs.length > 12 ? [...epochs.slice(0, 4), "…", epochs.at(-1)] : epochs;
+  return (
+    <>
+      <Text size="sm" component="span">
+        {t("plan.seen", { seen: fewest === most ? number(most) : `${number(fewest)}–${number(most)}` })}
+      </Text>
+      <Text size="sm" component="span" fw={600}>
+        {t("plan.steps", {
+          steps: number(plan.plan.num_steps),
+          epochs: number(plan.plan.num_epochs),
+          perEpoch: number(plan.plan.steps_per_epoch),
+        })}
+      </Text>
+      <Text size="sm" component="span">
+        {t("plan.files", { count: files.length, epochs: listed.join(", ") })}
+      </Text>
+      {plan.expected_seconds != null && (
+        <Text size="sm" component="span">
+          {t("plan.takes", { time: formatDuration(plan.expected_seconds, i18n.language) })}
+        </Text>
+      )}
+      {plan.runs_ahead > 0 && (
+        <Text size="sm" component="span">
+          {t("plan.ahead", { count: plan.runs_ahead })}
+        </Text>
+      )}
+      {plan.is_metered && (
+        <Badge
+          size="lg"
+          variant="light"
+          tt="none"
+          color={plan.is_affordable ? "gunjo" : "shu"}
+          leftSection={<IconBolt size={14} aria-hidden />}
+        >
+          {t("plan.quote", { stamina: number(plan.quote.stamina), balance: number(plan.balance) })}
+        </Badge>
+      )}
+    </>
+  );
+}
+
+interface AgainstProps {
+  readonly plan: PlannedRun;
+  readonly recipe: Recipe;
+  readonly onFix: (changes: Record<string, unknown>) => void;
+}
+
+/** What stands against it, what is worth knowing, and the ways to make it fit. */
+function Against({ plan, recipe, onFix }: AgainstProps) {
+  const { t, i18n } = useTranslation("runs");
+  const texts = optionTexts(i18n.language, recipe.schema);
+  return (
+    <>
+      {!plan.can_train && <Alert color="shu">{plan.why_not}</Alert>}
+      {plan.over_limits.map((problem) => (
+        <Alert key={problem.path} color="odo">
+          {problem.message} {problem.cure}
+        </Alert>
+      ))}
+      {!plan.is_affordable && (
+        <Alert color="odo" title={t("fit.title")}>
+          <Stack gap="xs">
+            {plan.proposals.map((one, at) => (
+              <Group key={at} justify="space-between">
+                <Text size="sm">
+                  {one.left_out.length > 0
+                    ? t("fit.leaveOut", { count: one.left_out.length })
+                    : Object.entries(one.changes)
+                        .map(([path, value]) => `${texts.label(path)} → ${String(value)}`)
+                        .join(", ")}
+                  {` (${formatNumber(one.stamina, i18n.language)})`}
+                </Text>
+                {Object.keys(one.changes).length > 0 && (
+                  <Button size="compact-sm" variant="light" onClick={() => onFix(one.changes)}>
+                    {t("fit.make")}
+                  </Button>
+                )}
+              </Group>
+            ))}
+          </Stack>
+        </Alert>
+      )}
+      {plan.notes.map((note) => (
+        <Text key={`${note.kind}${note.path}`} size="sm" c="dimmed">
+          {note.message} {note.cure}
+        </Text>
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,87 @@
+/** The draft of a dataset's recipe, kept in this browser, and what the studio says of it as one types. */
+import { useDebouncedValue } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { type BaseModel, baseModelQueries } from "@/features/base_models/public";
+import type { OptionProblem, OptionValue, OptionValues } from "@/ui/option-form/option-fields";
+
+import { hasOwn, merged, suitedValues } from "./model/draft";
+import { optionFields, runQueries } from "./queries";
+
+const place = (datasetId: string) => `enogu.draft.${datasetId}`;
+
+function stored(datasetId: string): OptionValues {
+  try {
+    const found: unknown = JSON.parse(localStorage.getItem(place(datasetId)) ?? "{}");
+    return typeof found === "object" && found !== null ? (found as OptionValues) : {};
+  } catch {
+    return {};
+  }
+}
+
+/** What was set for this dataset and not started yet; it outlives the page. */
+export function useRecipeDraft(datasetId: string) {
+  const [own, setOwn] = useState(() => stored(datasetId));
+  const change = (values: OptionValues) => {
+    setOwn(values);
+    try {
+      if (hasOwn(values)) localStorage.setItem(place(datasetId), JSON.stringify(values));
+      else localStorage.removeItem(place(datasetId));
+    } catch {
+      // A browser that keeps nothing: the draft lasts as long as the page.
+    }
+  };
+  return { own, change };
+}
+
+export interface RecipeAsked {
+  readonly datasetId: string;
+  readonly revision: number;
+  readonly own: OptionValues;
+  /** The dataset's name and trigger, which hold until others are set. */
+  readonly names: OptionValues;
+  readonly hasPictures: boolean;
+}
+
+export function useRecipe({ datasetId, revision, own, names, hasPictures }: RecipeAsked) {
+  const schema = useQuery(runQueries.fields()).data ?? [];
+  const presets = useQuery(runQueries.presets());
+  const named = typeof own["base_model"] === "string" ? own["base_model"] : "starter";
+  const model: BaseModel | undefined = useQuery({ ...baseModelQueries.detail(named), retry: false }).data;
+  const suited = { ...names, ...suitedValues(model, presets.data ?? []) };
+  const values = merged(suited, own);
+  const [asked] = useDebouncedValue(JSON.stringify(values), 300);
+  const recipe = JSON.parse(asked) as OptionValues;
+  const checked = useQuery({ ...runQueries.check(recipe), enabled: presets.isSuccess });
+  const check = checked.data;
+  const isFine = check?.is_fine === true;
+  // While the check of what was just typed is on its way, its answer is the one before; a plan waits for its own.
+  const plan = useQuery({
+    ...runQueries.plan(datasetId, recipe, revision),
+    enabled: isFine && !checked.isPlaceholderData && hasPictures,
+  });
+  const problems: OptionProblem[] = (check?.problems ?? []).map((one) => {
+    const fix = one.fix as Record<string, OptionValue> | undefined;
+    return {
+      path: one.path,
+      message: one.message,
+      cure: one.cure,
+      fix: fix !== undefined && Object.keys(fix).length > 0 ? fix : undefined,
+    };
+  });
+  return {
+    schema,
+    fields: optionFields(schema),
+    baseModel: named,
+    suited,
+    values,
+    filled: (check?.recipe ?? values) as OptionValues,
+    problems,
+    isFine,
+    isCurrent: asked === JSON.stringify(values),
+    plan,
+  };
+}
+
+export type Recipe = ReturnType<typeof useRecipe>;
