@@ -9,7 +9,13 @@ const TEXTS: Record<string, Record<string, string>> = { en, ja };
 
 export function optionTexts(language: string, fields: components["schemas"]["FieldShown"][]): OptionTexts {
   // i18next's language that shows keys, so that a test can see what is no key.
-  if (language === "cimode") return { label: asKey, help: asKey, choice: asKey, group: asKey };
+  if (language === "cimode")
+    return {
+      label: asKey,
+      help: asKey,
+      choice: asKey,
+      group: (section) => asKey("group", section === "" ? "basics" : section),
+    };
   const texts: Record<string, string> = TEXTS[language] ?? en;
   const sentences = new Map(fields.map((field) => [field.path, field.sentence]));
   return {
