@@ -77,8 +77,10 @@ def crop_and_tag(page: Page, studio: Studio) -> None:
 
 def set_up(page: Page) -> None:
     """B3 and B6 to B8: the preset of the starter, made short."""
-    page.get_by_role("button", name="プリセット").click()
-    page.get_by_role("menuitem", name=re.compile("starter_character_cpu")).click()
+    page.get_by_role("button", name="設定を呼び出す").click()
+    page.get_by_role("tab", name="プリセット").click()
+    page.get_by_role("button", name=re.compile("starter_character_cpu")).click()
+    page.get_by_role("button", name="この設定を使う").click()
     option(page, "output_name").fill("mame")
     option(page, "trigger").fill("mame")
     option(page, "pictures.repeats").fill("2")
