@@ -25,15 +25,12 @@ def test_no_option_has_empty_words_in_either_language() -> None:
         assert not [key for key, text in texts.items() if not text.strip()]
 
 
-def words_of(language: str) -> set[str]:
-
-
 def test_every_option_that_the_form_shows_first_is_one_of_the_recipe() -> None:
     paths = json.loads((FOLDER / "basics.json").read_text(encoding="utf-8"))
     assert paths
     assert set(paths) <= {field.path for field in recipe_fields()}
 
 
-def _keys(language: str) -> set[str]:
+def words_of(language: str) -> set[str]:
     texts = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
     return {key for key in texts if not key.startswith("group.")}
