@@ -113,7 +113,7 @@ def test_a_pattern_is_replaced_where_a_filter_says_and_the_history_tells_it(
     field = page.get_by_role("textbox", name="画像を絞り込む")
     field.fill("smile AND (")
     field.press("Enter")
-    expect(page.get_by_text("at character 12", exact=False)).to_be_visible()
+    expect(page.get_by_text("12 文字目", exact=False)).to_be_visible()
     num_smiling = sum("smile" in one.split(", ") for one in captions(studio, dataset))
     assert 0 < num_smiling < 7
     field.fill("smile")
