@@ -134,7 +134,7 @@ def test_a_pattern_is_replaced_where_a_filter_says_and_the_history_tells_it(
     page.get_by_role("button", name="絞り込み直す").click()
     expect(page.get_by_text("条件に合う画像はありません。")).to_be_visible()
     page.get_by_role("button", name="変更履歴").click()
-    expect(page.get_by_text(r"正規表現で置換: (smi)le → \1rk")).to_be_visible()
+    expect(page.get_by_text(r"パターン「(smi)le」を「\1rk」に置換", exact=False)).to_be_visible()
 
 
 def test_the_advisor_deletes_what_is_ticked_as_one_edit_and_a_conflict_is_told(

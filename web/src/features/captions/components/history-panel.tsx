@@ -7,7 +7,6 @@ import { useTranslation } from "react-i18next";
 import { formatDateTime } from "@/lib/format";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 
-import { historyWords } from "../model/history-words";
 import { captionQueries, type HistoryEntry } from "../queries";
 import classes from "./captions.module.css";
 
@@ -49,7 +48,7 @@ export function HistoryPanel({ datasetId, onStep }: HistoryPanelProps) {
         <Group key={entry.number} className={classes.entry} justify="space-between" wrap="nowrap" align="flex-start">
           <div className={classes.entryText} data-undone={entry.is_undone}>
             <Text size="sm" td="inherit">
-              <Words words={entry.words} />
+              {entry.words}
             </Text>
             <Text size="xs" c="dimmed" td="inherit">
               {t("history.line", { count: entry.num_pictures, time: formatDateTime(entry.made_at, i18n.language) })}
@@ -70,10 +69,4 @@ export function HistoryPanel({ datasetId, onStep }: HistoryPanelProps) {
       ))}
     </Stack>
   );
-}
-
-function Words({ words }: { readonly words: string }) {
-  const { t } = useTranslation("captions");
-  const found = historyWords(words);
-  return <>{found === null ? words : t(found.key, { ...found.parts })}</>;
 }

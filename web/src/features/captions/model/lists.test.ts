@@ -5,7 +5,6 @@ import { conflicts } from "@/ui/keys/actions";
 import { editorActions } from "../components/use-editor-actions";
 import { captionDiff, shortened } from "./diff";
 import { filterOf, filterWord, narrowed } from "./filter";
-import { historyWords } from "./history-words";
 import { listed, unionOf } from "./union";
 
 describe("the union", () => {
@@ -60,18 +59,6 @@ describe("a difference", () => {
       { kind: "new", text: "x" },
     ]);
     expect(shortened(parts, 1)[0]).toBe("gap");
-  });
-});
-
-describe("the history", () => {
-  it("is read from the server's sentences", () => {
-    expect(historyWords("delete smile, blush and 7 more from 1,012 pictures")).toEqual({
-      key: "captions:did.delete",
-      parts: { tags: "smile, blush, +7" },
-    });
-    expect(historyWords("rename hat to cap in 1 picture")?.parts).toEqual({ tags: "hat", replacement: "cap" });
-    expect(historyWords("add hat before shoes to 2 pictures")?.parts).toEqual({ tags: "hat" });
-    expect(historyWords("something else")).toBeNull();
   });
 });
 
