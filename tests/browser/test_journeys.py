@@ -1,4 +1,4 @@
-"""What an illustrator does, from the first look to the finished file, in both languages and on a phone (B1 to B9)."""
+"""What an illustrator does, from the first look to the finished file, in both languages and on a phone (B1 to B10)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import json
 import re
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage, Studio, wait_until
 
-WORDS = {
+DRAWING_MS = 120_000
+WORDS: dict[str, dict[str, Any]] = {
     "ja": {
         "title": "学習",
         "sample": "サンプル「mame」で試す",
@@ -25,6 +27,10 @@ WORDS = {
         "loss": "ロス",
         "results": "エポックとプレビュー",
         "download": re.compile("をダウンロード"),
+        "save": re.compile("をライブラリに保存"),
+        "saved": re.compile("としてライブラリに保存済み"),
+        "draw": "描く",
+        "prompt": "プロンプト",
     },
     "en": {
         "title": "Training",
@@ -38,6 +44,10 @@ WORDS = {
         "loss": "Loss",
         "results": "Epochs and previews",
         "download": re.compile("^Download .*safetensors"),
+        "save": re.compile("^Save to library"),
+        "saved": re.compile("^In the library as"),
+        "draw": "Draw",
+        "prompt": "Prompt",
     },
 }
 
@@ -89,8 +99,24 @@ def test_from_the_sample_to_a_trained_file(
     header = json.loads(content[8 : 8 + struct.unpack("<Q", content[:8])[0]])
     assert header["__metadata__"]
     assert len(header) > 1
+    save_and_draw(page, own_studio, words)
     if touch:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"
+
+
+def save_and_draw(page: Page, studio: Studio, words: dict[str, Any]) -> None:
+    """The last epoch goes into the library; its card leads to the drawing page, where it is drawn with (B9, B10)."""
+    page.get_by_role("button", name=words["save"]).last.click()
+    expect(page.get_by_role("link", name=words["saved"])).to_have_count(1)
+    page.locator("nav a[href='/loras']").first.click()
+    lora = studio.get("/loras")["loras"][0]
+    page.locator(f"a[href='/drawings?lora={lora['id']}']").click()
+    prompt = page.get_by_role("textbox", name=words["prompt"], exact=True)
+    expect(prompt).to_have_value(f"mame, <lora:{lora['name']}:1>")
+    page.get_by_role("button", name=words["draw"], exact=True).click()
+    drawn = page.locator("main img[src*='/api/drawings/']")
+    expect(drawn.first).to_be_visible(timeout=DRAWING_MS)
+    assert drawn.first.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
 
 
 def option(page: Page, path: str, kind: str = "input") -> Locator:

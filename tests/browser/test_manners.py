@@ -49,6 +49,10 @@ TOO_SMALL = """() => {
             const more = label.getBoundingClientRect();
             [wide, high] = [Math.max(wide, more.width), Math.max(high, more.height)];
         }
+        for (const x of element.closest('header') ? [box.left + 3, box.right - 3] : []) {
+            const there = document.elementFromPoint(x, box.top + box.height / 2);
+            if (!element.contains(there)) found.push('covered: ' + element.outerHTML.slice(0, 160));
+        }
         if (wide < 23.5 || high < 23.5)
             found.push(`${Math.round(wide)} by ${Math.round(high)} px: ` + element.outerHTML.slice(0, 160));
     }
@@ -85,8 +89,8 @@ TEXTS = """() => {
 A_KEY = re.compile(r"\b[a-z_]+:[\w.-]+")
 WORDS = re.compile(r"[^\W\d_]{2,}")
 SAME_EVERYWHERE = re.compile(
-    r"\b(Enogu|starter|mame|SD ?1\.5|SDXL|Flux|LoRA|PNG|kB|KB|MB|GB|MiB|byte|min|sec|hr|day|"
-    r"Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|AM|PM|am|pm)\b"
+    r"\b(Enogu|U-Net|Text Encoder|Ctrl|Shift|Esc|Enter|starter|mame|SD ?1\.5|SDXL|Flux|LoRA|PNG|kB|KB|MB|GB|MiB|byte|"
+    r"min|sec|hr|day|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|AM|PM|am|pm)\b"
 )
 """Names, and what the browser itself writes into numbers and dates where the language is no language."""
 

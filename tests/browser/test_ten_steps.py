@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage, Studio, open_studio, wait_until
 from tests.browser.places import sample_pictures
-from tests.browser.test_journeys import look_through_the_pictures, option
+from tests.browser.test_journeys import WORDS, look_through_the_pictures, option, save_and_draw
 
 TRAINING_MS = 240_000
 
@@ -26,7 +26,7 @@ def real_studio(web_app: None, tmp_path: Path) -> Iterator[Studio]:
 
 
 def test_ten_steps_with_the_real_engine(real_studio: Studio, open_page: OpenPage, tmp_path: Path) -> None:
-    """From an empty studio to a LoRA with its previews; nothing pretends."""
+    """From an empty studio to a picture drawn with one's own LoRA; nothing pretends."""
     page = open_page(real_studio, height=900)
     expect(page.get_by_role("button", name="サンプル「mame」で試す")).to_be_visible()
     create_dataset(page, "まめ")
@@ -42,6 +42,7 @@ def test_ten_steps_with_the_real_engine(real_studio: Studio, open_page: OpenPage
     expect(page.locator("table td button img")).to_have_count(4)
     look_through_the_pictures(page)
     check_file(page, tmp_path / "mame.safetensors")
+    save_and_draw(page, real_studio, WORDS["ja"])
 
 
 def create_dataset(page: Page, name: str) -> None:

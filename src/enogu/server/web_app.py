@@ -21,6 +21,8 @@ from enogu.server.frame import SECURITY_HEADERS
 
 FOLDER = Path(__file__).parent.parent / "web_app"
 NONCE_MARK = "{{csp_nonce}}"
+PACKED = ".gz"
+"""Beside a file: the same, packed once when the app was built (tools/build_web.py)."""
 _HASHED = "assets/"
 _TYPES = {".webmanifest": "application/manifest+json", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -29,16 +31,18 @@ def serve_web_app(app: FastAPI, folder: Path = FOLDER) -> None:
     """Answer with the app's files and page whatever no route of ``app`` answers."""
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     page = (folder / "index.html").read_text(encoding="utf-8") if "index.html" in names else _OWN_PAGE
-    served = names - {"index.html", "built-from.txt"}
+    served = {name for name in names if not name.endswith(PACKED)} - {"index.html", "built-from.txt"}
 
     async def web_app(scope: Scope, receive: Receive, send: Send) -> None:
         """A file of the app by a name that is known, or the app's page."""
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             raise HTTPException(404, "there is no such page")
         address = scope["path"].lstrip("/")
-        accepted = Headers(scope=scope).get("accept", "*/*")
+        headers = Headers(scope=scope)
+        accepted = headers.get("accept", "*/*")
         if address in served:
-            answer = _file(folder / address, address)
+            is_packed = address + PACKED in names and "gzip" in headers.get("accept-encoding", "")
+            answer = _file(folder / address, address, is_packed=is_packed)
         elif _is_page(address) and ("text/html" in accepted or "*/*" in accepted):
             answer = _page(page)
         else:
@@ -53,11 +57,16 @@ def _is_page(address: str) -> bool:
     return address.split("/")[0] not in ("api", "assets") and not PurePosixPath(address).suffix
 
 
-def _file(path: Path, address: str) -> Response:
+def _file(path: Path, address: str, *, is_packed: bool) -> Response:
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     is_hashed = address.startswith(_HASHED)
     caching = "public, max-age=31536000, immutable" if is_hashed else "public, max-age=600"
-    return FileResponse(path, media_type=kind, headers={"Cache-Control": caching})
+    headers = {"Cache-Control": caching, "Vary": "Accept-Encoding"}
+    if is_packed:
+        return FileResponse(
+            path.with_name(path.name + PACKED), media_type=kind, headers={**headers, "Content-Encoding": "gzip"}
+        )
+    return FileResponse(path, media_type=kind, headers=headers)
 
 
 def _page(page: str) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 
@@ -18,6 +19,7 @@ PAGE = '<meta name="csp-nonce" nonce="{{csp_nonce}}"><div id="root"></div>'
 def client(tmp_path: Path) -> TestClient:
     (tmp_path / "assets").mkdir()
     (tmp_path / "assets" / "main-abc123.js").write_text("run()", encoding="utf-8")
+    (tmp_path / "assets" / "main-abc123.js.gz").write_bytes(gzip.compress(b"run()"))
     (tmp_path / "first-paint.js").write_text("paint()", encoding="utf-8")
     (tmp_path / "built-from.txt").write_text("hash", encoding="utf-8")
     (tmp_path / "index.html").write_text(PAGE, encoding="utf-8")
@@ -46,9 +48,19 @@ def test_files_with_a_hash_in_their_name_are_kept_for_ever_and_others_are_not(cl
     assert hashed.headers["content-type"].startswith("text/javascript")
 
 
+def test_files_go_packed_to_a_browser_that_takes_that(client: TestClient) -> None:
+    packed = client.get("/assets/main-abc123.js", headers={"Accept-Encoding": "gzip, br"})
+    plain = client.get("/assets/main-abc123.js", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.text == plain.text == "run()"
+    assert packed.headers["content-type"] == plain.headers["content-type"]
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+
+
 @pytest.mark.parametrize(
     "address",
-    ["/api/nothing", "/api", "/assets/gone-1.js", "/built-from.txt", "/%2e%2e/pyproject.toml", "/..%2fsettings.py"],
+    ["/api/nothing", "/api", "/assets/gone-1.js", "/built-from.txt", "/assets/main-abc123.js.gz", "/%2e%2e/pyproject.toml", "/..%2fsettings.py"],
 )
 def test_what_is_not_there_is_not_found(client: TestClient, address: str) -> None:
     """Neither the API's addresses nor missing files are answered with the page; nothing outside is ever read."""

@@ -50,7 +50,7 @@ export function Shell() {
           <BalanceBadge />
           <Menu position="bottom-end">
             <Menu.Target>
-              <ActionIcon size={36} aria-label={t("nav.language")}>
+              <ActionIcon size={36} aria-label={t("nav.language")} visibleFrom="xs">
                 <IconLanguage size={20} stroke={1.5} />
               </ActionIcon>
             </Menu.Target>
@@ -65,6 +65,7 @@ export function Shell() {
           </Menu>
           <ActionIcon
             size={36}
+            visibleFrom="xs"
             aria-label={t(colorScheme === "dark" ? "theme.toLight" : "theme.toDark")}
             onClick={() => setColorScheme(colorScheme === "dark" ? "light" : "dark")}
           >

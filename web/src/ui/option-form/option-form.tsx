@@ -1,7 +1,7 @@
 /** A form made of the server's schema: it knows kinds of fields and no option by name. Basic ones first. */
 import { Accordion, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
 import { IconSearch } from "@tabler/icons-react";
-import { useState } from "react";
+import { useCallback, useLayoutEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import {
@@ -57,20 +57,27 @@ export function OptionForm(props: OptionFormProps) {
   const found = fieldsFound(shown, search, texts.label);
   const troubled = sections.filter((section) => problems.some((problem) => sectionOf(problem) === section));
 
-  const handleChange = (field: OptionField, value: OptionValue | undefined) => {
+  // Inputs are drawn again only when something of theirs changed; what they call must know today's values all the same.
+  const latest = useRef({ values, fields, onChange, onFix });
+  useLayoutEffect(() => {
+    latest.current = { values, fields, onChange, onFix };
+  });
+  const handleChange = useCallback((field: OptionField, value: OptionValue | undefined) => {
+    const now = latest.current;
     if (field.path.endsWith(".kind") && typeof value === "string")
-      onChange(withKind(values, sectionOf(field), value, fields));
-    else onChange(withValue(values, field.path, value));
-  };
-  const handleFix = (fix: Readonly<Record<string, OptionValue>>) => {
-    if (onFix !== undefined) {
-      onFix(fix);
+      now.onChange(withKind(now.values, sectionOf(field), value, now.fields));
+    else now.onChange(withValue(now.values, field.path, value));
+  }, []);
+  const handleFix = useCallback((fix: Readonly<Record<string, OptionValue>>) => {
+    const now = latest.current;
+    if (now.onFix !== undefined) {
+      now.onFix(fix);
       return;
     }
-    onChange(
-      Object.entries(fix).reduce((changed, [path, value]) => withValue(changed, path, value ?? undefined), values),
+    now.onChange(
+      Object.entries(fix).reduce((changed, [path, value]) => withValue(changed, path, value ?? undefined), now.values),
     );
-  };
+  }, []);
   const inputs = (some: readonly OptionField[]) => (
     <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="md" verticalSpacing="sm">
       {some.map((field) => (

@@ -1,7 +1,7 @@
 /** One option as an input, with its sentence, range, default, and what stands against its value. */
 import { ActionIcon, Button, Group, Select, Stack, Switch, Text, Textarea, TextInput } from "@mantine/core";
 import { IconArrowBackUp } from "@tabler/icons-react";
-import { useState } from "react";
+import { memo, useState } from "react";
 import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
 
@@ -24,7 +24,26 @@ export interface OptionInputProps {
   readonly onFix: (fix: Readonly<Record<string, OptionValue>>) => void;
 }
 
-export function OptionInput(props: OptionInputProps) {
+/** Of a hundred inputs only the one that is typed into is drawn again; its callbacks may be those of any drawing. */
+export const OptionInput = memo(OptionInputAlways, isSame);
+
+function isSame(one: OptionInputProps, other: OptionInputProps): boolean {
+  return (
+    one.label === other.label &&
+    one.help === other.help &&
+    isEqual(one.field, other.field) &&
+    isEqual(one.value, other.value) &&
+    isEqual(one.byDefault, other.byDefault) &&
+    isEqual(one.suited, other.suited) &&
+    isEqual(one.problems, other.problems)
+  );
+}
+
+function isEqual(one: unknown, other: unknown): boolean {
+  return Object.is(one, other) || JSON.stringify(one) === JSON.stringify(other);
+}
+
+function OptionInputAlways(props: OptionInputProps) {
   const { field, label, help, choiceText, value, byDefault, suited, problems, onChange, onFix } = props;
   const { t, i18n } = useTranslation("ui");
   const current = value === undefined ? (byDefault ?? field.default) : value;

@@ -16,7 +16,7 @@ import {
   Title,
 } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { memo, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { follow } from "@/api/live";
@@ -44,7 +44,8 @@ const EXISTING_HELP: Record<string, string> = {
   overwrite: "datasets:existing.overwriteHelp",
 };
 
-export function CropAndTagPanel({ dataset }: { readonly dataset: Dataset }) {
+/** Not drawn again while something is typed elsewhere on its page. */
+export const CropAndTagPanel = memo(function CropAndTagPanel({ dataset }: { readonly dataset: Dataset }) {
   const { t } = useTranslation("datasets");
   const change = useChangeDataset(dataset.id);
   const start = useCropAndTag(dataset.id);
@@ -137,7 +138,7 @@ export function CropAndTagPanel({ dataset }: { readonly dataset: Dataset }) {
       </Stack>
     </Card>
   );
-}
+});
 
 /** The newest task, as it goes on; survives a reload. */
 export function TaskProgress({ datasetId }: { readonly datasetId: string }) {

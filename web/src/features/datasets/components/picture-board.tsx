@@ -2,7 +2,7 @@
 import { Badge, Button, Group, List, Stack, Text } from "@mantine/core";
 import { IconAlertTriangle, IconCrop, IconPhotoX } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { memo, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { CropDialog } from "@/ui/crop/crop-dialog";
@@ -27,7 +27,9 @@ export interface PictureBoardProps {
   readonly shownIds?: ReadonlySet<string> | null;
 }
 
-export function PictureBoard({ datasetId, selection, onSelect, shownIds = null }: PictureBoardProps) {
+/** Not drawn again while something is typed elsewhere on its page. */
+export const PictureBoard = memo(function PictureBoard(props: PictureBoardProps) {
+  const { datasetId, selection, onSelect, shownIds = null } = props;
   const { t } = useTranslation("datasets");
   const client = useQueryClient();
   const answer = useQuery(datasetQueries.pictures(datasetId));
@@ -122,7 +124,7 @@ export function PictureBoard({ datasetId, selection, onSelect, shownIds = null }
       {picture !== undefined && <HandCrop datasetId={datasetId} picture={picture} onClose={() => setCropped(null)} />}
     </Stack>
   );
-}
+});
 
 function HandCrop({
   datasetId,

@@ -23,7 +23,7 @@ export function LoraDetail({ id }: { readonly id: string }) {
   const navigate = useNavigate();
   return (
     <Stack>
-      <Anchor component={Link} {...{ to: "/loras" }} size="sm">
+      <Anchor component={Link} {...{ to: "/loras" }} size="sm" py={4}>
         {t("detail.back")}
       </Anchor>
       <div className={classes.layout}>

@@ -27,6 +27,17 @@ export function ResultGrid({ runId, tools }: ResultGridProps) {
   const grid = sampleGrid(samples, (one) =>
     t("result.caption", { epoch: one.epoch, step: one.step, seed: one.seed, prompt: one.prompt }),
   );
+  const download = (file: Epoch) => (
+    <ActionIcon
+      component="a"
+      href={file.file_url}
+      download
+      aria-label={t("result.download", { name: file.filename })}
+      title={`${file.filename} (${formatBytes(file.size_bytes, i18n.language)})`}
+    >
+      <IconDownload size={18} stroke={1.5} />
+    </ActionIcon>
+  );
   const fileAt = (step: number) => epochs.find((epoch) => epoch.step === step);
   const rows =
     grid.steps.length > 0
@@ -66,15 +77,7 @@ export function ResultGrid({ runId, tools }: ResultGridProps) {
                       </Text>
                       {file !== undefined && (
                         <Group gap={2}>
-                          <ActionIcon
-                            component="a"
-                            href={file.file_url}
-                            download
-                            aria-label={t("result.download", { name: file.filename })}
-                            title={`${file.filename} (${formatBytes(file.size_bytes, i18n.language)})`}
-                          >
-                            <IconDownload size={18} stroke={1.5} />
-                          </ActionIcon>
+                          {download(file)}
                           {tools(file)}
                         </Group>
                       )}
@@ -101,7 +104,23 @@ export function ResultGrid({ runId, tools }: ResultGridProps) {
         </div>
       </Stack>
       {opened !== null && (
-        <Viewer grid={grid.cells} row={opened.row} column={opened.column} onClose={() => setOpened(null)} />
+        <Viewer
+          grid={grid.cells}
+          row={opened.row}
+          column={opened.column}
+          onClose={() => setOpened(null)}
+          tools={(_, state) => {
+            const file = fileAt(rows[state.row]?.step ?? -1);
+            return (
+              file !== undefined && (
+                <div className={classes.viewerTools}>
+                  {download(file)}
+                  {tools(file)}
+                </div>
+              )
+            );
+          }}
+        />
       )}
     </Card>
   );

@@ -3,6 +3,7 @@ import { Anchor, Badge, Progress, Table, Text } from "@mantine/core";
 import { IconHistory } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { memo } from "react";
 import { useTranslation } from "react-i18next";
 
 import { formatDateTime, formatNumber } from "@/lib/format";
@@ -39,7 +40,8 @@ export function StateBadge({ state }: { readonly state: string }) {
   );
 }
 
-export function RunList({ datasetId }: { readonly datasetId?: string }) {
+/** Not drawn again while something is typed elsewhere on its page. */
+export const RunList = memo(function RunList({ datasetId }: { readonly datasetId?: string }) {
   const { t, i18n } = useTranslation("runs");
   const runs = useQuery({ ...runQueries.list(datasetId), refetchInterval: 5000 });
   if (runs.isError) return <ProblemNotice error={runs.error} onRetry={() => void runs.refetch()} />;
@@ -90,7 +92,7 @@ export function RunList({ datasetId }: { readonly datasetId?: string }) {
       </Table>
     </Table.ScrollContainer>
   );
-}
+});
 
 export function RunProgress({ run }: { readonly run: RunInList }) {
   const { t, i18n } = useTranslation("runs");

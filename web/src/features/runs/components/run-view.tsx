@@ -1,8 +1,8 @@
 /** One run, live: where it stands, its curve, previews as they come, and what one may do with it (G1 to G8, B9, H1 to H3). */
-import { Alert, Button, Card, Group, SimpleGrid, Slider, Stack, Text, Title } from "@mantine/core";
+import { Alert, Button, Card, Group, Modal, SimpleGrid, Slider, Stack, Text, Title } from "@mantine/core";
 import { IconDownload, IconHistory } from "@tabler/icons-react";
 import { useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -11,6 +11,7 @@ import { formatDuration, formatNumber, formatSmall, formatTime } from "@/lib/for
 import { noticeFailure } from "@/ui/feedback/notices";
 import { LineChart } from "@/ui/line-chart/line-chart";
 
+import { optionTexts } from "../model/option-texts";
 import { type Run, runQueries, useRetryRun, useSteerRun } from "../queries";
 import { RunProgress, StateBadge } from "./run-list";
 
@@ -106,11 +107,16 @@ function Facts({ run, language }: { readonly run: Run; readonly language: string
     facts.push([t("live.starts"), formatTime(run.expected_start_at, language)]);
   if (run.live.average_loss != null) facts.push([t("live.loss"), formatSmall(run.live.average_loss, language)]);
   const rate = Object.values(run.live.learning_rates)[0];
-  if (rate !== undefined) facts.push([t("live.learningRate"), formatSmall(rate, language)]);
+  if (rate !== undefined && run.ended_at == null) facts.push([t("live.learningRate"), formatSmall(rate, language)]);
   if (run.live.steps_per_second != null)
     facts.push([
       t("live.speed"),
       t("live.stepsPerSecond", { speed: formatSmall(run.live.steps_per_second, language) }),
+    ]);
+  if (run.started_at != null && run.ended_at != null)
+    facts.push([
+      t("live.took"),
+      formatDuration((Date.parse(run.ended_at) - Date.parse(run.started_at)) / 1000, language),
     ]);
   if (run.live.seconds_left != null && run.state === "training")
     facts.push([t("live.left"), formatDuration(run.live.seconds_left, language)]);
@@ -118,7 +124,7 @@ function Facts({ run, language }: { readonly run: Run; readonly language: string
     facts.push([t("live.memory"), t("live.mib", { mib: formatNumber(run.live.memory_mib, language) })]);
   facts.push([t("list.cost"), formatNumber(run.ended_at == null ? run.quoted : run.charged, language)]);
   return (
-    <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="sm">
+    <SimpleGrid type="container" cols={{ base: 2, "480px": 4, "900px": 6 }} spacing="sm">
       {facts.map(([name, value]) => (
         <div key={name}>
           <Text size="xs" c="dimmed">
@@ -135,13 +141,15 @@ function Facts({ run, language }: { readonly run: Run; readonly language: string
 
 function Steering({ run }: { readonly run: Run }) {
   const { t } = useTranslation("runs");
+  const ui = useTranslation("ui").t;
   const steer = useSteerRun(run.id);
-  const button = (how: Parameters<typeof steer.mutate>[0], text: string, asked: string, color = "gray") => (
+  const [retry, isRetrying] = useRetry(run);
+  const [isAsking, setIsAsking] = useState(false);
+  const button = (how: Parameters<typeof steer.mutate>[0], text: string, asked: string) => (
     <Button
       key={how}
       size="xs"
       variant="default"
-      color={color}
       loading={steer.isPending && steer.variables === how}
       disabled={run.asked.includes(asked)}
       onClick={() => steer.mutate(how, { onError: noticeFailure })}
@@ -156,7 +164,22 @@ function Steering({ run }: { readonly run: Run }) {
       {run.state === "training" && button("sample-now", t("steer.sample"), "sample")}
       {["queued", "starting", "training"].includes(run.state) && button("pause", t("steer.pause"), "pause")}
       {run.state === "paused" && button("resume", t("steer.resume"), "resume")}
-      {isOpen && button("cancel", t("steer.cancel"), "cancel", "shu")}
+      {isOpen && (
+        <Button
+          size="xs"
+          variant="default"
+          c="shu"
+          disabled={run.asked.includes("cancel")}
+          onClick={() => setIsAsking(true)}
+        >
+          {t("steer.cancel")}
+        </Button>
+      )}
+      {["cancelled", "parked"].includes(run.state) && run.failure == null && (
+        <Button size="xs" variant="default" loading={isRetrying} onClick={() => retry({})}>
+          {t("steer.goOn")}
+        </Button>
+      )}
       <Button
         component={Link}
         size="xs"
@@ -166,23 +189,63 @@ function Steering({ run }: { readonly run: Run }) {
       >
         {t("recall.again")}
       </Button>
-      <Button
-        component="a"
-        size="xs"
-        variant="subtle"
-        href={`/api/runs/${run.id}/files.zip`}
-        download
-        leftSection={<IconDownload size={16} stroke={1.5} aria-hidden />}
+      {run.step > 0 && (
+        <Button
+          component="a"
+          size="xs"
+          variant="subtle"
+          href={`/api/runs/${run.id}/files.zip`}
+          download
+          leftSection={<IconDownload size={16} stroke={1.5} aria-hidden />}
+        >
+          {t("steer.downloadAll")}
+        </Button>
+      )}
+      <Modal
+        opened={isAsking}
+        onClose={() => setIsAsking(false)}
+        title={t("steer.cancel")}
+        closeButtonProps={{ "aria-label": ui("close") }}
       >
-        {t("steer.downloadAll")}
-      </Button>
+        <Stack>
+          <Text size="sm">{t("steer.cancelText")}</Text>
+          <Group justify="end">
+            <Button variant="default" onClick={() => setIsAsking(false)}>
+              {t("steer.keep")}
+            </Button>
+            <Button
+              color="shu"
+              onClick={() => {
+                setIsAsking(false);
+                steer.mutate("cancel", { onError: noticeFailure });
+              }}
+            >
+              {t("steer.cancel")}
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
     </Group>
   );
 }
 
+/** Trains on from where it ended, or with changes as another run, whose page is opened then. */
+function useRetry(run: Run): [(changes: Record<string, unknown>) => void, boolean] {
+  const mutation = useRetryRun(run.id);
+  const navigate = useNavigate();
+  const retry = (changes: Record<string, unknown>) =>
+    mutation.mutate(changes, {
+      onSuccess: (started) => {
+        if (started.id !== run.id) void navigate({ to: `/runs/${started.id}` as never });
+      },
+      onError: noticeFailure,
+    });
+  return [retry, mutation.isPending];
+}
+
 function FailureNotice({ run }: { readonly run: Run }) {
-  const { t } = useTranslation("runs");
-  const retry = useRetryRun(run.id);
+  const { t, i18n } = useTranslation("runs");
+  const [retry, isRetrying] = useRetry(run);
   const failure = run.failure;
   if (failure == null) return null;
   const canChange = failure.path !== "" && failure.value !== null;
@@ -196,17 +259,19 @@ function FailureNotice({ run }: { readonly run: Run }) {
           {canChange && (
             <Button
               size="xs"
-              loading={retry.isPending}
-              onClick={() => retry.mutate({ [failure.path]: failure.value }, { onError: noticeFailure })}
+              loading={isRetrying}
+              onClick={() => retry({ [failure.path]: failure.value })}
             >
-              {t("failure.retryWith", { change: `${failure.path} = ${String(failure.value)}` })}
+              {t("failure.retryWith", {
+                change: `${optionTexts(i18n.language, []).label(failure.path)}: ${String(failure.value)}`,
+              })}
             </Button>
           )}
           <Button
             size="xs"
             variant="default"
-            loading={retry.isPending}
-            onClick={() => retry.mutate({}, { onError: noticeFailure })}
+            loading={isRetrying}
+            onClick={() => retry({})}
           >
             {t("failure.retry")}
           </Button>

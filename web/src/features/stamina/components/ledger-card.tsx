@@ -1,5 +1,5 @@
 /** Every charge and refund with its run, newest first (A6). */
-import { Button, Card, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Button, Card, Stack, Table, Text, Title } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 
@@ -54,7 +54,7 @@ export function LedgerCard({ runHref }: LedgerCardProps) {
                       {entry.run_id == null ? (
                         t(KIND_TEXTS[entry.kind] ?? "kind.other")
                       ) : (
-                        <a href={runHref(entry.run_id)}>{t(KIND_TEXTS[entry.kind] ?? "kind.other")}</a>
+                        <Anchor href={runHref(entry.run_id)}>{t(KIND_TEXTS[entry.kind] ?? "kind.other")}</Anchor>
                       )}
                     </Table.Td>
                     <Table.Td ta="end">{signed(entry.amount)}</Table.Td>
