@@ -60,7 +60,15 @@ def test_files_go_packed_to_a_browser_that_takes_that(client: TestClient) -> Non
 
 @pytest.mark.parametrize(
     "address",
-    ["/api/nothing", "/api", "/assets/gone-1.js", "/built-from.txt", "/assets/main-abc123.js.gz", "/%2e%2e/pyproject.toml", "/..%2fsettings.py"],
+    [
+        "/api/nothing",
+        "/api",
+        "/assets/gone-1.js",
+        "/built-from.txt",
+        "/assets/main-abc123.js.gz",
+        "/%2e%2e/pyproject.toml",
+        "/..%2fsettings.py",
+    ],
 )
 def test_what_is_not_there_is_not_found(client: TestClient, address: str) -> None:
     """Neither the API's addresses nor missing files are answered with the page; nothing outside is ever read."""
