@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from enogu.cli.studio_client import StudioClient
+from enogu.cli.studio_client import StudioClient, in_path
 from enogu.errors import WrongUse
 
 
@@ -70,9 +70,13 @@ def changes_of(given: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]
 
 def _suiting(studio: StudioClient, dataset_id: str, base: str | None) -> dict[str, Any]:
     """The preset for the base model; repeats of the dataset's own pictures win over those that nobody asked for."""
-    from enogu.cli.recipes import PRESET_FOR_OTHERS, PRESET_FOR_STARTER, STARTER
+    from enogu.cli.recipes import PRESET_FOR_OTHERS, PRESET_FOR_STARTER, PRESET_OF_FAMILY, STARTER
 
-    values = find_preset(studio, PRESET_FOR_STARTER if (base or STARTER) == STARTER else PRESET_FOR_OTHERS)["recipe"]
+    preset = PRESET_FOR_STARTER
+    if base is not None and base != STARTER:
+        family = studio.get(f"/api/base-models/{in_path(base)}")["family"]
+        preset = PRESET_OF_FAMILY.get(family, PRESET_FOR_OTHERS)
+    values = find_preset(studio, preset)["recipe"]
     pictures = studio.get(f"/api/datasets/{dataset_id}/pictures", limit=10_000)["pictures"]
     if any(one["repeats"] != 1 for one in pictures):
         values = {**values, "pictures": {k: v for k, v in values.get("pictures", {}).items() if k != "repeats"}}

@@ -22,6 +22,12 @@ _DOES_NOTHING = {"flux": _ONLY_DIFFUSION, "sd15": _ONLY_FLOW, "sdxl": _ONLY_FLOW
 SDXL_CLIP_SKIP = 2
 
 
+def families_of(path: str) -> tuple[str, ...]:
+    """Families of base models that the setting at ``path`` means something to; empty where it does to all (F30)."""
+    knowing = tuple(family for family, nothing in _DOES_NOTHING.items() if path not in nothing)
+    return () if len(knowing) == len(_DOES_NOTHING) else knowing
+
+
 def refuse_for_family(recipe: TrainRecipe, family: str, title: str) -> None:
     """Raise RecipeRefused with every setting that base models of ``family`` have no use for; ``title`` names it."""
     if found := tuple(_problems(recipe, family, title)):

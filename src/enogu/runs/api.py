@@ -19,6 +19,7 @@ from enogu.accounts.asking import OneTransaction, SomeCaller, TheDoor
 from enogu.delivery import LiveEvent, TheFiles, TheSettings, file_answer, follow, zip_answer
 from enogu.errors import NotFound, Problem
 from enogu.recipe import SavedFile, TrainPlan, describe_plan, recipe_fields, recipe_from_values, recipe_json_schema
+from enogu.recipe.for_family import families_of
 from enogu.recipe.foreign import Outcome, SettingsFile, export_to_kohya, import_recipe
 from enogu.recipe.foreign.files import MAX_CHARACTERS
 from enogu.runs import service
@@ -136,6 +137,8 @@ class FieldShown(BaseModel):
     product: str
     kohya: str
     advanced: bool
+    families: list[str]
+    """Of base models that it means something for; empty where it is all (F30)."""
 
 
 class SchemaShown(BaseModel):
@@ -456,6 +459,7 @@ def get_schema(caller: SomeCaller) -> SchemaShown:
                 "product": field.product,
                 "kohya": field.kohya,
                 "advanced": field.advanced,
+                "families": list(families_of(field.path)),
             }
         )
         for field in recipe_fields()

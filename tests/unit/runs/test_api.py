@@ -73,6 +73,10 @@ def train(place: Place, num_epochs: int = 2) -> tasks.OnWorker:
 def test_the_schema_tells_every_field_of_the_recipe(client: TestClient) -> None:
     """F31: from the recipe itself."""
     shown = client.get("/api/recipe/schema").json()
+    families = {one["path"]: one["families"] for one in shown["fields"]}
+    assert families["flow.shift"] == ["flux"]
+    assert families["noise.min_snr_gamma"] == ["sd15", "sdxl"]
+    assert families["training.epochs"] == []
     fields = {one["path"]: one for one in shown["fields"]}
     dim = fields["adapter.dim"]
     assert (dim["product"], dim["kohya"], dim["low"], dim["high"], dim["default"]) == (

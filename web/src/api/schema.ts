@@ -3661,6 +3661,8 @@ export interface components {
             kohya: string;
             /** Advanced */
             advanced: boolean;
+            /** Families */
+            families: string[];
         };
         /**
          * FileOfSettings

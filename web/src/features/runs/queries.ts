@@ -98,6 +98,7 @@ export function optionFields(fields: components["schemas"]["FieldShown"][]): Opt
     lowIsOpen: field.low_is_open,
     highIsOpen: field.high_is_open,
     isAdvanced: field.advanced,
+    sorts: field.families,
     otherName: field.kohya,
   }));
 }

@@ -74,6 +74,7 @@ export function useRecipe({ datasetId, revision, own, names, hasPictures }: Reci
     schema,
     fields: optionFields(schema),
     baseModel: named,
+    family: model?.family,
     suited,
     values,
     filled: (check?.recipe ?? values) as OptionValues,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import {
+  fieldsFor,
   fieldsFound,
   fieldsThatApply,
   kindOf,
@@ -40,6 +41,18 @@ const fields = [
 ];
 
 describe("option fields", () => {
+  it("shows what is for the sort it is about, and what has a value all the same (F30)", () => {
+    const some = [
+      field("training.epochs"),
+      field("flow.shift", { sorts: ["flux"] }),
+      field("noise.offset", { sorts: ["sd15", "sdxl"] }),
+    ];
+    const paths = (sort: string | undefined, values = {}) => fieldsFor(some, sort, values).map((one) => one.path);
+    expect(paths("sd15")).toEqual(["training.epochs", "noise.offset"]);
+    expect(paths("flux")).toEqual(["training.epochs", "flow.shift"]);
+    expect(paths("flux", { noise: { offset: 0.1 } })).toEqual(["training.epochs", "flow.shift", "noise.offset"]);
+    expect(paths(undefined)).toHaveLength(3);
+  });
   it("read and change values by dotted path, without altering what was given", () => {
     const before = { training: { epochs: 10 } };
     const after = withValue(before, "training.batch_size", 2);

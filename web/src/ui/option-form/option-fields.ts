@@ -17,6 +17,8 @@ export interface OptionField {
   readonly lowIsOpen: boolean;
   readonly highIsOpen: boolean;
   readonly isAdvanced: boolean;
+  /** Only for these sorts of what the form is about (`fieldsFor`); unless given, for all. */
+  readonly sorts?: readonly string[];
   /** What another program calls it; searched too. */
   readonly otherName?: string;
 }
@@ -85,6 +87,18 @@ export function fieldsThatApply(
     seen.add(field.path);
     return true;
   });
+}
+
+/** Fields for this sort, and those of other sorts that have a value, so that it can be taken out (F30). */
+export function fieldsFor(
+  fields: readonly OptionField[],
+  sort: string | undefined,
+  values: OptionValues,
+): readonly OptionField[] {
+  if (sort === undefined || sort === "") return fields;
+  const isFor = (field: OptionField) =>
+    field.sorts === undefined || field.sorts.length === 0 || field.sorts.includes(sort);
+  return fields.filter((field) => isFor(field) || valueAt(values, field.path) !== undefined);
 }
 
 /** When a section's kind changes, values of the old kind that the new one lacks go, so that nothing contradicts. */

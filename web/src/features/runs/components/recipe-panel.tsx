@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 
 import { noticeDone } from "@/ui/feedback/notices";
 import { OptionForm } from "@/ui/option-form/option-form";
-import type { OptionValues } from "@/ui/option-form/option-fields";
+import { fieldsFor, type OptionValues } from "@/ui/option-form/option-fields";
 
 import basics from "../options/basics.json";
 import { changedBy, hasOwn, recalled } from "../model/draft";
@@ -60,7 +60,7 @@ export function RecipePanel({ recipe, own, onChange, baseModel, recall }: Recipe
       )}
       {baseModel}
       <OptionForm
-        fields={recipe.fields.filter((field) => field.path !== "base_model")}
+        fields={fieldsFor(recipe.fields, recipe.family, own).filter((field) => field.path !== "base_model")}
         basics={basics}
         values={own}
         suited={recipe.suited}

@@ -257,22 +257,13 @@ function FailureNotice({ run }: { readonly run: Run }) {
         </Text>
         <Group>
           {canChange && (
-            <Button
-              size="xs"
-              loading={isRetrying}
-              onClick={() => retry({ [failure.path]: failure.value })}
-            >
+            <Button size="xs" loading={isRetrying} onClick={() => retry({ [failure.path]: failure.value })}>
               {t("failure.retryWith", {
                 change: `${optionTexts(i18n.language, []).label(failure.path)}: ${String(failure.value)}`,
               })}
             </Button>
           )}
-          <Button
-            size="xs"
-            variant="default"
-            loading={isRetrying}
-            onClick={() => retry({})}
-          >
+          <Button size="xs" variant="default" loading={isRetrying} onClick={() => retry({})}>
             {t("failure.retry")}
           </Button>
         </Group>
