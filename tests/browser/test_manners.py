@@ -78,7 +78,7 @@ TEXTS = """() => {
     const found = [document.title], measure = 'textarea[aria-hidden=true]';  // Mantine's, of a text's height
     const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walk.nextNode()) {
-        if (!walk.currentNode.parentElement.closest(`script, style, noscript, ${measure}`))
+        if (!walk.currentNode.parentElement.closest(`script, style, noscript, pre, code, kbd, ${measure}`))
             found.push(walk.currentNode.data);
     }
     for (const element of document.body.querySelectorAll(`*:not(${measure})`))

@@ -26,4 +26,4 @@ export function optionTexts(language: string, fields: components["schemas"]["Fie
   };
 }
 
-const asKey = (...parts: string[]) => `options:${parts.join(".")}`;
+const asKey = (...parts: string[]) => `options:${parts.join(".") || "basics"}`;
