@@ -4,7 +4,7 @@ import { IconBolt, IconPlayerPlay } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 
-import { formatDuration, formatNumber } from "@/lib/format";
+import { formatBytes, formatDuration, formatNumber } from "@/lib/format";
 import { noticeFailure } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 
@@ -94,6 +94,13 @@ function Line({ plan }: { readonly plan: PlannedRun }) {
       {plan.expected_seconds != null && (
         <Text size="sm" component="span">
           {t("plan.takes", { time: formatDuration(plan.expected_seconds, i18n.language) })}
+        </Text>
+      )}
+      {plan.memory != null && (
+        <Text size="sm" component="span">
+          {t(plan.memory.on_graphics_card ? "plan.graphicsMemory" : "plan.mainMemory", {
+            size: formatBytes(plan.memory.total, i18n.language),
+          })}
         </Text>
       )}
       {plan.runs_ahead > 0 && (
