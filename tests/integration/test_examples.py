@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -77,3 +78,23 @@ def test_both_examples_go_from_pictures_to_drawings(url: str, environment: dict[
         check=True,
     )
     assert {one["name"] for one in json.loads(listed.stdout)["loras"]} == {"beans", "beans_by_rest"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="tells a process to end by a signal")
+@pytest.mark.parametrize("ending", ["SIGTERM", "SIGHUP"])
+def test_a_studio_that_is_told_to_end_leaves_no_part_behind(
+    environment: dict[str, str], tmp_path: Path, ending: str
+) -> None:
+    """As a service manager does it, or a terminal that is closed."""
+    log = tmp_path / "studio.log"
+    command = [sys.executable, "-m", "enogu", "studio", "--engine", "fake", "--port", "0"]
+    with log.open("wb") as file:
+        studio = subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT)
+    until = time.monotonic() + SECONDS
+    while not (ready := re.search(r"ready at http://127\.0\.0\.1:(\d+)/", log.read_text())):
+        assert studio.poll() is None and time.monotonic() < until, log.read_text()
+        time.sleep(0.1)
+    studio.send_signal(getattr(signal, ending))
+    assert studio.wait(SECONDS) == 0, log.read_text()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(ready[1])), timeout=2)

@@ -24,6 +24,8 @@ from enogu.settings import HOME_VARIABLE
 
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 20
+_ENDINGS = (signal.SIGTERM,) if sys.platform == "win32" else (signal.SIGTERM, signal.SIGHUP)
+"""Told to end by a service manager, or its terminal closed: as Ctrl-C, so that no part is left behind."""
 _MOST_RESTARTS = 5
 """Of the worker within a minute; then something is wrong that starting it again does not mend."""
 
@@ -50,6 +52,8 @@ def studio(
     program = [sys.executable, "-m", "enogu", *(["--json"] if call.output.as_json else [])]
     worker_command = [*program, "worker", "--device", device, "--engine", engine]
     port = port or _free_port(host)
+    for ending in _ENDINGS:
+        signal.signal(ending, signal.default_int_handler)
     server = _start([*program, "serve", "--host", host, "--port", str(port)], environment)
     worker = _start(worker_command, environment)
     starts: deque[float] = deque([time.monotonic()], maxlen=_MOST_RESTARTS)
