@@ -172,8 +172,8 @@ def test_each_picture_is_used_exactly_its_repeats_in_every_epoch(recipe: TrainRe
             assert {plan.placements[index].bucket for index in batch.picture_indices} == {batch.bucket}
     assert plan.num_steps == 2 * plan.steps_per_epoch == plan.saved_files[-1].step
     assert sum(count.num_uses for count in plan.bucket_counts) == sum(trained.values())
-    assert sum(count.num_pictures for count in plan.bucket_counts) == len(sizes)
-    assert plan.num_steps >= math.ceil(sum(size.repeats for size in sizes) / recipe.training.batch_size) * 2 / (
+    assert sum(count.num_pictures for count in plan.bucket_counts) == len(trained)
+    assert plan.num_steps >= math.ceil(sum(trained.values()) / recipe.training.batch_size) * 2 / (
         recipe.training.gradient_accumulation
     )
 

@@ -89,9 +89,12 @@ def _converted(recipe: TrainRecipe, arguments: Values) -> None:
     """The inverse of ``conversions``."""
     module, options = kohya_network(recipe.adapter)
     arguments["network_module"] = module
-    arguments.pop("network_args", None)
-    if options:
-        arguments["network_args"] = [f"{name}={value}" for name, value in options.items()]
+    others = {field.kohya.partition(".")[2] for field in recipe_fields() if not field.path.startswith("adapter.")}
+    written = [entry.partition("=") for entry in cast("list[str]", arguments.pop("network_args", []))]
+    entries = [f"{name}={value}" for name, value in options.items()]
+    entries += [f"{name}={value}" for name, _, value in written if name in others and value]
+    if entries:
+        arguments["network_args"] = entries
     if recipe.adapter.parts == "unet":
         arguments["network_train_unet_only"] = True
     elif recipe.adapter.parts == "text_encoder":
