@@ -1,28 +1,16 @@
-/** Both languages, a namespace per feature. Texts are small, so that switching needs no request. */
+/** Texts in the language that is shown, a namespace per feature; the other one comes when it is chosen. */
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
+
+import type { Texts } from "./texts/by-namespace";
 
 export const LANGUAGES = ["ja", "en"] as const;
 export type Language = (typeof LANGUAGES)[number];
 
-type Texts = Record<string, string>;
-
-const files = import.meta.glob<Texts>(["../features/*/locales/*.json", "../ui/locales/*.json", "./locales/*.json"], {
-  eager: true,
-  import: "default",
-});
-
-/** `{ja: {captions: {...}, ui: {...}}, en: {...}}`, by the folders the files lie in. */
-export function textsByLanguage(): Record<Language, Record<string, Texts>> {
-  const texts: Record<Language, Record<string, Texts>> = { ja: {}, en: {} };
-  for (const [path, content] of Object.entries(files)) {
-    const match = /(?:\/|^\.?\/?)([\w-]+|\.)\/locales\/(ja|en)\.json$/.exec(path);
-    if (match === null) continue;
-    const name = path.startsWith("./locales") ? "app" : (match[1] ?? "app");
-    texts[match[2] as Language][name] = content;
-  }
-  return texts;
-}
+const TEXTS: Record<Language, () => Promise<{ readonly texts: Texts }>> = {
+  ja: () => import("./texts/ja"),
+  en: () => import("./texts/en"),
+};
 
 export function firstLanguage(): Language {
   let kept: string | null = null;
@@ -36,12 +24,13 @@ export function firstLanguage(): Language {
 }
 
 export async function startTexts(language: string = firstLanguage()): Promise<void> {
-  const resources = textsByLanguage();
+  const shown: Language = language === "ja" ? "ja" : "en";
+  const { texts } = await TEXTS[shown]();
   await i18next.use(initReactI18next).init({
-    resources,
+    resources: language === "cimode" ? {} : { [shown]: texts },
     lng: language,
-    fallbackLng: language === "cimode" ? false : "en",
-    ns: Object.keys(resources.en),
+    fallbackLng: false,
+    ns: Object.keys(texts),
     defaultNS: "app",
     appendNamespaceToCIMode: true,
     keySeparator: false,
@@ -52,6 +41,8 @@ export async function startTexts(language: string = firstLanguage()): Promise<vo
 }
 
 export async function chooseLanguage(language: Language): Promise<void> {
+  const { texts } = await TEXTS[language]();
+  for (const [name, resources] of Object.entries(texts)) i18next.addResourceBundle(language, name, resources);
   await i18next.changeLanguage(language);
   document.documentElement.lang = language;
   try {

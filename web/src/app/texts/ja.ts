@@ -1,0 +1,9 @@
+/** Every Japanese text; a chunk of its own, which comes when its language is shown. */
+import { byNamespace } from "./by-namespace";
+
+export const texts = byNamespace(
+  import.meta.glob<Record<string, string>>(
+    ["../../features/*/locales/ja.json", "../../ui/locales/ja.json", "../locales/ja.json"],
+    { eager: true, import: "default" },
+  ),
+);
