@@ -89,7 +89,8 @@ TEXTS = """() => {
 A_KEY = re.compile(r"\b[a-z_]+:[\w.-]+")
 WORDS = re.compile(r"[^\W\d_]{2,}")
 SAME_EVERYWHERE = re.compile(
-    r"\b(Enogu|U-Net|Text Encoder|Ctrl|Shift|Esc|Enter|starter|mame|SD ?1\.5|SDXL|Flux|LoRA|PNG|kB|KB|MB|GB|MiB|byte|"
+    r"\b(Enogu|U-Net|Text Encoder|Ctrl|Shift|Esc|Enter|starter|mame|SD ?1\.5|SDXL|Flux|Pony|Illustrious|"
+    r"NoobAI|Schnell|LoRA|PNG|kB|KB|MB|GB|MiB|byte|"
     r"min|sec|hr|day|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|AM|PM|am|pm)\b"
 )
 """Names, and what the browser itself writes into numbers and dates where the language is no language."""
@@ -219,7 +220,7 @@ def test_the_way_to_a_run_needs_no_mouse(studio: Studio, open_page: OpenPage) ->
     tab_to(page, "[data-wanted]")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/runs/"))
-    expect(page.get_by_text("完了", exact=True)).to_be_visible()
+    expect(page.get_by_text("完了", exact=True).first).to_be_visible()
 
 
 def tab_to(page: Page, selector: str, most: int = 150) -> None:
