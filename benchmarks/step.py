@@ -40,7 +40,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import torch  # noqa: E402 - the clock starts before the imports, since they are part of a cold start
 
 from enogu import starter_data  # noqa: E402
-from enogu.engine.adapters import lora  # noqa: E402
+from enogu.engine.adapters import kinds, lora  # noqa: E402
 from enogu.engine.control import Asked, Between  # noqa: E402
 from enogu.engine.data.latent_cache import Latents  # noqa: E402
 from enogu.engine.events import Event, Started  # noqa: E402
@@ -135,7 +135,7 @@ def our_step(case: Case) -> Step:
     updates = [update for epoch in range(1, 4) for update in run.plan.epoch_updates(epoch)]
 
     def step() -> None:
-        lora.attach(run.targets, run.parameters)
+        kinds.attach(run.targets, run.parameters)
         run._update(updates[run.step % len(updates)], case.latents)
         lora.detach(run.targets)
 
@@ -158,7 +158,7 @@ def bare_step(case: Case) -> Step:
         frozen = encoder(ids).last_hidden_state
 
     def step() -> None:
-        lora.attach(run.targets, run.parameters)
+        kinds.attach(run.targets, run.parameters)
         states = encoder(ids).last_hidden_state if trains_text else frozen
         predicted = base.family.predict(base, noisy, timesteps, Conditions(states))
         torch.nn.functional.mse_loss(predicted.float(), target).backward()

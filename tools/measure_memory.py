@@ -22,11 +22,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 from enogu import starter_data
-from enogu.engine.adapters import lora
+from enogu.engine.adapters import kinds, lora
 from enogu.engine.adapters.lora import Target
 from enogu.engine.families.sd15.keys import unet_targets
 from enogu.engine.families.unet import text_encoder_targets
 from enogu.engine.memory import gradient_checkpointing
+from enogu.recipe.adapter import LoraAdapter
 
 DIM = 16
 """Of the adapter that is attached while activations are measured; what it keeps itself is nearly nothing."""
@@ -76,15 +77,9 @@ def tensors_of(*networks: nn.Module) -> list[torch.Tensor]:
 
 def training_peak(network: nn.Module, targets: list[Target], step: Callable[[], torch.Tensor]) -> int:
     """Bytes above weights, adapter and gradients at the most of one forward and backward pass."""
-    matrices: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
-    for target in targets:
-        pair = (torch.zeros(DIM, target.num_in), torch.zeros(target.num_out, DIM))
-        for one in pair:
-            one.requires_grad_()
-            one.grad = torch.zeros_like(one)
-        matrices[target.key] = pair
-    own = [tensor for pair in matrices.values() for one in pair for tensor in (one, one.grad) if tensor is not None]
-    lora.attach(targets, lora.LoraParameters({}, matrices, {}, {}, "lora", None, dim=DIM, alpha=float(DIM)))
+    parameters = kinds.new_adapter(targets, LoraAdapter(dim=DIM), 1, torch.device("cpu"))
+    own = [one for flat in parameters.flat.values() for one in (flat, flat.grad) if one is not None]
+    kinds.attach(targets, parameters)
     try:
         with LiveBytes([*tensors_of(network), *own]) as live:
             step().float().pow(2).mean().backward()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from enogu.engine.adapters.lora import LoraParameters, new_parameters
+from enogu.engine.adapters.parameters import AdapterParameters
 from enogu.engine.checkpoint import (
     RunState,
     fingerprint_of,
@@ -19,7 +19,7 @@ from enogu.engine.checkpoint import (
 from enogu.engine.families import LoadedBase
 from enogu.engine.optim import make_optimizer
 from enogu.errors import WrongUse
-from tests.unit.engine.tiny_run import tiny_recipe
+from tests.unit.engine.tiny_run import plain_lora, tiny_recipe
 
 PICTURES = (("a" * 64, "1girl", 2), ("b" * 64, "hat", 1))
 SCALER = torch.amp.GradScaler("cpu", enabled=False)
@@ -129,8 +129,8 @@ def test_a_missing_state_is_refused_in_words(tmp_path: Path) -> None:
         read_checkpoint_metadata(tmp_path / "state.safetensors")
 
 
-def _stepped(base: LoadedBase, steps: int, seed: int) -> tuple[LoraParameters, torch.optim.Optimizer]:
-    parameters = new_parameters(base.family.targets(base), 4, 2.0, seed, torch.device("cpu"))
+def _stepped(base: LoadedBase, steps: int, seed: int) -> tuple[AdapterParameters, torch.optim.Optimizer]:
+    parameters = plain_lora(base.family.targets(base), 4, 2.0, seed)
     optimizer = make_optimizer(tiny_recipe(), parameters)
     for step in range(steps):
         for flat in parameters.flat.values():

@@ -10,14 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from enogu.engine.adapters.lora import new_parameters, to_file
+from enogu.engine.adapters.kinds import to_file
 from enogu.engine.export import PictureForMetadata, kohya_hashes, lora_metadata, save_lora, tag_frequency
 from enogu.engine.families import LoadedBase
 from enogu.engine.loop import SAVE_DTYPES
 from enogu.errors import TrainingFailed
 from enogu.recipe import TrainRecipe
 from enogu.recipe.plan import PictureSize, plan_training
-from tests.unit.engine.tiny_run import header_of, tiny_recipe
+from tests.unit.engine.tiny_run import header_of, plain_lora, tiny_recipe
 
 
 def _names(text: str) -> list[str]:
@@ -220,7 +220,7 @@ def _metadata(base: LoadedBase, recipe: TrainRecipe) -> dict[str, str]:
 
 def _saved(base: LoadedBase, folder: Path, precision: str) -> tuple[Path, str]:
     targets = base.family.targets(base)
-    parameters = new_parameters(targets, 4, 2.0, 1, torch.device("cpu"))
+    parameters = plain_lora(targets, 4, 2.0, 1)
     path = folder / "lora.safetensors"
     tensors = to_file(targets, parameters, SAVE_DTYPES[precision])
     return path, save_lora(path, tensors, _metadata(base, tiny_recipe()))

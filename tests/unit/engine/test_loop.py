@@ -44,7 +44,15 @@ from enogu.engine.loop import TrainPicture
 from enogu.errors import EnoguError, PictureRefused, StorageFailed, TrainingFailed, WrongUse
 from enogu.recipe import TrainRecipe
 from enogu.recipe.plan import PictureSize, plan_training
-from tests.unit.engine.tiny_run import Run, header_of, load_tiny_base, tiny_recipe, tiny_train, write_rectangles
+from tests.unit.engine.tiny_run import (
+    Run,
+    header_of,
+    load_tiny_base,
+    plain_lora,
+    tiny_recipe,
+    tiny_train,
+    write_rectangles,
+)
 
 PROMPTS = 'previews.prompts=["mame"]'
 SMOOTH = ("optimizer.epsilon=0.01", "optimizer.learning_rate=0.5")
@@ -563,7 +571,7 @@ def _plain_training(
 
 
 def _starting_matrices(targets: list[Target], recipe: TrainRecipe) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    started = loop.lora.new_parameters(targets, recipe.adapter.dim, 1.0, recipe.seed, torch.device("cpu"))
+    started = plain_lora(targets, recipe.adapter.dim, 1.0, recipe.seed)
     return {
         key: (a.detach().clone().requires_grad_(), b.detach().clone().requires_grad_())
         for key, (a, b) in started.matrices.items()

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from enogu.engine.adapters.kinds import scale_weight_norms
-from enogu.engine.adapters.lora import LoraParameters, new_parameters
+from enogu.engine.adapters.parameters import AdapterParameters
 from enogu.engine.control import Asked
 from enogu.engine.families import LoadedBase
 from enogu.engine.loop import TrainingStopped, TrainPicture
@@ -19,7 +19,7 @@ from enogu.engine.optim import clip_gradients, make_optimizer, part_rate, rates_
 from enogu.errors import WrongUse
 from enogu.recipe import TrainRecipe
 from enogu.recipe.fields import kinds_of_section
-from tests.unit.engine.tiny_run import tiny_recipe, tiny_train
+from tests.unit.engine.tiny_run import plain_lora, tiny_recipe, tiny_train
 
 FINDING = ("dadaptation", "dadapt_adam", "prodigy")
 
@@ -252,7 +252,7 @@ def _steps(base: LoadedBase, recipe: TrainRecipe) -> tuple[np.ndarray, np.ndarra
     return _row(parameters.flat.values()), start, gradients
 
 
-def _fill(parameters: LoraParameters, seed: int) -> dict[str, np.ndarray]:
+def _fill(parameters: AdapterParameters, seed: int) -> dict[str, np.ndarray]:
     """Gradients of one direction with some noise; what A of each layer got."""
     for number, flat in enumerate(parameters.flat.values()):
         assert flat.grad is not None
@@ -266,5 +266,5 @@ def _row(tensors: Iterable[torch.Tensor]) -> np.ndarray:
     return torch.cat([tensor.detach().double().flatten() for tensor in tensors]).numpy().copy()
 
 
-def _parameters(base: LoadedBase) -> LoraParameters:
-    return new_parameters(base.family.targets(base), 4, 2.0, 1, torch.device("cpu"))
+def _parameters(base: LoadedBase) -> AdapterParameters:
+    return plain_lora(base.family.targets(base), 4, 2.0, 1)

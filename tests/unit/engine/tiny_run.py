@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from enogu.engine.adapters.lora import attached
+from enogu.engine.adapters import kinds
+from enogu.engine.adapters.lora import Target, attached
+from enogu.engine.adapters.parameters import AdapterParameters
 from enogu.engine.data.latent_cache import PlacedPicture, latents_of, picture_sha256
 from enogu.engine.data.loader import TrainSet, make_batch
 from enogu.engine.events import Event, Stepped
@@ -20,6 +22,7 @@ from enogu.engine.families import LoadedBase, TextRules, load_base_model
 from enogu.engine.loop import TrainPicture, TrainResult, train
 from enogu.engine.memory import choose_compute
 from enogu.recipe import TrainRecipe, recipe_from_values, with_settings
+from enogu.recipe.adapter import LoraAdapter
 from enogu.recipe.plan import Batch, PictureSize, plan_training
 
 RATE = 0.02
@@ -27,6 +30,11 @@ SIZES = ((64, 64), (80, 80), (192, 64), (64, 192), (96, 96))
 """Three buckets at 64 px with a step of 32: square, wide and tall."""
 
 _Kind = TypeVar("_Kind")
+
+
+def plain_lora(targets: Sequence[Target], dim: int, alpha: float, seed: int) -> AdapterParameters:
+    """The parameters of a LoRA of one dim, as a run makes them."""
+    return kinds.new_adapter(targets, LoraAdapter(dim=dim, alpha=float(alpha)), seed, torch.device("cpu"))
 
 
 def tiny_recipe(*settings: str) -> TrainRecipe:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from enogu.engine.adapters.lora import LoraParameters, new_parameters
 from enogu.engine.families import load_base_model
 from enogu.engine.memory import choose_compute
 from enogu.engine.optim import make_optimizer
 from enogu.recipe import memory, recipe_from_values
 from tests.tiny_base import write_tiny_base
+from tests.unit.engine.tiny_run import plain_lora
 
 sys.path.append(str(Path(__file__).parents[3] / "tools"))
 import measure_memory
@@ -48,7 +48,7 @@ def test_fake_tensors_tell_what_real_ones_hold(tmp_path: Path, checkpointing: bo
 def test_optimizers_keep_as_much_of_each_number_as_the_estimate_says(tmp_path: Path, kind: str) -> None:
     base = load_base_model(write_tiny_base(tmp_path / "tiny"), choose_compute("none", "cpu"))
     targets = base.family.targets(base)
-    parameters: LoraParameters = new_parameters(targets, 64, 64.0, 1, torch.device("cpu"))
+    parameters = plain_lora(targets, 64, 64.0, 1)
     optimizer = make_optimizer(recipe_from_values({"optimizer": {"kind": kind}}), parameters)
     optimizer.step()
     kept = sum(

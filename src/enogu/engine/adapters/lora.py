@@ -21,9 +21,7 @@ from torch.autograd import Function
 
 from enogu.engine.adapters.deltas import SUFFIXES, ChangedLayer, change_of, kind_of, layers_of, scale_of
 from enogu.engine.adapters.layers import is_plain
-from enogu.engine.adapters.parameters import AdapterParameters, Size, allocate, uniform_as_linear
 from enogu.errors import AdapterRefused
-from enogu.recipe.draws import seed_of
 
 
 @dataclass(frozen=True)
@@ -124,51 +122,6 @@ class AdaptedLayer(nn.Module):
         return y.view(*x.shape[:-1], -1)
 
 
-@dataclass
-class LoraParameters(AdapterParameters):
-    """A LoRA of one dim: of each layer A [dim, in] and B [out, dim]."""
-
-    dim: int = 1
-    alpha: float = 1.0
-
-    @property
-    def scale(self) -> float:
-        """alpha / dim, the factor on B A."""
-        return self.alpha / self.dim
-
-
-def new_parameters(
-    targets: Sequence[Target], dim: int, alpha: float, run_seed: int, device: torch.device
-) -> LoraParameters:
-    """A from kaiming_uniform(a=sqrt(5)), that is U(-1/sqrt(in), 1/sqrt(in)); B zero, so step 0 draws as the base.
-
-    Each layer's start depends on the seed and its key alone, not on which other layers are adapted.
-    """
-    names = ("lora_down.weight", "lora_up.weight")
-    flat, matrices = allocate(
-        (
-            (target.part, target.key, dict(zip(names, ((dim, target.num_in), (target.num_out, dim)), strict=True)))
-            for target in targets
-        ),
-        device,
-    )
-    for target in targets:
-        generator = torch.Generator().manual_seed(seed_of(run_seed, f"init {target.key}"))
-        with torch.no_grad():
-            matrices[target.key][0].copy_(uniform_as_linear((dim, target.num_in), generator))
-    sizes = {target.key: Size(dim, alpha) for target in targets}
-    return LoraParameters(
-        flat, matrices, {target.key: names for target in targets}, sizes, "lora", None, dim=dim, alpha=alpha
-    )
-
-
-def attach(targets: Sequence[Target], parameters: LoraParameters) -> None:
-    """Hang an adapted layer in front of every target; ``detach`` undoes it."""
-    for target in targets:
-        a_RI, b_OR = parameters.matrices[target.key]
-        setattr_path(target, AdaptedLayer(target.layer, a_RI, b_OR, parameters.scale))
-
-
 def detach(targets: Sequence[Target]) -> None:
     """Put the frozen layers back where they were."""
     for target in targets:
@@ -212,19 +165,6 @@ def _drawn_layer(target: Target, files: Sequence[tuple[Mapping[str, torch.Tensor
 
 def _is_plain_lora(tensors: Mapping[str, torch.Tensor]) -> bool:
     return "lora_down.weight" in tensors and not tensors.keys() & {"dora_scale", "lora_mid.weight"}
-
-
-def to_file(targets: Sequence[Target], parameters: LoraParameters, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """Kohya's tensors: ``<key>.lora_down.weight`` [dim, in(, 1, 1)], ``.lora_up.weight`` [out, dim], ``.alpha``."""
-    tensors: dict[str, torch.Tensor] = {}
-    for target in targets:
-        a_RI, b_OR = (matrix.detach().to("cpu", dtype, copy=True) for matrix in parameters.matrices[target.key])
-        if target.is_conv:
-            a_RI, b_OR = a_RI[:, :, None, None], b_OR[:, :, None, None]
-        tensors[f"{target.key}.lora_down.weight"] = a_RI.contiguous()
-        tensors[f"{target.key}.lora_up.weight"] = b_OR.contiguous()
-        tensors[f"{target.key}.alpha"] = torch.tensor(parameters.alpha, dtype=dtype)
-    return tensors
 
 
 def check_fits(targets: Sequence[Target], tensors: Mapping[str, torch.Tensor]) -> None:

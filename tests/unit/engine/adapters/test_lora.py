@@ -11,20 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from enogu.engine.adapters.kinds import attach, to_file
 from enogu.engine.adapters.lora import (
     AdaptedLayer,
     AdaptedProduct,
     Target,
-    attach,
     attached,
     check_fits,
     detach,
-    new_parameters,
-    to_file,
 )
 from enogu.engine.families import LoadedBase, TextRules
 from enogu.errors import AdapterRefused
-from tests.unit.engine.tiny_run import random_lora
+from tests.unit.engine.tiny_run import plain_lora, random_lora
 
 CPU = torch.device("cpu")
 
@@ -120,8 +118,8 @@ def test_a_linear_layer_is_adapted_whatever_stands_before_its_last_axis() -> Non
 def test_a_starts_uniform_within_one_over_the_root_of_the_width_and_b_at_zero(tiny_base: LoadedBase) -> None:
     """kaiming_uniform(a = sqrt 5), so that step 0 draws as the base does (facts/trainers.md 2l)."""
     targets = tiny_base.family.targets(tiny_base)
-    parameters = new_parameters(targets, 64, 8.0, 1, CPU)
-    assert parameters.scale == 0.125
+    parameters = plain_lora(targets, 64, 8.0, 1)
+    assert {size.scale for size in parameters.sizes.values()} == {0.125}
     for target in targets:
         a_RI, b_OR = parameters.matrices[target.key]
         bound = 1 / math.sqrt(target.num_in)
@@ -135,8 +133,8 @@ def test_a_layer_starts_the_same_whichever_others_are_trained(tiny_base: LoadedB
     """Every draw is a function of (seed, stream): the U-Net alone starts as the U-Net beside the text encoder."""
     targets = tiny_base.family.targets(tiny_base)
     alone = [target for target in targets if target.part == "text_encoder"]
-    both, one = new_parameters(targets, 4, 4, 9, CPU), new_parameters(alone, 4, 4, 9, CPU)
-    other_seed = new_parameters(alone, 4, 4, 10, CPU)
+    both, one = plain_lora(targets, 4, 4, 9), plain_lora(alone, 4, 4, 9)
+    other_seed = plain_lora(alone, 4, 4, 10)
     for target in alone:
         assert torch.equal(both.matrices[target.key][0], one.matrices[target.key][0])
         assert not torch.equal(other_seed.matrices[target.key][0], one.matrices[target.key][0])
@@ -145,7 +143,7 @@ def test_a_layer_starts_the_same_whichever_others_are_trained(tiny_base: LoadedB
 
 def test_the_gradients_of_all_layers_gather_in_one_flat_tensor_a_part(tiny_base: LoadedBase) -> None:
     targets = tiny_base.family.targets(tiny_base)
-    parameters = new_parameters(targets, 2, 2, 1, CPU)
+    parameters = plain_lora(targets, 2, 2, 1)
     sum((a.sum() * 2 + b.sum() * 3 for a, b in parameters.matrices.values()), torch.zeros(())).backward()
     for part, flat in parameters.flat.items():
         assert flat.grad is not None
@@ -165,7 +163,7 @@ def test_attaching_a_new_adapter_changes_nothing_and_detaching_puts_the_very_lay
     targets = tiny_base.family.targets(tiny_base)
     before = _layers(tiny_base)
     plain = _predict(tiny_base)
-    attach(targets, new_parameters(targets, 4, 4, 1, CPU))
+    attach(targets, plain_lora(targets, 4, 4, 1))
     try:
         assert len([m for m in _layers(tiny_base) if isinstance(m, AdaptedLayer)]) == len(targets)
         torch.testing.assert_close(_predict(tiny_base), plain, rtol=1e-5, atol=1e-5)
@@ -228,7 +226,7 @@ def test_an_adapter_that_trains_is_put_aside_while_a_file_is_drawn_and_comes_bac
     tensors = random_lora(tiny_base, 4, seed=1)
     with torch.no_grad(), attached(targets, [(tensors, 1.0)]):
         wanted = _predict(tiny_base)
-    parameters = new_parameters(targets, 4, 4, 1, CPU)
+    parameters = plain_lora(targets, 4, 4, 1)
     for flat in parameters.flat.values():
         with torch.no_grad():
             flat.fill_(0.1)
@@ -244,7 +242,7 @@ def test_an_adapter_that_trains_is_put_aside_while_a_file_is_drawn_and_comes_bac
 
 def test_a_file_holds_kohyas_names_shapes_and_one_alpha_a_layer(tiny_base: LoadedBase) -> None:
     targets = tiny_base.family.targets(tiny_base)
-    parameters = new_parameters(targets, 4, 2.0, 1, CPU)
+    parameters = plain_lora(targets, 4, 2.0, 1)
     tensors = to_file(targets, parameters, torch.float16)
     assert len(tensors) == 3 * len(targets)
     for target in targets:
@@ -258,7 +256,7 @@ def test_a_file_holds_kohyas_names_shapes_and_one_alpha_a_layer(tiny_base: Loade
 
 def test_what_is_trained_draws_the_same_from_its_file(tiny_base: LoadedBase) -> None:
     targets = tiny_base.family.targets(tiny_base)
-    parameters = new_parameters(targets, 4, 2.0, 1, CPU)
+    parameters = plain_lora(targets, 4, 2.0, 1)
     for part, flat in parameters.flat.items():
         noise = torch.randn(flat.shape, generator=torch.Generator().manual_seed(len(part)))
         with torch.no_grad():

@@ -8,9 +8,11 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from enogu.engine.adapters.lora import Target, new_parameters, to_file
+from enogu.engine.adapters.kinds import to_file
+from enogu.engine.adapters.lora import Target
 from enogu.engine.families.sd15.keys import unet_targets
 from enogu.engine.families.unet import text_encoder_targets
+from tests.unit.engine.tiny_run import plain_lora
 
 KNOWN = (
     "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q",
@@ -76,7 +78,7 @@ def test_the_names_are_exactly_kohyas(sd15_targets: list[Target]) -> None:
 def test_shapes_in_the_file_are_kohyas_with_proj_in_and_proj_out_in_four_dimensions(
     sd15_targets: list[Target],
 ) -> None:
-    tensors = to_file(sd15_targets, new_parameters(sd15_targets, 1, 1, 0, torch.device("cpu")), torch.float16)
+    tensors = to_file(sd15_targets, plain_lora(sd15_targets, 1, 1.0, 0), torch.float16)
     up_block = "lora_unet_up_blocks_1_attentions_0"
     assert tensors[f"{up_block}_proj_in.lora_down.weight"].shape == (1, 1280, 1, 1)
     assert tensors[f"{up_block}_proj_out.lora_up.weight"].shape == (1280, 1, 1, 1)
