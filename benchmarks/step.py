@@ -43,6 +43,7 @@ from enogu import starter_data  # noqa: E402
 from enogu.engine.adapters import kinds, lora  # noqa: E402
 from enogu.engine.control import Asked, Between  # noqa: E402
 from enogu.engine.data.latent_cache import Latents  # noqa: E402
+from enogu.engine.data.loader import TrainSet  # noqa: E402
 from enogu.engine.events import Event, Started  # noqa: E402
 from enogu.engine.families import Conditions, LoadedBase, load_base_model  # noqa: E402
 from enogu.engine.loop import TrainPicture, _Run, train  # noqa: E402
@@ -132,11 +133,12 @@ def compare(case: Case, rounds: int, steps: int) -> dict[str, Any]:
 def our_step(case: Case) -> Step:
     """One step of our loop as ``train`` makes it: draws, captions, forward, backward, clipping, AdamW, report."""
     run = _Run(case.recipe, case.pictures, case.base, Path("unused"), lambda _: None, None)
+    run.set = TrainSet(case.latents, run.captions)
     updates = [update for epoch in range(1, 4) for update in run.plan.epoch_updates(epoch)]
 
     def step() -> None:
         kinds.attach(run.targets, run.parameters)
-        run._update(updates[run.step % len(updates)], case.latents)
+        run._update(updates[run.step % len(updates)], 1)
         lora.detach(run.targets)
 
     return step
