@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from enogu.accounts.asking import Door
 from enogu.bootstrap import Studio
 from enogu.imaging.decoder import DirectDecoder
 from enogu.server.app import create_app
-from enogu.storage.database import Engine, open_engine, transaction, utc_now
+from enogu.storage.database import Engine, transaction, utc_now
 from tests.unit.base_models.checkpoints import checkpoint, folder_files, upload, zip_of
 from tests.unit.base_models.diffusers_folders import write_base_model
 from tests.unit.datasets.studio import METERING, Place, open_place, png
@@ -24,13 +23,9 @@ HERE = "/api/base-models"
 
 
 @pytest.fixture
-def engine(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Engine]:
+def database_kind() -> str:
     """Here one database is enough: what differs between them is tested below the API."""
-    file = tmp_path / "enogu.sqlite3"
-    file.write_bytes(migrated_sqlite.read_bytes())
-    engine = open_engine(f"sqlite:///{file}")
-    yield engine
-    engine.dispose()
+    return "sqlite"
 
 
 @dataclass

@@ -2,65 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
 
-from enogu.accounts import service as accounts
-from enogu.accounts.asking import Door
 from enogu.captions import api
 from enogu.datasets.entities import Dataset
-from enogu.server.problems import add_problem_handlers
-from enogu.storage.database import open_engine, transaction, utc_now
+from tests.unit.api_client import app_of, client_of
 from tests.unit.captions.article import CAPTIONS, NINE_TAGS
 from tests.unit.captions.conftest import dataset_with
 from tests.unit.datasets.studio import Place, open_place
 
 
 @pytest.fixture
-def engine(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Engine]:
+def database_kind() -> str:
     """Here one database is enough: what differs between them is tested below the API."""
-    file = tmp_path / "enogu.sqlite3"
-    file.write_bytes(migrated_sqlite.read_bytes())
-    engine = open_engine(f"sqlite:///{file}")
-    yield engine
-    engine.dispose()
+    return "sqlite"
 
 
 @pytest.fixture
 def app(place: Place) -> FastAPI:
-    app = FastAPI()
-    app.state.door = Door(place.engine, "password")
-    app.state.settings = place.settings
-    app.state.files = place.files
-    for router in (api.router, api.tags_router, api.vocabularies_router):
-        app.include_router(router)
-
-    @app.middleware("http")
-    async def with_id(request: Any, call_next: Any) -> Any:
-        request.state.request_id = "test"
-        return await call_next(request)
-
-    add_problem_handlers(app)
-    return app
-
-
-def client_of(app: FastAPI, place: Place) -> TestClient:
-    with transaction(place.engine) as session:
-        secret = accounts.create_api_token(session, place.owner_id, "test", utc_now()).secret
-    client = TestClient(app)
-    client.headers["Authorization"] = f"Bearer {secret}"
-    return client
+    routers = (api.router, api.tags_router, api.vocabularies_router)
+    return app_of(place.engine, *routers, settings=place.settings, files=place.files)
 
 
 @pytest.fixture
 def client(app: FastAPI, place: Place) -> TestClient:
-    return client_of(app, place)
+    return client_of(app, place.engine, place.owner_id)
 
 
 @pytest.fixture
@@ -221,7 +191,10 @@ def test_what_is_no_list_of_tags_is_refused(client: TestClient, monkeypatch: pyt
 
 def test_every_route_asks_who_is_calling_and_whose_it_is(app: FastAPI, place: Place, made: Dataset) -> None:
     """J3."""
-    anonymous, other = TestClient(app), client_of(app, open_place(place.engine, place.home, "other"))
+    anonymous, other = (
+        TestClient(app),
+        client_of(app, place.engine, open_place(place.engine, place.home, "other").owner_id),
+    )
     requests: list[tuple[str, str, Any, int]] = [
         ("GET", at(made), None, 404),
         ("GET", at(made, "/matching"), None, 404),

@@ -10,33 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 from sqlalchemy import Engine
 
 from enogu.accounts import service as accounts
-from enogu.accounts.asking import Door
 from enogu.datasets import api, service, tasks
-from enogu.errors import EnoguError
 from enogu.imaging.decoder import SafeDecoder
-from enogu.server.problems import status_of
-from enogu.storage.database import open_engine, reading, transaction, utc_now
+from enogu.storage.database import reading, transaction, utc_now
 from enogu.tagging.fake import FakeTagger
 from tests import hostile_pictures
+from tests.unit.api_client import app_of, client_of
 from tests.unit.datasets.incoming import zips
 from tests.unit.datasets.studio import METERING, Place, drawn, open_place, png
 
 
 @pytest.fixture
-def engine(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Engine]:
+def database_kind() -> str:
     """Here one database is enough: what differs between them is tested below the API."""
-    file = tmp_path / "enogu.sqlite3"
-    file.write_bytes(migrated_sqlite.read_bytes())
-    engine = open_engine(f"sqlite:///{file}")
-    yield engine
-    engine.dispose()
+    return "sqlite"
 
 
 @pytest.fixture
@@ -46,34 +39,13 @@ def place(engine: Engine, tmp_path: Path) -> Place:
 
 @pytest.fixture
 def app(place: Place) -> FastAPI:
-    app = FastAPI()
-    app.state.door = Door(place.engine, "password")
-    app.state.metering = METERING
-    app.state.settings = place.settings
-    app.state.files = place.files
-    app.state.decoder = place.decoder
-    app.include_router(api.router)
-    app.include_router(api.taggers_router)
-
-    @app.exception_handler(EnoguError)
-    def refused(request: Request, error: EnoguError) -> JSONResponse:
-        return JSONResponse({"detail": error.message, "cure": error.cure}, status_of(error))
-
-    return app
-
-
-def client_of(app: FastAPI, place: Place, account_id: str | None = None) -> TestClient:
-    """Signed in by an API token."""
-    with transaction(place.engine) as session:
-        secret = accounts.create_api_token(session, account_id or place.owner_id, "test", utc_now()).secret
-    client = TestClient(app)
-    client.headers["Authorization"] = f"Bearer {secret}"
-    return client
+    used = {"metering": METERING, "settings": place.settings, "files": place.files, "decoder": place.decoder}
+    return app_of(place.engine, api.router, api.taggers_router, **used)
 
 
 @pytest.fixture
 def client(app: FastAPI, place: Place) -> TestClient:
-    return client_of(app, place)
+    return client_of(app, place.engine, place.owner_id)
 
 
 def made(client: TestClient, name: str = "some pictures") -> str:
@@ -314,7 +286,7 @@ def test_nobody_elses_dataset_can_be_told_from_none(
     task = client.post(f"/api/datasets/{dataset_id}/crop-and-tag", json={}).json()
     with transaction(place.engine) as session:
         other = accounts.create_account(session, "other", None, utc_now())
-    theirs = client_of(app, place, other.id)
+    theirs = client_of(app, place.engine, other.id)
     address = path.format(dataset_id=dataset_id, picture_id=picture_id, job_id=task["id"])
     body = BODIES.get(path.rpartition("/")[2], {"name": "stolen"} if method == "PATCH" else None)
     if body is not None:

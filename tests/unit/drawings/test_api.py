@@ -5,69 +5,35 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image, PngImagePlugin
 
-from enogu.accounts import service as accounts
-from enogu.accounts.asking import Door
-from enogu.accounts.entities import Account
 from enogu.drawings import api
-from enogu.errors import EnoguError
 from enogu.imaging.decoder import DirectDecoder
 from enogu.imaging.infotext import parse_infotext
-from enogu.server.problems import status_of
-from enogu.storage.database import Engine, open_engine, transaction, utc_now
+from tests.unit.api_client import app_of, client_of
 from tests.unit.drawings.places import Place
 
 
 @pytest.fixture
-def engine(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Engine]:
+def database_kind() -> str:
     """Here one database is enough: what differs between them is tested below the API."""
-    file = tmp_path / "enogu.sqlite3"
-    file.write_bytes(migrated_sqlite.read_bytes())
-    engine = open_engine(f"sqlite:///{file}")
-    yield engine
-    engine.dispose()
+    return "sqlite"
 
 
 @pytest.fixture
 def app(place: Place) -> FastAPI:
-    app = FastAPI()
-    app.state.door = Door(place.engine, "password")
-    app.state.metering = place.metering
-    app.state.settings = place.settings
-    app.state.files = place.files
-    app.state.decoder = DirectDecoder()
-    app.include_router(api.router)
-
-    @app.exception_handler(EnoguError)
-    def refused(request: Request, error: EnoguError) -> JSONResponse:
-        return JSONResponse(
-            {"kind": type(error).__name__, "detail": error.message, "cure": error.cure}, status_of(error)
-        )
-
-    return app
-
-
-def client_of(app: FastAPI, place: Place, account: Account) -> TestClient:
-    """Signed in by an API token."""
-    with transaction(place.engine) as session:
-        secret = accounts.create_api_token(session, account.id, "test", utc_now()).secret
-    client = TestClient(app)
-    client.headers["Authorization"] = f"Bearer {secret}"
-    return client
+    used = {"metering": place.metering, "settings": place.settings, "files": place.files, "decoder": DirectDecoder()}
+    return app_of(place.engine, api.router, **used)
 
 
 @pytest.fixture
 def client(app: FastAPI, place: Place) -> TestClient:
-    return client_of(app, place, place.account)
+    return client_of(app, place.engine, place.account.id)
 
 
 def body(**more: Any) -> dict[str, Any]:
@@ -253,7 +219,7 @@ def test_another_owner_finds_nothing(app: FastAPI, client: TestClient, place: Pl
     """J3: not even whether it exists."""
     request = drawn(client, place)
     (drawing,) = request["drawings"]
-    theirs = client_of(app, place, place.other)
+    theirs = client_of(app, place.engine, place.other.id)
     ids = {"ids": [drawing["id"]]}
     for method, path, content in (
         ("GET", f"/api/drawings/{drawing['id']}", None),

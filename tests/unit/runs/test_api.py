@@ -10,13 +10,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from enogu.accounts import service as accounts
-from enogu.accounts.asking import Door
 from enogu.recipe import recipe_from_values
 from enogu.runs import api, tasks
-from enogu.server.frame import Frame
-from enogu.server.problems import add_problem_handlers
-from enogu.storage.database import transaction, utc_now
+from tests.unit.api_client import app_of, client_of
 from tests.unit.runs.places import DATASET, REFERENCE, SMALL, Place, ScriptedEngine, metering_with
 
 
@@ -28,28 +24,12 @@ def database_kind() -> str:
 
 @pytest.fixture
 def app(place: Place) -> FastAPI:
-    app = FastAPI()
-    app.state.door = Door(place.engine, "password")
-    app.state.metering = place.metering
-    app.state.settings = place.settings
-    app.state.files = place.files
-    app.add_middleware(Frame, allowed_hosts=None)
-    add_problem_handlers(app)
-    app.include_router(api.router)
-    return app
-
-
-def client_of(app: FastAPI, place: Place, account_id: str) -> TestClient:
-    with transaction(place.engine) as session:
-        secret = accounts.create_api_token(session, account_id, "test", utc_now()).secret
-    client = TestClient(app)
-    client.headers["Authorization"] = f"Bearer {secret}"
-    return client
+    return app_of(place.engine, api.router, metering=place.metering, settings=place.settings, files=place.files)
 
 
 @pytest.fixture
 def client(app: FastAPI, place: Place) -> TestClient:
-    return client_of(app, place, place.account.id)
+    return client_of(app, place.engine, place.account.id)
 
 
 def start(client: TestClient, key: str | None = None) -> dict[str, Any]:
@@ -104,7 +84,7 @@ def test_a_contradiction_is_told_with_its_field_and_its_fix(client: TestClient) 
 def test_the_reference_run_is_planned_with_quote_sentences_and_ways_to_fit(app: FastAPI, place: Place) -> None:
     """F2, A4, A5: the free plan has 150."""
     app.state.metering = metering_with(150)
-    client = client_of(app, place, place.account.id)
+    client = client_of(app, place.engine, place.account.id)
     shown = client.post("/api/runs/plan", json={"dataset_id": DATASET, "recipe": REFERENCE}).json()
     assert (shown["quote"]["stamina"], shown["balance"], shown["is_affordable"]) == (157, 150, False)
     assert shown["plan"]["sentences"][0] == "Each of the 7 pictures is seen 200 times."
@@ -208,7 +188,7 @@ def test_each_person_sees_only_their_own_runs(app: FastAPI, client: TestClient, 
     """J3: every route that names a run."""
     run = start(client)
     train(place)
-    theirs = client_of(app, place, place.other.id)
+    theirs = client_of(app, place.engine, place.other.id)
     assert theirs.get("/api/runs").json() == []
     for route in app.routes:
         path, methods = getattr(route, "path", ""), getattr(route, "methods", set[str]())

@@ -2,60 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from enogu.accounts import service as accounts
-from enogu.accounts.asking import Door
-from enogu.errors import EnoguError
 from enogu.recipe import TrainRecipe
 from enogu.stamina import api, service
 from enogu.stamina.entities import SUCCEEDED
 from enogu.stamina.rules.plan_file import SHIPPED, load_metering
-from enogu.storage.database import Engine, open_engine, transaction, utc_now
+from enogu.storage.database import Engine, transaction, utc_now
+from tests.unit.api_client import app_of, client_of
 from tests.unit.stamina.reference_run import PICTURES, reference_recipe
 
 METERING = load_metering(SHIPPED)
 
 
 @pytest.fixture
-def engine(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Engine]:
+def database_kind() -> str:
     """Here one database is enough: what differs between them is tested below the API."""
-    file = tmp_path / "enogu.sqlite3"
-    file.write_bytes(migrated_sqlite.read_bytes())
-    engine = open_engine(f"sqlite:///{file}")
-    yield engine
-    engine.dispose()
+    return "sqlite"
 
 
 @pytest.fixture
 def app(engine: Engine) -> FastAPI:
-    app = FastAPI()
-    app.state.door = Door(engine, "password")
-    app.state.metering = METERING
-    app.include_router(api.router)
-
-    @app.exception_handler(EnoguError)
-    def refused(request: Request, error: EnoguError) -> JSONResponse:
-        return JSONResponse({"kind": type(error).__name__, "detail": error.message}, 422)
-
-    return app
+    return app_of(engine, api.router, metering=METERING)
 
 
-def client_of(app: FastAPI, engine: Engine, name: str, *, is_admin: bool = False) -> TestClient:
-    """Signed in by an API token."""
+def client_named(app: FastAPI, engine: Engine, name: str, *, is_admin: bool = False) -> TestClient:
     with transaction(engine) as session:
         account = accounts.create_account(session, name, None, utc_now(), is_admin=is_admin)
-        secret = accounts.create_api_token(session, account.id, "test", utc_now()).secret
-    client = TestClient(app)
-    client.headers["Authorization"] = f"Bearer {secret}"
-    return client
+    return client_of(app, engine, account.id)
 
 
 def body(**more: Any) -> dict[str, Any]:
@@ -66,14 +45,14 @@ def body(**more: Any) -> dict[str, Any]:
 
 def test_the_balance_of_a_new_account_is_the_free_plans_day(app: FastAPI, engine: Engine) -> None:
     """A3."""
-    shown = client_of(app, engine, "someone").get("/api/stamina").json()
+    shown = client_named(app, engine, "someone").get("/api/stamina").json()
     assert (shown["stamina"], shown["plan"], shown["is_metered"]) == (150, "free", True)
     assert shown["can_try"] == ["beginner"]
 
 
 def test_the_reference_run_is_quoted_with_its_parts_and_ways_to_fit(app: FastAPI, engine: Engine) -> None:
     """A4, A5."""
-    client = client_of(app, engine, "someone")
+    client = client_named(app, engine, "someone")
     shown = client.post("/api/stamina/quote", json=body(make_it_fit=True)).json()
     assert (shown["quote"]["stamina"], shown["quote"]["steps"], shown["is_affordable"]) == (157, 700, False)
     assert [(one["name"], one["stamina"]) for one in shown["quote"]["parts"]] == [
@@ -87,7 +66,9 @@ def test_the_reference_run_is_quoted_with_its_parts_and_ways_to_fit(app: FastAPI
 
 
 def test_a_recipe_with_a_mistake_is_refused_by_its_field(app: FastAPI, engine: Engine) -> None:
-    answer = client_of(app, engine, "someone").post("/api/stamina/quote", json=body(recipe={"training": {"epohs": 3}}))
+    answer = client_named(app, engine, "someone").post(
+        "/api/stamina/quote", json=body(recipe={"training": {"epohs": 3}})
+    )
     assert answer.status_code == 422
     assert "training.epohs" in answer.json()["detail"]
 
@@ -96,12 +77,12 @@ def test_a_recipe_with_a_mistake_is_refused_by_its_field(app: FastAPI, engine: E
     "more", [{"pictures": []}, {"family": ""}, {"colour": 1}, {"pictures": [{"key": "a", "width": 0, "height": 1}]}]
 )
 def test_a_quote_of_another_form_is_refused(app: FastAPI, engine: Engine, more: dict[str, Any]) -> None:
-    assert client_of(app, engine, "someone").post("/api/stamina/quote", json=body(**more)).status_code == 422
+    assert client_named(app, engine, "someone").post("/api/stamina/quote", json=body(**more)).status_code == 422
 
 
 def test_a_trial_begins_and_shows_in_balance_and_ledger(app: FastAPI, engine: Engine) -> None:
     """A3, A6."""
-    client = client_of(app, engine, "someone")
+    client = client_named(app, engine, "someone")
     answer = client.post("/api/stamina/trials", json={"plan": "beginner"})
     assert (answer.status_code, answer.json()["stamina"], answer.json()["plan"]) == (201, 300, "beginner")
     assert client.get("/api/stamina").json()["stamina"] == 300
@@ -111,7 +92,7 @@ def test_a_trial_begins_and_shows_in_balance_and_ledger(app: FastAPI, engine: En
 
 def test_each_person_sees_only_their_own_ledger(app: FastAPI, engine: Engine) -> None:
     """J3."""
-    mine, theirs = client_of(app, engine, "me"), client_of(app, engine, "them")
+    mine, theirs = client_named(app, engine, "me"), client_named(app, engine, "them")
     mine.post("/api/stamina/trials", json={"plan": "beginner"})
     assert len(mine.get("/api/stamina/ledger").json()) == 2
     assert theirs.get("/api/stamina").json()["stamina"] == 150
@@ -120,21 +101,21 @@ def test_each_person_sees_only_their_own_ledger(app: FastAPI, engine: Engine) ->
 
 def test_plans_are_shown_with_their_limits(app: FastAPI, engine: Engine) -> None:
     """A3."""
-    shown = client_of(app, engine, "someone").get("/api/stamina/plans").json()
+    shown = client_named(app, engine, "someone").get("/api/stamina/plans").json()
     assert [one["name"] for one in shown] == ["free", "beginner", "pro"]
     assert shown[0]["limits"]["most_steps"] is None
 
 
 def test_only_an_administrator_refunds(app: FastAPI, engine: Engine) -> None:
     """A6."""
-    someone, admin = client_of(app, engine, "someone"), client_of(app, engine, "admin", is_admin=True)
+    someone, admin = client_named(app, engine, "someone"), client_named(app, engine, "admin", is_admin=True)
     with transaction(engine) as session:
         account = accounts.list_accounts(session)[0]
         service.reserve(session, METERING, account, "run", 100, utc_now())
         service.settle(session, "run", SUCCEEDED, utc_now())
     wish = {"stamina": 40, "reason": "a black picture"}
     refused = someone.post("/api/stamina/runs/run/refund", json=wish)
-    assert (refused.status_code, refused.json()["kind"]) == (422, "NotAllowed")
+    assert (refused.status_code, refused.json()["kind"]) == (403, "NotAllowed")
     answer = admin.post("/api/stamina/runs/run/refund", json=wish)
     assert (answer.status_code, answer.json()["refunded"]) == (201, 40)
     assert someone.get("/api/stamina").json()["stamina"] == 90
