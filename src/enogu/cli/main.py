@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -40,6 +40,7 @@ from enogu.settings import HOME_VARIABLE, read_settings
 
 _INTERRUPTED = 130
 """What typer makes of Ctrl-C in a command."""
+HELP_OPTIONS = ["--help", "-h"]
 GLOBAL_FLAGS = ("--json",)
 GLOBAL_OPTIONS = ("--home", "--server", "--token")
 
@@ -50,7 +51,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help", "-h"]},
+    context_settings={"help_option_names": HELP_OPTIONS},
 )
 RUNNING = (studio.studio, serve.serve, serve.worker)
 ALONE = (run_demo.run_demo, train.train, plan.plan, tag.tag, draw.draw, inspect.inspect)
@@ -86,7 +87,9 @@ def run(arguments: Sequence[str]) -> int:
     """Run ``arguments`` (without the program's name) and return the exit code; never raises."""
     arguments = with_global_options_first(arguments)
     try:
-        ended = app(list(arguments), prog_name="enogu", standalone_mode=False)
+        program = typer.main.get_command(app)
+        _show_flags_without_a_value(program)
+        ended = program.main(list(arguments), prog_name="enogu", standalone_mode=False)
         if ended == _INTERRUPTED:
             print("Stopped.", file=sys.stderr)
         return ended if isinstance(ended, int) and ended in (0, 1, 2) else 1 if ended else 0
@@ -99,6 +102,16 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     except Exception as error:
         return say_failure(error, arguments)
+
+
+def _show_flags_without_a_value(command: Any) -> None:
+    """In the help of a command and of those below it: typer writes ``--json <bool>`` for what takes no value."""
+    context = typer.Context(command, help_option_names=HELP_OPTIONS)
+    for option in command.get_params(context):
+        if getattr(option, "is_flag", False) and option.metavar is None:
+            option.metavar = ""
+    for below in getattr(command, "commands", {}).values():
+        _show_flags_without_a_value(below)
 
 
 def with_global_options_first(arguments: Sequence[str]) -> list[str]:

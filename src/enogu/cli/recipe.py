@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,6 +42,52 @@ def presets(context: typer.Context) -> None:
             "presets": [
                 {"name": name, "purpose": preset_purpose(name), "path": str(preset_path(name))}
                 for name in preset_names()
+            ]
+        }
+    )
+
+
+@app.command("fields")
+def fields(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[WORD…]", help="Only fields with all of these in name, sentence or sd-scripts' name."),
+    ] = None,
+) -> None:
+    """List the fields that --set takes: what each does, what is allowed, its default, its name in sd-scripts."""
+    from enogu.recipe import recipe_fields
+
+    output = call_of(context).output
+    wanted = [word.casefold() for word in words or ()]
+    found = [
+        field
+        for field in recipe_fields()
+        if all(word in f"{field.path} {field.kind} {field.sentence} {field.kohya}".casefold() for word in wanted)
+    ]
+    if not found:
+        raise WrongUse(f"No field has {' and '.join(words or ())} in it.", "Without a word, all are listed.")
+    for field in found:
+        kind = f"  (kind = {field.kind})" if field.kind else ""
+        output.say(f"{field.path}{kind}", style="bold")
+        default = field.default_words or json.dumps(field.default, ensure_ascii=False)
+        named = f"; sd-scripts: {field.kohya}" if field.kohya else ""
+        output.say(f"  {field.sentence}")
+        output.say(f"  {field.allowed_words}; default {default}{named}")
+    output.tell(
+        {
+            "fields": [
+                {
+                    "path": field.path,
+                    "kind": field.kind,
+                    "sentence": field.sentence,
+                    "allowed": field.allowed_words,
+                    "default": field.default,
+                    "default_words": field.default_words,
+                    "kohya": field.kohya,
+                    "advanced": field.advanced,
+                }
+                for field in found
             ]
         }
     )

@@ -69,6 +69,14 @@ class RecipeField:
         """Such as "1 to 1024", "over 0 up to 1", "multiples of 8 from 64 to 4096"; "" where anything goes."""
         return str(self.limits)
 
+    @property
+    def allowed_words(self) -> str:
+        """What may stand there: its choices, its range, or the kind of value."""
+        if self.choices:
+            return ", ".join(str(choice) for choice in self.choices)
+        words = {bool: "true, false", int: "whole number", float: "number", str: "text", tuple: "list of texts"}
+        return self.range_words or words[self.value_type]
+
 
 @cache
 def recipe_fields() -> tuple[RecipeField, ...]:

@@ -59,8 +59,7 @@ def _table(fields: list[RecipeField]) -> list[str]:
 def _allowed(field: RecipeField) -> str:
     if field.choices:
         return ", ".join(f"`{json.dumps(choice)}`" for choice in field.choices)
-    words = {bool: "`true`, `false`", int: "whole number", float: "number", str: "text", tuple: "list of texts"}
-    return field.range_words or words[field.value_type]
+    return "`true`, `false`" if field.value_type is bool else field.allowed_words
 
 
 def _default(field: RecipeField) -> str:

@@ -42,6 +42,14 @@ def test_wrong_use_ends_with_2_and_names_the_help(arguments: list[str], capsys: 
     assert "--help" in said.err or "Usage" in said.out
 
 
+def test_the_help_shows_no_value_behind_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ([], ["train"], ["runs", "start"]):
+        run([*command, "--help"])
+        said = capsys.readouterr().out
+        assert "--help" in said
+        assert "<bool>" not in said
+
+
 def test_the_version_is_said_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     assert capsys.readouterr().out.startswith("enogu 0.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from enogu.recipe import load_recipe
+from enogu.recipe import load_recipe, recipe_fields
 from tests.unit.cli.conftest import Enogu
 
 FILES = Path(__file__).parents[1] / "recipe" / "foreign"
@@ -46,3 +46,13 @@ def test_a_file_that_is_no_settings_names_itself(enogu: Enogu, tmp_path: Path) -
     assert "nowhere.json" in enogu("recipe", "import", tmp_path / "nowhere.json", code=2).err
     (tmp_path / "picture.json").write_bytes(b"\xff\xfe\x00")
     assert "picture.json" in enogu("recipe", "import", tmp_path / "picture.json", code=2).err
+
+
+def test_every_field_can_be_found_by_its_name_in_sd_scripts(enogu: Enogu) -> None:
+    """F31, F33: what --set takes, for who has no docs at hand."""
+    told = enogu("recipe", "fields", "network_dim")
+    assert "adapter.dim  (kind = lora)" in told.out
+    assert "1 to 1024; default 16; sd-scripts: network_dim" in told.out
+    listed = enogu("recipe", "fields", "--json").json["fields"]
+    assert [one["path"] for one in listed] == [field.path for field in recipe_fields()]
+    assert "No field has nonsense" in enogu("recipe", "fields", "nonsense", code=2).err
