@@ -6,7 +6,7 @@ import gc
 import platform
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -92,6 +92,10 @@ def peak_memory_mib(device: torch.device) -> float:
         return torch.xpu.max_memory_allocated(device) / 2**20
     if device.type == "mps":  # Apple's keeps no peak
         return torch.mps.driver_allocated_memory() / 2**20
+    if sys.platform == "linux":  # getrusage counts what the process was forked from
+        with suppress(OSError, ValueError, KeyError):
+            status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+            return int(status["VmHWM"].split()[0]) / 2**10
     try:
         import resource  # not on Windows
     except ImportError:

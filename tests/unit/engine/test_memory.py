@@ -49,6 +49,7 @@ def test_peak_memory_is_that_of_a_process_that_loaded_torch() -> None:
 def test_the_module_imports_where_there_is_no_resource_module(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows has none; peak memory is then 0, "not known"."""
     monkeypatch.setitem(sys.modules, "resource", None)
+    monkeypatch.setattr(sys, "platform", "win32")
     spec = importlib.util.spec_from_file_location("memory_on_windows", memory.__file__)
     assert spec is not None
     assert spec.loader is not None

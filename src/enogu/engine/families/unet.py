@@ -15,6 +15,7 @@ from torch import nn
 
 from enogu.engine.adapters.lora import Target
 from enogu.engine.families import LoadedBase
+from enogu.engine.families.small_convolutions import multiply_small_ones
 from enogu.engine.memory import ComputePlan
 from enogu.engine.noise import NoiseSchedule, scaled_linear_alpha_bar, to_zero_terminal_snr
 from enogu.errors import BaseModelRefused
@@ -166,7 +167,7 @@ def diffusers_names(
 def place(networks: dict[str, Any], compute: ComputePlan, resting: Collection[str] = ()) -> None:
     """Freeze the networks and put them on the compute device, but for those that rest until they are asked.
 
-    Convolutional ones are laid out in the device's memory format.
+    Convolutional ones are laid out in the device's memory format; on a processor, small ones are multiplied.
     """
     for part, network in networks.items():
         network.requires_grad_(False)
@@ -175,3 +176,5 @@ def place(networks: dict[str, Any], compute: ComputePlan, resting: Collection[st
             network.to(compute.device)
         if not part.startswith("text_encoder"):
             network.to(memory_format=compute.memory_format)
+        if part == "unet" and compute.device.type == "cpu":
+            multiply_small_ones(network)
