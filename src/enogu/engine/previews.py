@@ -13,7 +13,7 @@ from enogu.engine.events import Event, Sampled, SampleFailed
 from enogu.engine.families import LoadedBase
 from enogu.engine.infotext_of import drawing_parameters
 from enogu.engine.lora_file import LoraFile, load_lora
-from enogu.engine.sample import DrawRequest, draw
+from enogu.engine.sample import DrawRequest, draw_each
 from enogu.imaging.infotext import save_png
 from enogu.recipe import TrainRecipe
 
@@ -128,11 +128,11 @@ def _draw_all(
     try:
         file = open_file()
         weight = recipe.previews.weight
-        for index, request in enumerate(preview_requests(recipe, base.family.pixel_step)):
-            for drawing in draw(base, request, [(file, weight)], targets=targets, on_step=on_step):
-                path = path_of(index, drawing.seed)
-                save_png(drawing.image, path, drawing_parameters(base, request, [(file, weight)], drawing.seed))
-                emit(Sampled(epoch, step, index, request.prompt, drawing.seed, str(path)))
+        requests = preview_requests(recipe, base.family.pixel_step)
+        for index, drawing in draw_each(base, requests, [(file, weight)], targets=targets, on_step=on_step):
+            request, path = requests[index], path_of(index, drawing.seed)
+            save_png(drawing.image, path, drawing_parameters(base, request, [(file, weight)], drawing.seed))
+            emit(Sampled(epoch, step, index, request.prompt, drawing.seed, str(path)))
     except PreviewsStopped:
         raise
     except Exception as error:  # whatever it is: hours of training are worth more than a preview

@@ -6,7 +6,7 @@ own seed and its own noise, and a picture does not depend on what is drawn besid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +25,9 @@ from enogu.recipe.previews import SAMPLER_TITLES, Sampler
 from enogu.weights.families import TITLES, title, why_not_together
 from enogu.weights.lora_facts import family_said
 from enogu.weights.lora_layouts import adapted_layers, family_of
+
+MOST_PIXELS = 1024 * 1024
+"""Of pictures that are drawn at once: one of SDXL's, four of SD1.5's."""
 
 
 @dataclass(frozen=True)
@@ -64,24 +67,65 @@ def draw(
     ``targets`` may be handed in by a caller that has adapters attached already (previews during training); they are
     put aside and restored. Raises WrongUse or AdapterRefused before anything is drawn.
     """
-    check_request(base, request)
+    return [drawing for _, drawing in draw_each(base, [request], loras, on_step=on_step, targets=targets)]
+
+
+def draw_each(
+    base: LoadedBase,
+    requests: Sequence[DrawRequest],
+    loras: Sequence[tuple[LoraFile, float]] = (),
+    *,
+    on_step: Callable[[int, int], None] | None = None,
+    targets: Sequence[Target] | None = None,
+) -> Iterator[tuple[int, Drawing]]:
+    """``draw`` for several requests with the same LoRAs, each picture with the index of its request, in order.
+
+    Requests that differ in nothing but prompt and seed go through the networks together, up to MOST_PIXELS of them.
+    ``on_step`` counts the steps of those that are together. Raises as ``draw`` when the first picture is asked for.
+    """
+    for request in requests:
+        check_request(base, request)
     places = base.family.all_targets(base) if targets is None else targets
     weighted = [(lora.tensors, weight) for lora, weight in loras]
-    try:
-        for part in base.text_parts:
-            base.network(part)  # before adapters are attached, since they go where their layers are
-        with torch.inference_mode(), attached(places, weighted):
-            latents = _denoise(base, request, on_step)
-            return [
-                Drawing(_to_image(base.family.decode_latents(base, latents[i : i + 1])[0]), request.seed + i)
-                for i in range(request.count)
-            ]
-    except AdapterRefused as error:
-        _say_that_families_differ(base, loras)
-        names = ", ".join(lora.path.name for lora, _ in loras)
-        raise AdapterRefused(f"{names}: {error.message}", error.cure) from error
-    finally:
-        base.settle()
+    begun = 0
+    for group in _together(base, requests):
+        try:
+            for part in base.text_parts:
+                base.network(part)  # before adapters are attached, since they go where their layers are
+            with torch.inference_mode(), attached(places, weighted):
+                latents = _denoise(base, group, on_step)
+                pixels = [base.family.decode_latents(base, latents[i : i + 1])[0] for i in range(len(latents))]
+        except AdapterRefused as error:
+            _say_that_families_differ(base, loras)
+            names = ", ".join(lora.path.name for lora, _ in loras)
+            raise AdapterRefused(f"{names}: {error.message}", error.cure) from error
+        finally:
+            base.settle()
+        seeds = [(begun + index, seed) for index, request in enumerate(group) for seed in _seeds(request)]
+        begun += len(group)
+        for (index, seed), pixels_3HW in zip(seeds, pixels, strict=True):
+            yield index, Drawing(_to_image(pixels_3HW), seed)
+
+
+def _together(base: LoadedBase, requests: Sequence[DrawRequest]) -> Iterator[list[DrawRequest]]:
+    """Neighbours that can be one batch: everything but prompt, seed and count alike, and prompts of as many windows."""
+    group: list[DrawRequest] = []
+    before: tuple[DrawRequest, int] | None = None
+    pixels = 0
+    for request in requests:
+        alike = replace(request, prompt="", negative_prompt="", seed=0, count=1), _token_length(base, request)
+        own = request.width * request.height * request.count
+        if group and (alike != before or pixels + own > MOST_PIXELS):
+            yield group
+            group, pixels = [], 0
+        group.append(request)
+        before, pixels = alike, pixels + own
+    if group:
+        yield group
+
+
+def _seeds(request: DrawRequest) -> range:
+    return range(request.seed, request.seed + request.count)
 
 
 def _say_that_families_differ(base: LoadedBase, loras: Sequence[tuple[LoraFile, float]]) -> None:
@@ -135,19 +179,22 @@ def make_scheduler(base: LoadedBase, sampler: Sampler) -> Any:
     return classes[sampler].from_config(base.scheduler_config)
 
 
-def _denoise(base: LoadedBase, request: DrawRequest, on_step: Callable[[int, int], None] | None) -> torch.Tensor:
-    """Finished latents [count, C, H/8, W/8], scaled, fp32."""
+def _denoise(
+    base: LoadedBase, requests: Sequence[DrawRequest], on_step: Callable[[int, int], None] | None
+) -> torch.Tensor:
+    """Finished latents [pictures, C, H/8, W/8], scaled, fp32, of requests that are alike but for prompt and seed."""
     family, device = base.family, base.compute.device
-    scale = family.pixels_per_latent
+    scale, request = family.pixels_per_latent, requests[0]
     shape = (1, family.latent_channels, request.height // scale, request.width // scale)
-    generators = [torch.Generator().manual_seed(request.seed + i) for i in range(request.count)]
+    generators = [torch.Generator().manual_seed(seed) for one in requests for seed in _seeds(one)]
     noise = torch.cat([torch.randn(shape, generator=generator) for generator in generators]).to(device)
     if isinstance(base.schedule, FlowSchedule):
-        return _follow(base, base.schedule, request, noise, on_step)
+        return _follow(base, base.schedule, requests, noise, on_step)
     scheduler = make_scheduler(base, request.sampler)
     scheduler.set_timesteps(request.steps, device=device)
     rules = TextRules(request.clip_skip, _token_length(base, request))
-    negative, positive = _conditions(base, request, rules)
+    negative, positive = _conditions(base, requests, rules)
+    both = joined([negative, positive])
     guided = request.cfg != 1.0
     latents = noise * scheduler.init_noise_sigma
     extra = {"generator": generators} if request.sampler == "euler_a" else {}
@@ -155,12 +202,11 @@ def _denoise(base: LoadedBase, request: DrawRequest, on_step: Callable[[int, int
         model_input = scheduler.scale_model_input(latents, timestep)
         if guided:
             doubled = torch.cat([model_input, model_input])
-            both = joined([negative, positive])
-            predicted = family.predict(base, doubled, timestep.expand(2 * request.count), both).float()
+            predicted = family.predict(base, doubled, timestep.expand(len(doubled)), both).float()
             without, with_prompt = predicted.chunk(2)
             predicted = without + request.cfg * (with_prompt - without)
         else:
-            predicted = family.predict(base, model_input, timestep.expand(request.count), positive).float()
+            predicted = family.predict(base, model_input, timestep.expand(len(latents)), positive).float()
         latents = scheduler.step(predicted, timestep, latents, return_dict=False, **extra)[0]
         if on_step is not None:
             on_step(number + 1, len(scheduler.timesteps))
@@ -170,30 +216,35 @@ def _denoise(base: LoadedBase, request: DrawRequest, on_step: Callable[[int, int
 def _follow(
     base: LoadedBase,
     schedule: FlowSchedule,
-    request: DrawRequest,
+    requests: Sequence[DrawRequest],
     noise_BCHW: torch.Tensor,
     on_step: Callable[[int, int], None] | None,
 ) -> torch.Tensor:
     """Finished latents of rectified flow: Euler's method along the line from noise to picture."""
-    _, positive = _conditions(base, request, TextRules())
-    told = replace(positive, guidance=request.cfg)
+    _, positive = _conditions(base, requests, TextRules())
+    told, steps = replace(positive, guidance=requests[0].cfg), requests[0].steps
     latents = noise_BCHW
     patches = noise_BCHW.shape[2] * noise_BCHW.shape[3] // 4
-    sigmas = drawing_sigmas(schedule, request.steps, patches)
+    sigmas = drawing_sigmas(schedule, steps, patches)
     for number, (now, then) in enumerate(pairwise(sigmas)):
-        timesteps = torch.full((request.count,), now * schedule.num_timesteps)
+        timesteps = torch.full((len(latents),), now * schedule.num_timesteps)
         latents = latents + (then - now) * base.family.predict(base, latents, timesteps, told).float()
         if on_step is not None:
-            on_step(number + 1, request.steps)
+            on_step(number + 1, steps)
     return latents
 
 
-def _conditions(base: LoadedBase, request: DrawRequest, rules: TextRules) -> tuple[Conditions, Conditions]:
-    """Of the negative prompt and of the prompt, ``request.count`` times each; the picture is told to be whole."""
-    texts = base.family.encode_captions(base, [request.negative_prompt, request.prompt], rules)
-    sizes = picture_sizes(request.height, request.width, request.height, request.width)
-    told = replace(texts, sizes_B6=torch.tensor([sizes, sizes]))
-    return told[:1].repeated(request.count), told[1:].repeated(request.count)
+def _conditions(base: LoadedBase, requests: Sequence[DrawRequest], rules: TextRules) -> tuple[Conditions, Conditions]:
+    """Of the negative prompts and of the prompts, once a picture; each picture is told to be whole."""
+    negatives: list[Conditions] = []
+    positives: list[Conditions] = []
+    for request in requests:
+        texts = base.family.encode_captions(base, [request.negative_prompt, request.prompt], rules)
+        sizes = picture_sizes(request.height, request.width, request.height, request.width)
+        told = replace(texts, sizes_B6=torch.tensor([sizes, sizes]))
+        negatives.append(told[:1].repeated(request.count))
+        positives.append(told[1:].repeated(request.count))
+    return joined(negatives), joined(positives)
 
 
 def _token_length(base: LoadedBase, request: DrawRequest) -> int:

@@ -109,15 +109,17 @@ def test_a_stop_while_previews_are_drawn_is_heard_and_a_resume_draws_them(
     recipe = tiny_recipe('previews.prompts=["mame", "a hat"]', "saving.checkpoint_every_n_steps=1000")
     straight = tiny_train(recipe, tiny_pictures, tiny_base, tmp_path / "straight")
     run = Run(tmp_path / "stopped")
+    asked: list[int] = []
 
     def between_steps(between: Between) -> Asked:
-        drawn = [event for event in run.said(Sampled) if event.step == at]
-        return Asked(stop=between.only_stop and len(drawn) == 1)
+        asked.append(between.step if between.only_stop else 0)
+        return Asked(stop=asked[-1] == at and asked.count(at) == 2)  # at the second step of its pictures
 
     with pytest.raises(TrainingStopped):
         tiny_train(recipe, tiny_pictures, tiny_base, run.out, run=run, between_steps=between_steps)
     assert run.events[-2:] == [Checkpointed(at, str(run.out / "tiny-state" / "state.safetensors")), Stopped(at)]
     assert not run.said(SampleFailed)
+    assert not [event for event in run.said(Sampled) if event.step == at]
     other = tmp_path / "other"
     (other / "tiny-state").mkdir(parents=True)
     state = (run.out / "tiny-state" / "state.safetensors").read_bytes()

@@ -450,7 +450,7 @@ def test_a_preview_that_fails_does_not_stop_the_run(
     def failing(*_: object, **__: object) -> None:
         raise ValueError("a sampler with a bug")
 
-    monkeypatch.setattr(previews, "draw", failing)
+    monkeypatch.setattr(previews, "draw_each", failing)
     run = tiny_train(tiny_recipe(PROMPTS), tiny_pictures, tiny_base, tmp_path / "out")
     assert [event.reason for event in run.said(SampleFailed)] == ["a sampler with a bug"] * 2
     assert run.said(Finished)

@@ -63,7 +63,7 @@ def test_whatever_goes_wrong_is_told_and_goes_no_further(
     def failing(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(previews, "draw", failing)
+    monkeypatch.setattr(previews, "draw_each", failing)
     events, _ = _previews(tiny_base, tmp_path, recipe_settings=(PROMPTS,))
     (failed,) = events
     assert isinstance(failed, SampleFailed)

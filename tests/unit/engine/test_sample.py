@@ -10,9 +10,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from enogu.engine import sample
+from enogu.engine.adapters import lora as adapters_lora
 from enogu.engine.families import LoadedBase
 from enogu.engine.lora_file import LoraFile, load_lora
-from enogu.engine.sample import Drawing, DrawRequest, draw, draw_with_files
+from enogu.engine.sample import Drawing, DrawRequest, draw, draw_each, draw_with_files
 from enogu.errors import AdapterRefused, WrongUse
 from enogu.recipe.previews import SAMPLER_TITLES
 from tests.unit.engine.tiny_run import random_lora
@@ -103,6 +105,41 @@ def test_a_lora_of_another_family_is_refused_by_its_files_name(tiny_base: Loaded
 def test_a_request_that_cannot_be_drawn_is_refused(tiny_base: LoadedBase, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(WrongUse, match=words):
         draw(tiny_base, _request(**changes))
+
+
+def test_requests_that_differ_in_prompt_and_seed_alone_are_drawn_together_in_their_order(tiny_base: LoadedBase) -> None:
+    requests = [
+        _request(prompt="a hat", seed=3, count=2),
+        _request(prompt="a dog", seed=3),
+        _request(prompt="a dog", steps=2),
+        _request(prompt="a dog, " * 30, steps=2),
+    ]
+    steps: list[tuple[int, int]] = []
+    drawn = list(draw_each(tiny_base, requests, on_step=lambda done, total: steps.append((done, total))))
+    assert steps == [(1, 3), (2, 3), (3, 3), (1, 2), (2, 2), (1, 2), (2, 2)]
+    alone = [(index, one) for index, request in enumerate(requests) for one in draw(tiny_base, request)]
+    assert [(index, drawing.seed) for index, drawing in drawn] == [(index, one.seed) for index, one in alone]
+    for (_, together), (_, apart) in zip(drawn, alone, strict=True):
+        assert _difference(together, apart) <= 1
+
+
+def test_no_more_pixels_than_allowed_are_drawn_together(tiny_base: LoadedBase, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = _request(prompt="a hat", steps=1)
+    monkeypatch.setattr(sample, "MOST_PIXELS", 2 * request.width * request.height)
+    steps: list[int] = []
+    list(draw_each(tiny_base, [request] * 5, on_step=lambda done, _: steps.append(done)))
+    assert len(steps) == 3
+
+
+def test_a_lora_is_drawn_alike_merged_and_beside_the_weights(
+    tiny_base: LoadedBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lora = _file(tiny_base, tmp_path)
+    (merged,) = draw(tiny_base, REQUEST, [(lora, 0.7), (lora, 0.2)])
+    monkeypatch.setattr(adapters_lora, "MOST_MERGED_BYTES", 0)
+    (beside,) = draw(tiny_base, REQUEST, [(lora, 0.7), (lora, 0.2)])
+    assert _difference(merged, beside) <= 1
+    assert _difference(merged, draw(tiny_base, REQUEST)[0]) > 1
 
 
 def test_each_step_is_told(tiny_base: LoadedBase) -> None:

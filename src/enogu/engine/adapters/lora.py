@@ -10,6 +10,7 @@ norm, clipping and the optimizer work on one tensor instead of on hundreds.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from torch.autograd import Function
 from enogu.engine.adapters.deltas import SUFFIXES, ChangedLayer, change_of, kind_of, layers_of, scale_of
 from enogu.engine.adapters.layers import is_plain
 from enogu.errors import AdapterRefused
+
+MOST_MERGED_BYTES = 64 * 2**20
+"""Of weights that are changed while pictures are drawn."""
 
 
 @dataclass(frozen=True)
@@ -138,29 +142,49 @@ def attached(targets: Sequence[Target], loras: Sequence[tuple[Mapping[str, torch
     """Draw with several LoRA files at once: ``loras`` holds (tensors of a file, weight).
 
     Nothing is merged into the base. Several LoRAs on one layer are one LoRA of the added dims, exactly:
-    sum_i w_i s_i B_i A_i = [w_1 s_1 B_1 | w_2 s_2 B_2 | ...] [A_1; A_2; ...].
+    sum_i w_i s_i B_i A_i = [w_1 s_1 B_1 | w_2 s_2 B_2 | ...] [A_1; A_2; ...]. Of a small base the changed weights are
+    made beside its own: a picture has many steps, and each is then as quick as without a LoRA.
     """
     for tensors, _ in loras:
         check_fits(targets, tensors)
     layers = [(layers_of(tensors), weight) for tensors, weight in loras if weight != 0]
     before = {id(target): target.parent._modules[target.name] for target in targets}
+    changed = [target.layer.weight for target in targets if any(target.key in those for those, _ in layers)]
+    merges = all(weight.dtype == torch.float32 for weight in changed)
+    merges = merges and sum(weight.nbytes for weight in changed) <= MOST_MERGED_BYTES
     try:
         for target in targets:
             files = [(those[target.key], weight) for those, weight in layers if target.key in those]
-            setattr_path(target, _drawn_layer(target, files) if files else target.layer)
+            setattr_path(target, _drawn_layer(target, files, merges=merges) if files else target.layer)
         yield
     finally:
         for target in targets:
             target.parent._modules[target.name] = before[id(target)]
 
 
-def _drawn_layer(target: Target, files: Sequence[tuple[Mapping[str, torch.Tensor], float]]) -> nn.Module:
+def _drawn_layer(
+    target: Target, files: Sequence[tuple[Mapping[str, torch.Tensor], float]], *, merges: bool
+) -> nn.Module:
+    if merges:
+        return _merged_layer(target.layer, files)
     if not is_plain(target.layer) or any(not _is_plain_lora(tensors) for tensors, _ in files):
         return ChangedLayer(target.layer, target.key, files)
     downs = [tensors["lora_down.weight"].flatten(1).float() for tensors, _ in files]
     ups = [tensors["lora_up.weight"].flatten(1).float() * (scale_of(tensors) * weight) for tensors, weight in files]
     place = target.layer.weight.device
     return AdaptedLayer(target.layer, torch.cat(downs).to(place), torch.cat(ups, dim=1).to(place), 1.0)
+
+
+def _merged_layer(layer: nn.Linear | nn.Conv2d, files: Sequence[tuple[Mapping[str, torch.Tensor], float]]) -> nn.Module:
+    """The layer with a weight of its own in place of the base's."""
+    weight = layer.weight.detach()
+    total = weight.clone(memory_format=torch.preserve_format)
+    for tensors, factor in files:
+        on_device = {name: tensor.to(weight.device) for name, tensor in tensors.items()}
+        total += change_of(on_device, weight) * factor
+    merged = copy.copy(layer)
+    merged._parameters = {**layer._parameters, "weight": nn.Parameter(total, requires_grad=False)}
+    return merged
 
 
 def _is_plain_lora(tensors: Mapping[str, torch.Tensor]) -> bool:
