@@ -18,7 +18,9 @@ WEB = ROOT / "web"
 BUILT = ROOT / "src" / "enogu" / "web_app"
 STAMP = BUILT / "built-from.txt"
 OLDEST_NODE = (20, 19)
-_SOURCES = ("src", "public", "index.html", "package.json", "package-lock.json", "vite.config.ts", "postcss.config.cjs")
+_SOURCES = (
+    "src", "build", "public", "index.html", "package.json", "package-lock.json", "vite.config.ts", "postcss.config.cjs",
+)  # fmt: skip
 
 _PACKED_KINDS = (".js", ".css", ".svg", ".json", ".webmanifest")
 _WORTH_PACKING = 1000

@@ -1,6 +1,6 @@
 /** Where the app begins. */
-import "@mantine/core/styles.css";
-import "@mantine/notifications/styles.css";
+import "@mantine/core/styles/baseline.layer.css";
+import "@mantine/core/styles/global.layer.css";
 import "./theme/global.css";
 
 import { RouterProvider } from "@tanstack/react-router";

@@ -1,5 +1,5 @@
 /** Texts in the language that is shown, a namespace per feature; the other one comes when it is chosen. */
-import i18next from "i18next";
+import i18next, { type BackendModule } from "i18next";
 import { initReactI18next } from "react-i18next";
 
 import type { Texts } from "./texts/by-namespace";
@@ -10,6 +10,27 @@ export type Language = (typeof LANGUAGES)[number];
 const TEXTS: Record<Language, () => Promise<{ readonly texts: Texts }>> = {
   ja: () => import("./texts/ja"),
   en: () => import("./texts/en"),
+};
+
+/** The words of the recipe's options, which only some pages need. */
+const OPTIONS: Record<string, () => Promise<{ default: Readonly<Record<string, string>> }>> = {
+  ja: () => import("@/features/runs/options/ja.json"),
+  en: () => import("@/features/runs/options/en.json"),
+};
+
+/** What i18next asks for texts that are not there when they are first used. */
+const late: BackendModule = {
+  type: "backend",
+  init() {},
+  read(language, name, callback) {
+    const load = name === "options" ? OPTIONS[language] : undefined;
+    if (load === undefined) callback(null, {});
+    else
+      void load().then(
+        (file) => callback(null, file.default),
+        (error: unknown) => callback(error as Error, null),
+      );
+  },
 };
 
 export function firstLanguage(): Language {
@@ -26,8 +47,9 @@ export function firstLanguage(): Language {
 export async function startTexts(language: string = firstLanguage()): Promise<void> {
   const shown: Language = language === "ja" ? "ja" : "en";
   const { texts } = await TEXTS[shown]();
-  await i18next.use(initReactI18next).init({
+  await i18next.use(late).use(initReactI18next).init({
     resources: language === "cimode" ? {} : { [shown]: texts },
+    partialBundledLanguages: true,
     lng: language,
     fallbackLng: false,
     ns: Object.keys(texts),

@@ -1,11 +1,11 @@
 /** What surrounds every page: looks, server state, notices. */
 import { MantineProvider } from "@mantine/core";
-import { Notifications } from "@mantine/notifications";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 
 import { Problem } from "@/api/problem";
 import { cssVariablesResolver, theme } from "@/theme/theme";
+import { Notices } from "@/ui/feedback/late-notices";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -31,10 +31,11 @@ export function Providers({ children }: { readonly children: ReactNode }) {
       theme={theme}
       cssVariablesResolver={cssVariablesResolver}
       defaultColorScheme="auto"
+      deduplicateCssVariables={false}
       getStyleNonce={styleNonce}
     >
       <QueryClientProvider client={queryClient}>
-        <Notifications position="bottom-center" limit={4} />
+        <Notices />
         {children}
       </QueryClientProvider>
     </MantineProvider>

@@ -7,7 +7,7 @@ import { useTranslation } from "react-i18next";
 
 import { CaptionEditor } from "@/features/captions/components/caption-editor";
 import { datasetQueries } from "@/features/datasets/queries";
-import { optionTexts } from "@/features/runs/model/option-texts";
+import { useOptionTexts } from "@/features/runs/model/option-texts";
 import { optionFields, runQueries } from "@/features/runs/queries";
 import type { OptionValues } from "@/ui/option-form/option-fields";
 import { OptionForm } from "@/ui/option-form/option-form";
@@ -18,10 +18,11 @@ import { useTitle } from "../shell/use-title";
 const SECTION = "captions.";
 
 export function CaptionsPage() {
-  const { t, i18n } = useTranslation("app");
+  const { t } = useTranslation("app");
   const { datasetId } = useParams({ from: "/datasets/$datasetId/captions" });
   const dataset = useSuspenseQuery(datasetQueries.detail(datasetId)).data;
   const schema = useQuery(runQueries.fields()).data ?? [];
+  const texts = useOptionTexts(schema);
   const [changed, setChanged] = useState<OptionValues>({});
   useTitle(t("dataset.captionsOf", { name: dataset.name }));
   const recipe = { ...(dataset.trigger === "" ? {} : { trigger: dataset.trigger }), ...changed };
@@ -43,7 +44,7 @@ export function CaptionsPage() {
             fields={fields}
             values={recipe}
             problems={[]}
-            texts={optionTexts(i18n.language, schema)}
+            texts={texts}
             onChange={setChanged}
           />
         }

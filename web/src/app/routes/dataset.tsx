@@ -6,19 +6,24 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { BaseModelPicker } from "@/features/base_models/components/base-model-picker";
-import { CropAndTagPanel } from "@/features/datasets/components/crop-and-tag-panel";
 import { PictureBoard } from "@/features/datasets/components/picture-board";
 import { datasetQueries } from "@/features/datasets/queries";
 import { RecipePanel } from "@/features/runs/components/recipe-panel";
-import { RunList } from "@/features/runs/components/run-list";
 import { StartBar } from "@/features/runs/components/start-bar";
 import { changedBy } from "@/features/runs/model/draft";
 import { useRecipe, useRecipeDraft } from "@/features/runs/use-recipe";
+import { lazily } from "@/ui/lazily";
 import type { OptionValues } from "@/ui/option-form/option-fields";
 import { nothingSelected, type Selection } from "@/ui/picture-grid/selection";
 
 import { DatasetTabs } from "../shell/dataset-tabs";
 import { useTitle } from "../shell/use-title";
+
+/** What lies below the pictures comes after them. */
+const CropAndTagPanel = lazily(
+  async () => (await import("@/features/datasets/components/crop-and-tag-panel")).CropAndTagPanel,
+);
+const RunList = lazily(async () => (await import("@/features/runs/components/run-list")).RunList);
 
 export function DatasetPage() {
   const { t } = useTranslation("app");

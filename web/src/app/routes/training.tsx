@@ -3,15 +3,22 @@ import { Stack, Tabs, Title } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 
-import { BaseModelAdding } from "@/features/base_models/components/base-model-adding";
-import { BaseModelBrowser } from "@/features/base_models/components/base-model-browser";
 import { CreateDataset } from "@/features/datasets/components/create-dataset";
 import { DatasetList } from "@/features/datasets/components/dataset-list";
-import { LoraLibrary } from "@/features/loras/components/lora-library";
-import { RunList } from "@/features/runs/components/run-list";
+import { lazily } from "@/ui/lazily";
 
 import { useTitle } from "../shell/use-title";
 import { TRAINING_TABS, type TrainingTab } from "./training-tabs";
+
+/** What the other tabs show comes when they are opened. */
+const BaseModelAdding = lazily(
+  async () => (await import("@/features/base_models/components/base-model-adding")).BaseModelAdding,
+);
+const BaseModelBrowser = lazily(
+  async () => (await import("@/features/base_models/components/base-model-browser")).BaseModelBrowser,
+);
+const LoraLibrary = lazily(async () => (await import("@/features/loras/components/lora-library")).LoraLibrary);
+const RunList = lazily(async () => (await import("@/features/runs/components/run-list")).RunList);
 
 export function TrainingPage() {
   const { t } = useTranslation("app");

@@ -1,44 +1,19 @@
 /** The person's own menu: account, administration for who may, and the way out. */
-import { ActionIcon, Menu } from "@mantine/core";
-import { IconLogout, IconSettings, IconUser, IconUsersGroup } from "@tabler/icons-react";
+import { IconUser } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 
-import { accountQueries, useSignOut } from "@/features/accounts/queries";
-import { noticeFailure } from "@/ui/feedback/notices";
+import { accountQueries } from "@/features/accounts/queries";
+import { whenIdle } from "@/lib/idle";
+
+import { LateMenu } from "./late-menu";
+
+const loadEntries = async () => (await import("./person-entries")).PersonEntries;
+whenIdle(loadEntries);
 
 export function PersonMenu() {
   const { t } = useTranslation("app");
   const me = useQuery(accountQueries.me()).data;
-  const signOut = useSignOut();
   if (me === undefined) return null;
-  return (
-    <Menu position="bottom-end">
-      <Menu.Target>
-        <ActionIcon size={36} aria-label={t("nav.account")}>
-          <IconUser size={20} stroke={1.5} />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>{me.account.name}</Menu.Label>
-        <Menu.Item component={Link} to="/account" leftSection={<IconSettings size={16} stroke={1.5} aria-hidden />}>
-          {t("account.title")}
-        </Menu.Item>
-        {me.account.is_admin && (
-          <Menu.Item component={Link} to="/admin" leftSection={<IconUsersGroup size={16} stroke={1.5} aria-hidden />}>
-            {t("admin.title")}
-          </Menu.Item>
-        )}
-        {me.kind === "session" && (
-          <Menu.Item
-            leftSection={<IconLogout size={16} stroke={1.5} aria-hidden />}
-            onClick={() => signOut.mutate(undefined, { onError: noticeFailure })}
-          >
-            {t("nav.signOut")}
-          </Menu.Item>
-        )}
-      </Menu.Dropdown>
-    </Menu>
-  );
+  return <LateMenu label={t("nav.account")} icon={<IconUser size={20} stroke={1.5} />} load={loadEntries} />;
 }

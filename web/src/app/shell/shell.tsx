@@ -1,5 +1,5 @@
 /** What is around every page: name, navigation, language, colours, and the page itself. */
-import { ActionIcon, Anchor, AppShell, Container, Group, Loader, Menu, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, Anchor, Container, Group, Loader, useMantineColorScheme } from "@mantine/core";
 import { IconBookmark, IconBrush, IconLanguage, IconMoonStars, IconPalette, IconSun } from "@tabler/icons-react";
 import { Link, Outlet } from "@tanstack/react-router";
 import { Suspense } from "react";
@@ -7,10 +7,14 @@ import { useTranslation } from "react-i18next";
 
 import { SignInGate } from "@/features/accounts/components/sign-in-gate";
 import { BalanceBadge } from "@/features/stamina/components/balance-badge";
+import { whenIdle } from "@/lib/idle";
 
+import { LateMenu } from "./late-menu";
 import { PersonMenu } from "./person-menu";
 import classes from "./shell.module.css";
-import { useLanguage } from "./use-language";
+
+const loadLanguages = async () => (await import("./language-entries")).LanguageEntries;
+whenIdle(loadLanguages);
 
 const PLACES = [
   { to: "/", text: "app:nav.training", Icon: IconPalette },
@@ -21,13 +25,12 @@ const PLACES = [
 export function Shell() {
   const { t } = useTranslation("app");
   const { colorScheme, setColorScheme } = useMantineColorScheme();
-  const { language, choose } = useLanguage();
   return (
-    <AppShell header={{ height: 56 }} padding={0}>
+    <>
       <a href="#main" className={classes.skip}>
         {t("nav.skip")}
       </a>
-      <AppShell.Header className={classes.header}>
+      <header className={classes.header}>
         <Anchor component={Link} to="/" className={classes.brand} underline="never">
           <img src="/icon.svg" alt="" width={28} height={28} />
           <span className={classes.brandWord}>Enogu</span>
@@ -48,21 +51,12 @@ export function Shell() {
         </nav>
         <Group gap={4} wrap="nowrap">
           <BalanceBadge />
-          <Menu position="bottom-end">
-            <Menu.Target>
-              <ActionIcon size={36} aria-label={t("nav.language")} visibleFrom="xs">
-                <IconLanguage size={20} stroke={1.5} />
-              </ActionIcon>
-            </Menu.Target>
-            <Menu.Dropdown>
-              <Menu.Item lang="ja" onClick={() => choose("ja")} aria-current={language === "ja"}>
-                {t("language.ja")}
-              </Menu.Item>
-              <Menu.Item lang="en" onClick={() => choose("en")} aria-current={language === "en"}>
-                {t("language.en")}
-              </Menu.Item>
-            </Menu.Dropdown>
-          </Menu>
+          <LateMenu
+            label={t("nav.language")}
+            icon={<IconLanguage size={20} stroke={1.5} />}
+            visibleFrom="xs"
+            load={loadLanguages}
+          />
           <ActionIcon
             size={36}
             visibleFrom="xs"
@@ -73,8 +67,8 @@ export function Shell() {
           </ActionIcon>
           <PersonMenu />
         </Group>
-      </AppShell.Header>
-      <AppShell.Main id="main" tabIndex={-1}>
+      </header>
+      <main id="main" tabIndex={-1} className={classes.main}>
         <Container size="xl" py="lg">
           <SignInGate>
             <Suspense fallback={<Loader aria-label={t("nav.waiting")} />}>
@@ -82,7 +76,7 @@ export function Shell() {
             </Suspense>
           </SignInGate>
         </Container>
-      </AppShell.Main>
-    </AppShell>
+      </main>
+    </>
   );
 }

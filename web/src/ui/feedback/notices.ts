@@ -1,13 +1,18 @@
 /** Short notices at the edge of the screen: done with a way back, or failed with the reason. */
-import { notifications } from "@mantine/notifications";
+import type { NotificationData } from "@mantine/notifications";
 import i18next from "i18next";
 import { createElement } from "react";
 
 import { problemOf } from "@/api/problem";
 
+import { noticeBoard } from "./late-notices";
 import { UndoButton } from "./undo-button";
 
 const SHOWN_MS = 8000;
+
+function show(notice: NotificationData): void {
+  void noticeBoard().then((board) => board.show(notice));
+}
 
 export function noticeFailure(error: unknown): void {
   const { isOffline } = problemOf(error);
@@ -17,7 +22,7 @@ export function noticeFailure(error: unknown): void {
 /** With a title that says what did not come about, where that is not plain from what was pressed. */
 export function noticeFailureAs(title: string, error: unknown): void {
   const problem = problemOf(error);
-  notifications.show({
+  show({
     color: "shu",
     title,
     message: problem.isOffline ? i18next.t("ui:problem.offlineCure") : `${problem.message} ${problem.cure}`,
@@ -30,10 +35,10 @@ export function noticeFailureAs(title: string, error: unknown): void {
 export function noticeDone(message: string, onUndo?: () => void): void {
   const id = `done-${Date.now()}`;
   const take = () => {
-    notifications.hide(id);
+    void noticeBoard().then((board) => board.hide(id));
     onUndo?.();
   };
-  notifications.show({
+  show({
     id,
     color: "rokusho",
     message: onUndo === undefined ? message : createElement(UndoButton, { message, onUndo: take }),

@@ -120,7 +120,13 @@ export function OptionForm(props: OptionFormProps) {
       {search.trim() !== ""
         ? inputs(found)
         : sections.length > 0 && (
-            <Accordion multiple variant="separated" chevronPosition="left" defaultValue={troubled.map(itemOf)}>
+            <Accordion
+              multiple
+              variant="separated"
+              chevronPosition="left"
+              keepMounted={false}
+              defaultValue={troubled.map(itemOf)}
+            >
               {sections.map((section) => (
                 <Accordion.Item key={section} value={itemOf(section)}>
                   <Accordion.Control>{texts.group(section)}</Accordion.Control>

@@ -6,10 +6,12 @@ import { useTranslation } from "react-i18next";
 
 import { Problem } from "@/api/problem";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
+import { lazily } from "@/ui/lazily";
 
 import { accountQueries } from "../queries";
-import { SignInForm } from "./sign-in-form";
 import { SignInProblemNotice } from "./sign-in-problem-notice";
+
+const SignInForm = lazily(async () => (await import("./sign-in-form")).SignInForm);
 
 export function SignInGate({ children }: { readonly children: ReactNode }) {
   const { t } = useTranslation("accounts");

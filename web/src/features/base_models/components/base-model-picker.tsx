@@ -5,12 +5,14 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
+import { lazily } from "@/ui/lazily";
 
 import { chosenModel } from "../model/choice";
 import { baseModelQueries } from "../queries";
 import { BaseModelBadges } from "./base-model-badges";
-import { BaseModelDialog } from "./base-model-dialog";
 import { FamilyMark } from "./family-mark";
+
+const BaseModelDialog = lazily(async () => (await import("./base-model-dialog")).BaseModelDialog);
 
 export interface BaseModelPickerProps {
   readonly value: string;
@@ -20,6 +22,7 @@ export interface BaseModelPickerProps {
 export function BaseModelPicker({ value, onChange }: BaseModelPickerProps) {
   const { t } = useTranslation("base_models");
   const [isOpen, setIsOpen] = useState(false);
+  const [wasOpened, setWasOpened] = useState(false);
   const models = useQuery(baseModelQueries.list());
   // One beyond the first hundred is asked for by its id.
   const listed = chosenModel(models.data?.base_models ?? [], value);
@@ -33,6 +36,10 @@ export function BaseModelPicker({ value, onChange }: BaseModelPickerProps) {
   const offered = all.filter((model) => model.can_train || model.id === chosen?.id);
   const families = new Map([...offered, ...(chosen === undefined ? [] : [chosen])].map((one) => [one.id, one.family]));
   const listedIds = new Set(offered.map((model) => model.id));
+  const handleMore = () => {
+    setWasOpened(true);
+    setIsOpen(true);
+  };
   if (models.isError) return <ProblemNotice error={models.error} onRetry={() => void models.refetch()} />;
   return (
     <Stack gap="xs">
@@ -58,7 +65,7 @@ export function BaseModelPicker({ value, onChange }: BaseModelPickerProps) {
             if (id !== null) onChange(id);
           }}
         />
-        <Button variant="default" onClick={() => setIsOpen(true)}>
+        <Button variant="default" onClick={handleMore}>
           {t("picker.more")}
         </Button>
       </Group>
@@ -77,15 +84,17 @@ export function BaseModelPicker({ value, onChange }: BaseModelPickerProps) {
           {t("picker.gone")}
         </Text>
       )}
-      <BaseModelDialog
-        isOpen={isOpen}
-        chosen={chosen?.id ?? ""}
-        onChoose={(id) => {
-          onChange(id);
-          setIsOpen(false);
-        }}
-        onClose={() => setIsOpen(false)}
-      />
+      {wasOpened && (
+        <BaseModelDialog
+          isOpen={isOpen}
+          chosen={chosen?.id ?? ""}
+          onChoose={(id) => {
+            onChange(id);
+            setIsOpen(false);
+          }}
+          onClose={() => setIsOpen(false)}
+        />
+      )}
     </Stack>
   );
 }

@@ -1,5 +1,5 @@
 /** The caption editor: pictures, this picture's tags, the union of all, and every command on them (E1 to E8). */
-import { Button, Loader, Modal, SegmentedControl, Text } from "@mantine/core";
+import { Button, Loader, SegmentedControl } from "@mantine/core";
 import { useMediaQuery, useViewportSize } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
@@ -11,7 +11,7 @@ import { datasetQueries } from "@/features/datasets/public";
 import { EmptyState } from "@/ui/feedback/empty-state";
 import { noticeDone } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
-import { KeySheet } from "@/ui/keys/key-sheet";
+import { lazily } from "@/ui/lazily";
 
 import { countTags, keysOf } from "../model/book";
 import type { Command } from "../model/commands";
@@ -19,20 +19,24 @@ import { editorReducer, firstState, type Target, targetIds, targetOf, targets } 
 import { type Joining, narrowed } from "../model/filter";
 import { keyOf } from "../model/tag";
 import { captionQueries, useKnownTags } from "../queries";
-import { AdvisorPanel } from "./advisor-panel";
 import classes from "./captions.module.css";
 import { CurrentPicture } from "./current-picture";
 import { LIST_KEYS, useEditorActions } from "./use-editor-actions";
-import { FedPanel } from "./fed-panel";
 import { FilterBar } from "./filter-bar";
-import { HistoryPanel } from "./history-panel";
 import { PicturePane } from "./picture-pane";
-import { SidePanel } from "./side-panel";
-import { type Tool, ToolDialog } from "./tool-dialogs";
+import type { Tool } from "./tool-dialogs";
 import { ToolBar } from "./tool-bar";
 import { UnionPane } from "./union-pane";
 import { useCaptions } from "./use-captions";
-import { VocabularyDialog } from "./vocabulary-dialog";
+
+const KeySheet = lazily(async () => (await import("@/ui/keys/key-sheet")).KeySheet);
+const AdvisorPanel = lazily(async () => (await import("./advisor-panel")).AdvisorPanel);
+const FedPanel = lazily(async () => (await import("./fed-panel")).FedPanel);
+const HistoryPanel = lazily(async () => (await import("./history-panel")).HistoryPanel);
+const SidePanel = lazily(async () => (await import("./side-panel")).SidePanel);
+const VocabularyDialog = lazily(async () => (await import("./vocabulary-dialog")).VocabularyDialog);
+const ToolDialog = lazily(async () => (await import("./tool-dialogs")).ToolDialog);
+const LargePicture = lazily(async () => (await import("./large-picture")).LargePicture);
 
 export type Panel = "advisor" | "fed" | "history" | "vocabulary" | "keys" | "picture";
 type Opened = { readonly panel: Panel } | { readonly tool: Tool } | null;
@@ -301,14 +305,9 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
         </SidePanel>
       )}
       {panel === "vocabulary" && <VocabularyDialog onClose={close} />}
-      <KeySheet actions={[...actions, ...LIST_KEYS]} isOpen={panel === "keys"} onClose={close} />
+      {panel === "keys" && <KeySheet actions={[...actions, ...LIST_KEYS]} isOpen onClose={close} />}
       {panel === "picture" && picture !== undefined && (
-        <Modal opened onClose={close} size="auto" title={picture.name} closeButtonProps={{ "aria-label": t("close") }}>
-          <img className={classes.large} src={picture.file_url} alt={picture.name} />
-          <Text size="xs" c="dimmed">
-            {caption?.text}
-          </Text>
-        </Modal>
+        <LargePicture name={picture.name} src={picture.file_url} caption={caption?.text ?? ""} onClose={close} />
       )}
     </div>
   );

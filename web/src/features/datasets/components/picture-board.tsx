@@ -5,10 +5,10 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { memo, useState } from "react";
 import { useTranslation } from "react-i18next";
 
-import { CropDialog } from "@/ui/crop/crop-dialog";
 import { DropZone } from "@/ui/drop-zone/drop-zone";
 import { noticeDone, noticeFailure } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
+import { lazily } from "@/ui/lazily";
 import { PictureGrid } from "@/ui/picture-grid/picture-grid";
 import { clicked, nothingSelected, type Selection } from "@/ui/picture-grid/selection";
 import { UploadPanel } from "@/ui/upload-queue/upload-panel";
@@ -18,6 +18,7 @@ import { datasetLine, parcelsOf } from "../sending";
 import { Findings } from "./findings";
 import { UnfinishedUploads } from "./unfinished-uploads";
 
+const CropDialog = lazily(async () => (await import("@/ui/crop/crop-dialog")).CropDialog);
 const ACCEPTED = ".png,.jpg,.jpeg,.webp,.avif,.gif,.bmp,.tif,.tiff,.txt,.caption,.zip";
 
 export interface PictureBoardProps {

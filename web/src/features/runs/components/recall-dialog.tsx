@@ -25,7 +25,7 @@ import { noticeDone, noticeFailure } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 import type { OptionValues } from "@/ui/option-form/option-fields";
 
-import { optionTexts } from "../model/option-texts";
+import { useOptionTexts } from "../model/option-texts";
 import { runQueries, useDeletePreset, useImportRecipe, useSavePreset } from "../queries";
 import type { Recipe } from "../use-recipe";
 import classes from "./recall-dialog.module.css";
@@ -255,12 +255,12 @@ function Files({ onChoose }: { readonly onChoose: (candidate: Candidate) => void
 }
 
 function Differences({ recipe, candidate }: { readonly recipe: Recipe; readonly candidate: Candidate }) {
-  const { t, i18n } = useTranslation("runs");
+  const { t } = useTranslation("runs");
   const after = candidate.keepsNames
     ? { ...candidate.recipe, ...pick(recipe.values, ["output_name", "trigger", "base_model"]) }
     : candidate.recipe;
   const found = useQuery(runQueries.diff(recipe.values, after));
-  const texts = optionTexts(i18n.language, recipe.schema);
+  const texts = useOptionTexts(recipe.schema);
   const words = (path: string, value: unknown) => {
     if (value === null || value === undefined || value === "") return t("recall.unset");
     if (typeof value === "boolean") return t(value ? "recall.on" : "recall.off");

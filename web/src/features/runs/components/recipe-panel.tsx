@@ -5,14 +5,16 @@ import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { noticeDone } from "@/ui/feedback/notices";
+import { lazily } from "@/ui/lazily";
 import { OptionForm } from "@/ui/option-form/option-form";
 import { fieldsFor, type OptionValues } from "@/ui/option-form/option-fields";
 
 import basics from "../options/basics.json";
 import { changedBy, hasOwn, recalled } from "../model/draft";
-import { optionTexts } from "../model/option-texts";
+import { useOptionTexts } from "../model/option-texts";
 import type { Recipe } from "../use-recipe";
-import { RecallDialog } from "./recall-dialog";
+
+const RecallDialog = lazily(async () => (await import("./recall-dialog")).RecallDialog);
 
 export interface RecipePanelProps {
   readonly recipe: Recipe;
@@ -26,7 +28,8 @@ export interface RecipePanelProps {
 }
 
 export function RecipePanel({ recipe, own, onChange, baseModel, recall }: RecipePanelProps) {
-  const { t, i18n } = useTranslation("runs");
+  const { t } = useTranslation("runs");
+  const texts = useOptionTexts(recipe.schema);
   const [isRecalling, setIsRecalling] = useState(recall !== undefined);
   const replace = (next: OptionValues, message: string) => {
     const before = own;
@@ -66,7 +69,7 @@ export function RecipePanel({ recipe, own, onChange, baseModel, recall }: Recipe
         suited={recipe.suited}
         defaults={recipe.filled}
         problems={recipe.problems}
-        texts={optionTexts(i18n.language, recipe.schema)}
+        texts={texts}
         onChange={onChange}
         onFix={(fix) => onChange(changedBy(own, recipe.suited, fix, recipe.fields))}
       />

@@ -11,7 +11,7 @@ import { formatDuration, formatNumber, formatSmall, formatTime } from "@/lib/for
 import { noticeFailure } from "@/ui/feedback/notices";
 import { LineChart } from "@/ui/line-chart/line-chart";
 
-import { optionTexts } from "../model/option-texts";
+import { useOptionTexts } from "../model/option-texts";
 import { type Run, runQueries, useRetryRun, useSteerRun } from "../queries";
 import { RunProgress, StateBadge } from "./run-list";
 
@@ -244,7 +244,8 @@ function useRetry(run: Run): [(changes: Record<string, unknown>) => void, boolea
 }
 
 function FailureNotice({ run }: { readonly run: Run }) {
-  const { t, i18n } = useTranslation("runs");
+  const { t } = useTranslation("runs");
+  const texts = useOptionTexts();
   const [retry, isRetrying] = useRetry(run);
   const failure = run.failure;
   if (failure == null) return null;
@@ -259,7 +260,7 @@ function FailureNotice({ run }: { readonly run: Run }) {
           {canChange && (
             <Button size="xs" loading={isRetrying} onClick={() => retry({ [failure.path]: failure.value })}>
               {t("failure.retryWith", {
-                change: `${optionTexts(i18n.language, []).label(failure.path)}: ${String(failure.value)}`,
+                change: `${texts.label(failure.path)}: ${String(failure.value)}`,
               })}
             </Button>
           )}

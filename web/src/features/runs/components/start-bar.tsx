@@ -8,7 +8,7 @@ import { formatBytes, formatDuration, formatNumber } from "@/lib/format";
 import { noticeFailure } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 
-import { optionTexts } from "../model/option-texts";
+import { useOptionTexts } from "../model/option-texts";
 import { type PlannedRun, useStartRun } from "../queries";
 import type { Recipe } from "../use-recipe";
 import classes from "./start-bar.module.css";
@@ -132,7 +132,7 @@ interface AgainstProps {
 /** What stands against it, what is worth knowing, and the ways to make it fit. */
 function Against({ plan, recipe, onFix }: AgainstProps) {
   const { t, i18n } = useTranslation("runs");
-  const texts = optionTexts(i18n.language, recipe.schema);
+  const texts = useOptionTexts(recipe.schema);
   return (
     <>
       {!plan.can_train && <Alert color="shu">{plan.why_not}</Alert>}

@@ -1,0 +1,27 @@
+/** The place of notices on every page. It stays empty, and its code unloaded, until there is one. */
+import { useSyncExternalStore } from "react";
+
+import { lazily } from "../lazily";
+
+const loadBoard = () => import("./notice-board");
+const Board = lazily(async () => (await loadBoard()).NoticeBoard);
+const listeners = new Set<() => void>();
+let isWanted = false;
+
+/** What shows and hides notices; with it comes the place where they are shown. */
+export async function noticeBoard() {
+  const { notifications } = await loadBoard();
+  isWanted = true;
+  for (const tell of listeners) tell();
+  return notifications;
+}
+
+export function Notices() {
+  const isShown = useSyncExternalStore(listen, () => isWanted);
+  return isShown ? <Board /> : null;
+}
+
+function listen(tell: () => void): () => void {
+  listeners.add(tell);
+  return () => listeners.delete(tell);
+}

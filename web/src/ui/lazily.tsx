@@ -1,0 +1,19 @@
+/** Parts of a page whose code comes when they are first shown: dialogs, panels, what lies below the first screen. */
+import { type ComponentType, createElement, lazy, type ReactNode, Suspense } from "react";
+
+import { whenIdle } from "@/lib/idle";
+
+/**
+ * The component that `load` brings, as one that can be used at once. Its code also comes when the page is idle, so that
+ * a dialog opens without a wait, and while the studio is away.
+ */
+export function lazily<Props extends object>(
+  load: () => Promise<ComponentType<Props>>,
+  fallback: ReactNode = null,
+): (props: Props) => ReactNode {
+  const Loaded = lazy(async () => ({ default: await load() }));
+  whenIdle(load);
+  return function Lazily(props: Props) {
+    return <Suspense fallback={fallback}>{createElement(Loaded as ComponentType<Props>, props)}</Suspense>;
+  };
+}
