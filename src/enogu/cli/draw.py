@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from enogu.engine.families import LoadedBase
     from enogu.engine.lora_file import LoraFile
     from enogu.engine.sample import Drawing, DrawRequest
-    from enogu.recipe.previews import Sampler
+    from enogu.recipe.samplers import Sampler, ScheduleType
 
 
 def draw(
@@ -40,8 +40,12 @@ def draw(
     steps: Annotated[int, typer.Option("--steps", min=1, max=200, help="How often the picture is refined.")] = 20,
     cfg: Annotated[float, typer.Option("--cfg", min=1, max=30, help="How closely the prompt is followed.")] = 7.0,
     sampler: Annotated[
-        str, typer.Option("--sampler", metavar="NAME", help="ddim, euler, euler_a or dpmpp_2m.")
-    ] = "ddim",
+        str | None,
+        typer.Option("--sampler", metavar="NAME", help="euler_a, dpmpp_2m, … (default: the base model's usual one)."),
+    ] = None,
+    schedule: Annotated[
+        str, typer.Option("--schedule", metavar="TYPE", help="automatic, karras, exponential or sgm_uniform.")
+    ] = "automatic",
     seed: Annotated[
         int, typer.Option("--seed", min=0, max=2**32 - 1, help="The same seed draws the same picture again.")
     ] = 1,
@@ -63,7 +67,8 @@ def draw(
     paths = _paths(out, count)
     wanted = [parse_lora(text) for text in lora or []]
     wanted_size = _parse_size(size) if size else None
-    sampler_name = _sampler_of(sampler)
+    schedule_type = _schedule_of(schedule)
+    sampler_name = None if sampler is None else _sampler_of(sampler)
     found = find_base_model(base, call.settings)
 
     from enogu.engine.families import load_base_model
@@ -72,6 +77,7 @@ def draw(
     from enogu.engine.memory import choose_compute
     from enogu.engine.sample import DrawRequest
     from enogu.imaging.infotext import save_png
+    from enogu.recipe.samplers import samplers_of
 
     loras = [(load_lora(path), weight) for path, weight in wanted]
     loaded = load_base_model(found.folder, choose_compute("fp16"))
@@ -84,7 +90,8 @@ def draw(
         height=height,
         steps=steps,
         cfg=cfg,
-        sampler=sampler_name,
+        sampler=sampler_name or samplers_of(loaded.family.name)[0],
+        schedule_type=schedule_type,
         seed=seed,
         count=count,
         clip_skip=_clip_skip_of(loras) if clip_skip is None else clip_skip,
@@ -145,12 +152,22 @@ def _own_size(loaded: LoadedBase) -> tuple[int, int]:
 
 def _sampler_of(text: str) -> Sampler:
     """By our name or by A1111's (``Euler a``). Raises WrongUse with the names there are."""
-    from enogu.recipe.previews import SAMPLER_TITLES
+    from enogu.recipe.samplers import SAMPLER_TITLES
 
     for name, title in SAMPLER_TITLES.items():
         if text.strip().lower() in (name, title.lower()):
-            return cast("Sampler", name)
+            return name
     raise WrongUse(f"There is no sampler {text!r}.", f"Use one of {', '.join(SAMPLER_TITLES)}.")
+
+
+def _schedule_of(text: str) -> ScheduleType:
+    """By our name or by A1111's (``SGM Uniform``). Raises WrongUse with the names there are."""
+    from enogu.recipe.samplers import SCHEDULE_TITLES
+
+    for name, title in SCHEDULE_TITLES.items():
+        if text.strip().lower() in (name, title.lower()):
+            return name
+    raise WrongUse(f"There is no schedule type {text!r}.", f"Use one of {', '.join(SCHEDULE_TITLES)}.")
 
 
 def _clip_skip_of(loras: Sequence[tuple[LoraFile, float]]) -> int:

@@ -21,7 +21,12 @@ SizeOption = Annotated[str, typer.Option("--size", metavar="WxH", help="Default:
 StepsOption = Annotated[int, typer.Option("--steps", min=1, max=200, help="How often the picture is refined.")]
 CfgOption = Annotated[float, typer.Option("--cfg", min=1, max=30, help="How closely the prompt is followed.")]
 SamplerOption = Annotated[
-    Literal["ddim", "euler", "euler_a", "dpmpp_2m"], typer.Option("--sampler", help="The way of refining.")
+    str | None,
+    typer.Option("--sampler", metavar="NAME", help="euler_a, dpmpp_2m, … (default: the base model's usual one)."),
+]
+ScheduleOption = Annotated[
+    Literal["automatic", "karras", "exponential", "sgm_uniform"],
+    typer.Option("--schedule", help="At which strengths of noise the sampler stops."),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=-1, help="-1: the studio chooses one and tells which.")]
 ClipSkipOption = Annotated[
@@ -45,7 +50,8 @@ def draw(
     size: SizeOption = "",
     steps: StepsOption = 20,
     cfg: CfgOption = 7.0,
-    sampler: SamplerOption = "ddim",
+    sampler: SamplerOption = None,
+    schedule: ScheduleOption = "automatic",
     seed: SeedOption = -1,
     count: Annotated[int, typer.Option("--count", min=1, help="How many, with the seed counting up.")] = 1,
     clip_skip: ClipSkipOption = None,
@@ -55,7 +61,7 @@ def draw(
 ) -> None:
     """Draw pictures of a prompt. They come into the gallery, and with --out into a folder."""
     body = {
-        **_form(base, negative, size, steps, cfg, sampler, seed, clip_skip),
+        **_form(base, negative, size, steps, cfg, sampler, schedule, seed, clip_skip),
         "loras": [_weighted(one) for one in lora or ()],
         "prompt": prompt,
         "count": count,
@@ -78,7 +84,8 @@ def compare(
     size: SizeOption = "",
     steps: StepsOption = 20,
     cfg: CfgOption = 7.0,
-    sampler: SamplerOption = "ddim",
+    sampler: SamplerOption = None,
+    schedule: ScheduleOption = "automatic",
     seed: SeedOption = -1,
     clip_skip: ClipSkipOption = None,
     out: FolderOption = None,
@@ -90,7 +97,7 @@ def compare(
     except ValueError as error:
         raise WrongUse(f"--weights {weights} are no numbers.", "Write them as 0.7,0.8,1.") from error
     body = {
-        **_form(base, negative, size, steps, cfg, sampler, seed, clip_skip),
+        **_form(base, negative, size, steps, cfg, sampler, schedule, seed, clip_skip),
         "prompts": prompt,
         "compare": lora,
         "weights": numbers,
@@ -182,7 +189,9 @@ def read(
     output = call_of(context).output
     with studio_of(context) as studio:
         form = studio.post_files("/api/drawings/read-parameters", [(file.name, file)], field="file")
-    names = ("prompt", "negative_prompt", "width", "height", "steps", "cfg", "sampler", "seed", "clip_skip")
+    names = (
+        "prompt", "negative_prompt", "width", "height", "steps", "cfg", "sampler", "schedule_type", "seed", "clip_skip",
+    )  # fmt: skip
     facts: list[tuple[str, Any]] = [(name.replace("_", " "), form[name]) for name in names]
     for lora in form["loras"]:
         has = f"in the library as {lora['library_name']}" if lora["lora_id"] else "not in the library"
@@ -251,7 +260,15 @@ def _drawing_id_of(studio: StudioClient, reference: str, *, is_deleted: bool = F
 
 
 def _form(
-    base: str, negative: str, size: str, steps: int, cfg: float, sampler: str, seed: int, clip_skip: int | None
+    base: str,
+    negative: str,
+    size: str,
+    steps: int,
+    cfg: float,
+    sampler: str | None,
+    schedule: str,
+    seed: int,
+    clip_skip: int | None,
 ) -> dict[str, Any]:
     width, height = parse_size(size)
     return {
@@ -262,6 +279,7 @@ def _form(
         "steps": steps,
         "cfg": cfg,
         "sampler": sampler,
+        "schedule_type": schedule,
         "seed": seed,
         "clip_skip": clip_skip,
     }

@@ -37,7 +37,14 @@ from enogu.drawings.entities import (
     Wish,
 )
 from enogu.errors import NotFound, TooLarge, WrongUse
-from enogu.recipe.previews import SAMPLER_TITLES, Sampler
+from enogu.recipe.samplers import (
+    SAMPLER_TITLES,
+    SCHEDULE_TITLES,
+    Sampler,
+    ScheduleType,
+    samplers_of,
+    schedules_of,
+)
 from enogu.settings import Settings
 from enogu.stamina.entities import Metering
 from enogu.storage.database import Session, reading, transaction, utc_now
@@ -88,7 +95,10 @@ class _Form(_Body):
     height: int | None = Field(default=None, ge=1, le=100_000)
     steps: int = Field(default=20, ge=1, le=200)
     cfg: float = Field(default=7.0, ge=1, le=30, allow_inf_nan=False)
-    sampler: Sampler = "ddim"
+    sampler: Sampler | None = None
+    """Unless given, the usual one for the base model."""
+    schedule_type: ScheduleType = "automatic"
+    """At which strengths of noise the sampler stops; ``automatic`` is its own."""
     seed: int = Field(default=-1, ge=-1, le=MOST_SEED)
     """-1: the server chooses one and tells which."""
     clip_skip: int | None = Field(default=None, ge=1, le=12)
@@ -107,6 +117,7 @@ class _Form(_Body):
             steps=self.steps,
             cfg=self.cfg,
             sampler=self.sampler,
+            schedule_type=self.schedule_type,
             seed=self.seed,
             count=count,
             clip_skip=self.clip_skip,
@@ -161,6 +172,7 @@ class SettingsShown(BaseModel):
     steps: int
     cfg: float
     sampler: Sampler
+    schedule_type: ScheduleType
     clip_skip: int
 
 
@@ -304,6 +316,7 @@ class FormRead(BaseModel):
     steps: int | None = None
     cfg: float | None = None
     sampler: Sampler | None = None
+    schedule_type: ScheduleType | None = None
     seed: int | None = None
     clip_skip: int | None = None
     loras: list[LoraReadShown]
@@ -324,12 +337,22 @@ class RangeShown(BaseModel):
     """None: what suits the base model or the LoRA."""
 
 
+class ScheduleShown(BaseModel):
+    """At which strengths of noise a sampler stops on its way."""
+
+    value: ScheduleType
+    title: str
+    """As A1111 calls it."""
+
+
 class SamplerShown(BaseModel):
     """A way from noise to a picture."""
 
     value: Sampler
     title: str
     """As A1111 calls it."""
+    schedules: list[ScheduleShown]
+    """Those that it can go along, ``automatic`` first."""
 
 
 class SizeShown(BaseModel):
@@ -379,8 +402,8 @@ def get_form_options(
         base_model_name=outlook.base_model_name,
         family=outlook.family,
         family_title=title(outlook.family),
-        samplers=[SamplerShown(value=value, title=name) for value, name in SAMPLER_TITLES.items()],  # pyright: ignore[reportArgumentType]
-        default_sampler=PicturesToDraw.model_fields["sampler"].default,
+        samplers=[_sampler_shown(sampler, outlook.family) for sampler in samplers_of(outlook.family)],
+        default_sampler=samplers_of(outlook.family)[0],
         sizes=[SizeShown(width=width, height=height) for width, height in outlook.sizes],
         side=RangeShown(
             low=service.LOWEST_SIDE, high=service.HIGHEST_SIDE, step=service.SIDE_STEP, default=outlook.own_side
@@ -394,6 +417,11 @@ def get_form_options(
         most_loras=MOST_LORAS,
         comparison_weights=ComparisonToDraw.model_fields["weights"].default,
     )
+
+
+def _sampler_shown(sampler: Sampler, family: str) -> SamplerShown:
+    schedules = [ScheduleShown(value=one, title=SCHEDULE_TITLES[one]) for one in schedules_of(sampler, family)]
+    return SamplerShown(value=sampler, title=SAMPLER_TITLES[sampler], schedules=schedules)
 
 
 def _range(name: str, step: float = 1) -> RangeShown:
@@ -753,6 +781,7 @@ def _settings_shown(shared: Shared) -> SettingsShown:
         steps=shared.steps,
         cfg=shared.cfg,
         sampler=shared.sampler,
+        schedule_type=shared.schedule_type,
         clip_skip=shared.clip_skip,
     )
 

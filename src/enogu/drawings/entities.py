@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from enogu.errors import EnoguError, WrongUse
-from enogu.recipe.previews import Sampler
+from enogu.recipe.samplers import Sampler, ScheduleType
 
 RequestKind = Literal["pictures", "comparison"]
 RequestState = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -82,7 +82,8 @@ class Wish:
     height: int | None = None
     steps: int = 20
     cfg: float = 7.0
-    sampler: Sampler = "ddim"
+    sampler: Sampler | None = None
+    schedule_type: ScheduleType = "automatic"
     seed: int = -1
     """−1: the server chooses one and tells which."""
     count: int = 1
@@ -142,6 +143,7 @@ class Shared:
     cfg: float
     sampler: Sampler
     clip_skip: int
+    schedule_type: ScheduleType = "automatic"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from enogu.engine.families import LoadedBase
 from enogu.engine.lora_file import LoraFile
 from enogu.engine.sample import DrawRequest
 from enogu.imaging.infotext import SettingValue, write_infotext, write_lora_hashes
-from enogu.recipe.previews import SAMPLER_TITLES
+from enogu.recipe.samplers import SAMPLER_TITLES, SCHEDULE_TITLES
 
 
 def drawing_parameters(
@@ -19,6 +19,7 @@ def drawing_parameters(
     settings: dict[str, SettingValue] = {
         "Steps": request.steps,
         "Sampler": SAMPLER_TITLES[request.sampler],
+        "Schedule type": SCHEDULE_TITLES[request.schedule_type],
         "CFG scale": request.cfg,
         "Seed": seed,
         "Size": f"{request.width}x{request.height}",

@@ -18,21 +18,36 @@ from PIL import Image
 
 from enogu.engine.adapters.lora import Target, attached
 from enogu.engine.families import Conditions, LoadedBase, TextRules, joined, picture_sizes
+from enogu.engine.families.clip import tokens_of
 from enogu.engine.flow import FlowSchedule, drawing_sigmas
 from enogu.engine.lora_file import LoraFile, load_lora
 from enogu.errors import AdapterRefused, WrongUse
-from enogu.recipe.previews import SAMPLER_TITLES, Sampler
+from enogu.recipe.samplers import Sampler, ScheduleType, why_not_drawn
 from enogu.weights.families import TITLES, title, why_not_together
 from enogu.weights.lora_facts import family_said
 from enogu.weights.lora_layouts import adapted_layers, family_of
 
 MOST_PIXELS = 1024 * 1024
 """Of pictures that are drawn at once: one of SDXL's, four of SD1.5's."""
+_ADDING_NOISE = frozenset({"euler_a", "dpmpp_2m_sde", "lcm"})
+"""Samplers that add new noise on their way, which must come from each picture's own seed."""
+_SCHEDULE_SETTINGS: dict[ScheduleType, dict[str, Any]] = {
+    "automatic": {},
+    "karras": {"use_karras_sigmas": True, "timestep_spacing": "linspace"},
+    "exponential": {"use_exponential_sigmas": True, "timestep_spacing": "linspace"},
+    "sgm_uniform": {"timestep_spacing": "trailing"},
+}
+"""What diffusers' schedulers call each schedule type. Without its spacing, Karras' would begin where the base model's
+own spacing does (at ten steps with a noise of 8.4), and not at the strongest noise (14.6) as in A1111.
+"""
 
 
 @dataclass(frozen=True)
 class DrawRequest:
-    """One prompt at ``count`` seeds: seed, seed + 1, … as A1111 counts them."""
+    """One prompt at ``count`` seeds: seed, seed + 1, … as A1111 counts them; ``(hat:1.2)`` and ``[hat]`` weigh words.
+
+    SD1.5 and SDXL read brackets so, with ``\\(`` for a bracket itself; Flux reads them as they are.
+    """
 
     prompt: str
     negative_prompt: str = ""
@@ -41,6 +56,7 @@ class DrawRequest:
     steps: int = 20
     cfg: float = 7.0
     sampler: Sampler = "ddim"
+    schedule_type: ScheduleType = "automatic"
     seed: int = 1
     count: int = 1
     clip_skip: int = 1
@@ -146,37 +162,40 @@ def draw_with_files(
 
 
 def check_request(base: LoadedBase, request: DrawRequest) -> None:
-    """Raise WrongUse for sizes the networks cannot draw and samplers we do not have."""
+    """Raise WrongUse for sizes the networks cannot draw, and for samplers and schedules we do not have."""
     step = base.family.pixel_step
     for name, side in (("width", request.width), ("height", request.height)):
         if side % step or not step <= side <= 4096:
             nearest = min(4096, max(step, round(side / step) * step))
             raise WrongUse(f"The {name} {side} is no multiple of {step}.", f"Use {nearest}.")
-    if request.sampler not in SAMPLER_TITLES:
-        raise WrongUse(f"There is no sampler {request.sampler!r}.", f"Use one of {', '.join(SAMPLER_TITLES)}.")
-    if isinstance(base.schedule, FlowSchedule) and request.sampler != "euler":
-        raise WrongUse(
-            f"{base.family.title} is drawn with Euler, not with {SAMPLER_TITLES[request.sampler]}.",
-            "Set previews.sampler (when drawing: the sampler) to euler.",
-        )
+    if why_not := why_not_drawn(request.sampler, request.schedule_type, base.family.name, base.family.title):
+        raise WrongUse(*why_not)
     if not 1 <= request.count <= 64 or not 1 <= request.steps <= 200:
         raise WrongUse("Count goes from 1 to 64 and steps from 1 to 200.")
 
 
-def make_scheduler(base: LoadedBase, sampler: Sampler) -> Any:
-    """diffusers' scheduler for one of our sampler names, with the base model's own noise schedule."""
+def make_scheduler(base: LoadedBase, sampler: Sampler, schedule_type: ScheduleType = "automatic") -> Any:
+    """diffusers' scheduler for one of our sampler names, with the base model's own schedule of training."""
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
     from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
     from diffusers.schedulers.scheduling_euler_ancestral_discrete import EulerAncestralDiscreteScheduler
     from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+    from diffusers.schedulers.scheduling_heun_discrete import HeunDiscreteScheduler
+    from diffusers.schedulers.scheduling_lcm import LCMScheduler
+    from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 
-    classes = {
+    classes: dict[Sampler, Any] = {
         "ddim": DDIMScheduler,
         "euler": EulerDiscreteScheduler,
         "euler_a": EulerAncestralDiscreteScheduler,
+        "heun": HeunDiscreteScheduler,
         "dpmpp_2m": DPMSolverMultistepScheduler,
+        "dpmpp_2m_sde": DPMSolverMultistepScheduler,
+        "unipc": UniPCMultistepScheduler,
+        "lcm": LCMScheduler,
     }
-    return classes[sampler].from_config(base.scheduler_config)
+    kind = {"algorithm_type": "sde-dpmsolver++"} if sampler == "dpmpp_2m_sde" else {}
+    return classes[sampler].from_config(base.scheduler_config, **kind, **_SCHEDULE_SETTINGS[schedule_type])
 
 
 def _denoise(
@@ -190,14 +209,14 @@ def _denoise(
     noise = torch.cat([torch.randn(shape, generator=generator) for generator in generators]).to(device)
     if isinstance(base.schedule, FlowSchedule):
         return _follow(base, base.schedule, requests, noise, on_step)
-    scheduler = make_scheduler(base, request.sampler)
+    scheduler = make_scheduler(base, request.sampler, request.schedule_type)
     scheduler.set_timesteps(request.steps, device=device)
-    rules = TextRules(request.clip_skip, _token_length(base, request))
+    rules = TextRules(request.clip_skip, _token_length(base, request), weighted=True)
     negative, positive = _conditions(base, requests, rules)
     both = joined([negative, positive])
     guided = request.cfg != 1.0
     latents = noise * scheduler.init_noise_sigma
-    extra = {"generator": generators} if request.sampler == "euler_a" else {}
+    extra = {"generator": generators} if request.sampler in _ADDING_NOISE else {}
     for number, timestep in enumerate(scheduler.timesteps):
         model_input = scheduler.scale_model_input(latents, timestep)
         if guided:
@@ -252,7 +271,7 @@ def _token_length(base: LoadedBase, request: DrawRequest) -> int:
     longest = 1
     for tokenizer in base.tokenizers.values():
         for text in (request.prompt, request.negative_prompt):
-            longest = max(longest, len(tokenizer(text, add_special_tokens=False, verbose=False).input_ids))
+            longest = max(longest, len(tokens_of(tokenizer, text, weighted=True)))
     return -(-longest // 75) * 75
 
 

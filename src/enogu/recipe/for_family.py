@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from enogu.errors import RecipeRefused
 from enogu.recipe.contradictions import Contradiction
+from enogu.recipe.samplers import SAMPLER_TITLES, samplers_of
 from enogu.recipe.section import Section
 from enogu.recipe.train import TrainRecipe
 
@@ -52,7 +53,11 @@ def _problems(recipe: TrainRecipe, family: str, title: str) -> Iterator[Contradi
             "Set it to 2, or leave it out.",
             ("base_model",),
         )
-    if family == "flux" and recipe.previews.prompts and recipe.previews.sampler != "euler":
+    known = samplers_of(family)
+    if recipe.previews.prompts and recipe.previews.sampler not in known:
         yield Contradiction(
-            "previews.sampler", f"{title} is drawn with Euler alone.", 'Set it to "euler".', ("base_model",)
+            "previews.sampler",
+            f"{title} is drawn with {SAMPLER_TITLES[known[0]]} alone.",
+            f'Set it to "{known[0]}".',
+            ("base_model",),
         )

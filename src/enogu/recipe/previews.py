@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
+from enogu.recipe.samplers import Sampler
 from enogu.recipe.section import Section, about
-
-Sampler = Literal["ddim", "euler", "euler_a", "dpmpp_2m"]
-SAMPLER_TITLES: dict[str, str] = {"ddim": "DDIM", "euler": "Euler", "euler_a": "Euler a", "dpmpp_2m": "DPM++ 2M"}
-"""What A1111 calls each sampler, for the text inside pictures."""
 
 _MAX_SEED = 2**32 - 1
 

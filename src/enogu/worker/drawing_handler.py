@@ -113,6 +113,7 @@ class _Drawing:
             steps=shared.steps,
             cfg=shared.cfg,
             sampler=shared.sampler,
+            schedule_type=shared.schedule_type,
             seed=first.seed,
             count=len(batch.cells),
             clip_skip=shared.clip_skip,

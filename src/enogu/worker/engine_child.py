@@ -16,9 +16,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from enogu.errors import WrongUse
 from enogu.recipe import recipe_from_values
-from enogu.recipe.previews import SAMPLER_TITLES, Sampler
+from enogu.recipe.samplers import Sampler, ScheduleType
 from enogu.worker.child_loop import Say, Steering, run_child, seconds_since, unforeseen
 from enogu.worker.engine_messages import DrawJob, PlacedBaseModel, PlacedLora, TrainJob
 
@@ -98,8 +97,6 @@ class RealEngine:
         from enogu.engine.sample import DrawRequest, check_request, draw
         from enogu.imaging.infotext import save_png
 
-        if job.sampler not in SAMPLER_TITLES:
-            raise WrongUse(f"There is no sampler {job.sampler!r}.", f"Use one of {', '.join(SAMPLER_TITLES)}.")
         targets: Sequence[Target] | None = None
         if self._between is not None and self._base is not None:
             base, targets = self._base, self._between.targets
@@ -113,6 +110,7 @@ class RealEngine:
             steps=job.steps,
             cfg=job.cfg,
             sampler=cast("Sampler", job.sampler),
+            schedule_type=cast("ScheduleType", job.schedule_type),
             seed=job.seed,
             count=job.count,
             clip_skip=job.clip_skip,

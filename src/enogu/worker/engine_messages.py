@@ -91,6 +91,7 @@ class DrawJob:
     steps: int = 20
     cfg: float = 7.0
     sampler: str = "ddim"
+    schedule_type: str = "automatic"
     seed: int = 1
     count: int = 1
     clip_skip: int = 1

@@ -18,17 +18,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from enogu.errors import BaseModelRefused, EnoguError, PictureRefused, RecipeRefused, TrainingFailed, WrongUse
 from enogu.recipe import TrainRecipe, recipe_from_values
 from enogu.recipe.draws import random_for
 from enogu.recipe.plan import PictureSize, SavedFile, TrainPlan, plan_training
-from enogu.recipe.previews import SAMPLER_TITLES
+from enogu.recipe.samplers import SAMPLER_TITLES, SCHEDULE_TITLES, why_not_drawn
 from enogu.recipe.schedules import learning_rate_factor
 from enogu.whole_file import write_whole_bytes
 from enogu.worker.child_loop import Say, Steering, run_child, seconds_since, unforeseen
 from enogu.worker.engine_messages import DrawJob, PictureToTrain, PlacedBaseModel, TrainJob
+
+if TYPE_CHECKING:
+    from enogu.recipe.samplers import Sampler, ScheduleType
 
 REPORT_EVERY_SECONDS = 0.1
 FAILURES = {
@@ -83,8 +86,8 @@ class FakeEngine:
         """Rectangles by the seed, the prompt and the LoRAs."""
         if not self._training_folder:
             self._load(job.base_model, say)
-        if job.sampler not in SAMPLER_TITLES:
-            raise WrongUse(f"There is no sampler {job.sampler!r}.", f"Use one of {', '.join(SAMPLER_TITLES)}.")
+        if why_not := why_not_drawn(job.sampler, job.schedule_type, "sd15", "SD1.5"):
+            raise WrongUse(*why_not)
         for side in (job.width, job.height):
             if side % 8 or not 8 <= side <= 4096:
                 raise WrongUse(f"The side {side} is no multiple of 8.", f"Use {max(8, side // 8 * 8)}.")
@@ -101,7 +104,8 @@ class FakeEngine:
             look = [job.prompt, job.negative_prompt, seed, sorted(loras.items()), [lora.weight for lora in job.loras]]
             settings = {
                 "Steps": job.steps,
-                "Sampler": SAMPLER_TITLES[job.sampler],
+                "Sampler": SAMPLER_TITLES[cast("Sampler", job.sampler)],
+                "Schedule type": SCHEDULE_TITLES[cast("ScheduleType", job.schedule_type)],
                 "CFG scale": job.cfg,
                 "Clip skip": job.clip_skip if job.clip_skip > 1 else None,
             }

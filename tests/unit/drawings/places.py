@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image
@@ -25,7 +25,7 @@ from enogu.loras import service as loras
 from enogu.loras.entities import Lora, LoraPage
 from enogu.queue import service as queue
 from enogu.queue.entities import Job
-from enogu.recipe.previews import SAMPLER_TITLES
+from enogu.recipe.samplers import SAMPLER_TITLES, SCHEDULE_TITLES, Sampler, ScheduleType
 from enogu.settings import Settings
 from enogu.stamina.entities import Metering
 from enogu.stamina.rules.plan_file import SHIPPED, load_metering
@@ -75,7 +75,9 @@ def parameters_of(job: DrawJob, seed: int) -> str:
     """As ``engine.infotext_of`` writes it."""
     tags = [f"<lora:{lora.name}:{lora.weight:g}>" for lora in job.loras]
     settings = {
-        "Steps": job.steps, "Sampler": SAMPLER_TITLES[job.sampler], "CFG scale": job.cfg, "Seed": seed,
+        "Steps": job.steps, "Sampler": SAMPLER_TITLES[cast(Sampler, job.sampler)],
+        "Schedule type": SCHEDULE_TITLES[cast(ScheduleType, job.schedule_type)],
+        "CFG scale": job.cfg, "Seed": seed,
         "Size": f"{job.width}x{job.height}", "Model": job.base_model.name, "RNG": "CPU",
         "Clip skip": job.clip_skip if job.clip_skip > 1 else None,
         "Lora hashes": write_lora_hashes({lora.name: Path(lora.path).read_bytes().hex()[:12] for lora in job.loras}),

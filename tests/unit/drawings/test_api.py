@@ -77,7 +77,7 @@ def test_a_request_is_answered_at_once_with_its_place_in_the_queue(client: TestC
 
 @pytest.mark.parametrize(
     "more",
-    [{"colour": 1}, {"count": 0}, {"sampler": "lcm"}, {"loras": [{"lora": "mame", "weight": 9}]}, {"cfg": "many"}],
+    [{"colour": 1}, {"count": 0}, {"sampler": "plms"}, {"loras": [{"lora": "mame", "weight": 9}]}, {"cfg": "many"}],
 )
 def test_a_form_with_a_mistake_is_refused(client: TestClient, more: dict[str, Any]) -> None:
     assert client.post("/api/drawings", json=body(**more)).status_code == 422
@@ -88,7 +88,19 @@ def test_the_form_is_told_what_suits_the_base_model(client: TestClient) -> None:
     offered = client.get("/api/drawings/options").json()
     assert (offered["base_model_id"], offered["family_title"]) == ("starter", "SD1.5")
     assert offered["sizes"][0] == {"width": 128, "height": 128}
-    assert {"value": "euler_a", "title": "Euler a"} in offered["samplers"]
+    usual, *others = offered["samplers"]
+    assert (usual["value"], offered["default_sampler"]) == ("ddim", "ddim")
+    euler = next(one for one in others if one["value"] == "euler")
+    assert (euler["title"], euler["schedules"][1]) == ("Euler", {"value": "karras", "title": "Karras"})
+    for sampler in offered["samplers"]:
+        for schedule in sampler["schedules"]:
+            asked = body(sampler=sampler["value"], schedule_type=schedule["value"])
+            kept = client.post("/api/drawings", json=asked).json()
+            assert kept["settings"]["sampler"] == sampler["value"]
+            assert kept["settings"]["schedule_type"] == schedule["value"]
+            client.post(f"/api/drawings/requests/{kept['id']}/cancel")
+    refused = client.post("/api/drawings", json=body(sampler="ddim", schedule_type="karras"))
+    assert (refused.status_code, "DDIM cannot be drawn along" in refused.json()["detail"]) == (422, True)
     assert (offered["steps"]["low"], offered["steps"]["high"], offered["steps"]["default"]) == (1, 200, 20)
     for size in offered["sizes"]:
         assert client.post("/api/drawings", json=body(**size)).status_code == 201

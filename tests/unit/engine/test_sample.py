@@ -14,9 +14,9 @@ from enogu.engine import sample
 from enogu.engine.adapters import lora as adapters_lora
 from enogu.engine.families import LoadedBase
 from enogu.engine.lora_file import LoraFile, load_lora
-from enogu.engine.sample import Drawing, DrawRequest, draw, draw_each, draw_with_files
+from enogu.engine.sample import Drawing, DrawRequest, draw, draw_each, draw_with_files, make_scheduler
 from enogu.errors import AdapterRefused, WrongUse
-from enogu.recipe.previews import SAMPLER_TITLES
+from enogu.recipe.samplers import SAMPLER_TITLES, Sampler, schedules_of
 from tests.unit.engine.tiny_run import random_lora
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
@@ -43,13 +43,46 @@ def test_every_sampler_draws_the_same_picture_again(tiny_base: LoadedBase, sampl
     assert _difference(first, draw(tiny_base, _request(sampler=sampler, width=96, seed=6))[0]) > 2
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "euler_a"])
+@pytest.mark.parametrize("sampler", ["ddim", "euler_a", "dpmpp_2m_sde", "lcm"])
 def test_a_picture_of_several_equals_the_one_drawn_alone(tiny_base: LoadedBase, sampler: str) -> None:
     """Seeds count up from the first, as in A1111; a batch may round differently, by 1 of 255 at most."""
     drawings = draw(tiny_base, _request(sampler=sampler, count=3))
     assert [drawing.seed for drawing in drawings] == [5, 6, 7]
     for drawing in drawings:
         assert _difference(drawing, draw(tiny_base, _request(sampler=sampler, seed=drawing.seed))[0]) <= 1
+
+
+@pytest.mark.parametrize("sampler", [sampler for sampler in SAMPLER_TITLES if len(schedules_of(sampler, "sd15")) > 1])
+def test_each_schedule_draws_another_picture(tiny_base: LoadedBase, sampler: Sampler) -> None:
+    """I3."""
+    drawn = {
+        draw(tiny_base, _request(sampler=sampler, schedule_type=schedule))[0].image.tobytes()
+        for schedule in schedules_of(sampler, "sd15")
+    }
+    assert len(drawn) == len(schedules_of(sampler, "sd15"))
+
+
+def test_karras_stops_at_the_strengths_of_the_paper(tiny_base: LoadedBase) -> None:
+    """Equation 5 of Karras et al. 2022 with rho 7, between the weakest and the strongest noise of the training."""
+    scheduler = make_scheduler(tiny_base, "euler", "karras")
+    betas = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
+    alpha_bar = np.cumprod(1 - betas)
+    strengths = np.sqrt((1 - alpha_bar) / alpha_bar)
+    scheduler.set_timesteps(10)
+    low, high = scheduler.sigmas[-2].item(), scheduler.sigmas[0].item()
+    assert (low, high) == (pytest.approx(strengths[0], rel=1e-3), pytest.approx(strengths[-1], rel=1e-3))
+    expected = (high ** (1 / 7) + np.linspace(0, 1, 10) * (low ** (1 / 7) - high ** (1 / 7))) ** 7
+    assert scheduler.sigmas[:-1].numpy() == pytest.approx(expected, rel=1e-4)
+
+
+def test_brackets_in_a_prompt_say_how_much_a_word_counts(tiny_base: LoadedBase) -> None:
+    """I3, as A1111 reads them; a bracket behind a backslash is a bracket."""
+    plain, weighted, halved, escaped = (
+        draw(tiny_base, _request(prompt=f"1girl, {hat}"))[0]
+        for hat in ("hat", "(hat:1.6)", "(hat:0.5)", "hat \\(red\\)")
+    )
+    assert len({one.image.tobytes() for one in (plain, weighted, halved, escaped)}) == 4
+    assert draw(tiny_base, _request(prompt="1girl, (hat:1.0)"))[0].image.tobytes() == plain.image.tobytes()
 
 
 def test_prompt_negative_prompt_cfg_and_clip_skip_each_change_the_picture(tiny_base: LoadedBase) -> None:
@@ -98,6 +131,8 @@ def test_a_lora_of_another_family_is_refused_by_its_files_name(tiny_base: Loaded
         ({"height": 0}, "height 0"),
         ({"width": 8192}, "width 8192"),
         ({"sampler": "lms"}, "no sampler 'lms'"),
+        ({"schedule_type": "beta"}, "no schedule type 'beta'"),
+        ({"sampler": "euler_a", "schedule_type": "karras"}, "Euler a cannot be drawn along the schedule Karras"),
         ({"steps": 0}, "steps from 1"),
         ({"count": 65}, "Count goes from 1 to 64"),
     ],

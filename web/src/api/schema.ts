@@ -3100,10 +3100,16 @@ export interface components {
             cfg: number;
             /**
              * Sampler
-             * @default ddim
+             * @description Unless given, the usual one for the base model.
+             */
+            sampler?: ("ddim" | "euler" | "euler_a" | "heun" | "dpmpp_2m" | "dpmpp_2m_sde" | "unipc" | "lcm") | null;
+            /**
+             * Schedule Type
+             * @description At which strengths of noise the sampler stops; ``automatic`` is its own.
+             * @default automatic
              * @enum {string}
              */
-            sampler: "ddim" | "euler" | "euler_a" | "dpmpp_2m";
+            schedule_type: "automatic" | "karras" | "exponential" | "sgm_uniform";
             /**
              * Seed
              * @description -1: the server chooses one and tells which.
@@ -3752,7 +3758,7 @@ export interface components {
              * Default Sampler
              * @enum {string}
              */
-            default_sampler: "ddim" | "euler" | "euler_a" | "dpmpp_2m";
+            default_sampler: "ddim" | "euler" | "euler_a" | "heun" | "dpmpp_2m" | "dpmpp_2m_sde" | "unipc" | "lcm";
             /** Sizes */
             sizes: components["schemas"]["SizeShown"][];
             side: components["schemas"]["RangeShown"];
@@ -3787,7 +3793,9 @@ export interface components {
             /** Cfg */
             cfg?: number | null;
             /** Sampler */
-            sampler?: ("ddim" | "euler" | "euler_a" | "dpmpp_2m") | null;
+            sampler?: ("ddim" | "euler" | "euler_a" | "heun" | "dpmpp_2m" | "dpmpp_2m_sde" | "unipc" | "lcm") | null;
+            /** Schedule Type */
+            schedule_type?: ("automatic" | "karras" | "exponential" | "sgm_uniform") | null;
             /** Seed */
             seed?: number | null;
             /** Clip Skip */
@@ -4457,10 +4465,16 @@ export interface components {
             cfg: number;
             /**
              * Sampler
-             * @default ddim
+             * @description Unless given, the usual one for the base model.
+             */
+            sampler?: ("ddim" | "euler" | "euler_a" | "heun" | "dpmpp_2m" | "dpmpp_2m_sde" | "unipc" | "lcm") | null;
+            /**
+             * Schedule Type
+             * @description At which strengths of noise the sampler stops; ``automatic`` is its own.
+             * @default automatic
              * @enum {string}
              */
-            sampler: "ddim" | "euler" | "euler_a" | "dpmpp_2m";
+            schedule_type: "automatic" | "karras" | "exponential" | "sgm_uniform";
             /**
              * Seed
              * @description -1: the server chooses one and tells which.
@@ -5139,7 +5153,22 @@ export interface components {
              * Value
              * @enum {string}
              */
-            value: "ddim" | "euler" | "euler_a" | "dpmpp_2m";
+            value: "ddim" | "euler" | "euler_a" | "heun" | "dpmpp_2m" | "dpmpp_2m_sde" | "unipc" | "lcm";
+            /** Title */
+            title: string;
+            /** Schedules */
+            schedules: components["schemas"]["ScheduleShown"][];
+        };
+        /**
+         * ScheduleShown
+         * @description At which strengths of noise a sampler stops on its way.
+         */
+        ScheduleShown: {
+            /**
+             * Value
+             * @enum {string}
+             */
+            value: "automatic" | "karras" | "exponential" | "sgm_uniform";
             /** Title */
             title: string;
         };
@@ -5238,7 +5267,12 @@ export interface components {
              * Sampler
              * @enum {string}
              */
-            sampler: "ddim" | "euler" | "euler_a" | "dpmpp_2m";
+            sampler: "ddim" | "euler" | "euler_a" | "heun" | "dpmpp_2m" | "dpmpp_2m_sde" | "unipc" | "lcm";
+            /**
+             * Schedule Type
+             * @enum {string}
+             */
+            schedule_type: "automatic" | "karras" | "exponential" | "sgm_uniform";
             /** Clip Skip */
             clip_skip: number;
         };

@@ -13,7 +13,7 @@ from typing import Any
 from enogu.drawings.entities import MOST_SEED, DrawingRefused, LoraWish
 from enogu.drawings.rules.lora_tags import ParsedPrompt, parse_prompt
 from enogu.imaging.infotext import Infotext, parse_infotext
-from enogu.recipe.previews import SAMPLER_TITLES
+from enogu.recipe.samplers import SAMPLER_TITLES, SCHEDULE_TITLES, Sampler, schedules_of
 
 _USED = frozenset({"Steps", "Sampler", "CFG scale", "Seed", "Size", "Model hash", "Model", "Clip skip", "Lora hashes"})
 _HARMLESS = frozenset({"Version", "User", "RNG", "Hashes", "Civitai resources", "Civitai metadata", "TI hashes"})
@@ -22,10 +22,11 @@ _CHANGES_THE_PICTURE = (
     "ADetailer", "ControlNet", "Mask", "Conditional mask", "Token merging", "VAE",
 )  # fmt: skip
 _SCHEDULES = ("Karras", "Exponential", "Polyexponential", "SGM Uniform", "Automatic")
-_LIKE: dict[str, str] = {
+_LIKE: dict[str, Sampler] = {
     "dpm++ 2m": "dpmpp_2m",
-    "dpm++ 2m sde": "dpmpp_2m",
-    "dpm++ sde": "dpmpp_2m",
+    "dpm++ sde": "dpmpp_2m_sde",
+    "dpm++ 3m sde": "dpmpp_2m_sde",
+    "dpm2": "heun",
     "dpm++ 2s a": "euler_a",
     "dpm2 a": "euler_a",
     "plms": "ddim",
@@ -113,13 +114,17 @@ def _sampler(written: str, others: dict[str, str], fields: dict[str, Any], notes
     for one in _SCHEDULES:
         if name.casefold().endswith(f" {one.casefold()}"):
             name, schedule = name[: -len(one) - 1], one
-    titles = {title.casefold(): key for key, title in SAMPLER_TITLES.items()} | {key: key for key in SAMPLER_TITLES}
+    titles: dict[str, Sampler] = {title.casefold(): key for key, title in SAMPLER_TITLES.items()}
+    titles |= {key: key for key in SAMPLER_TITLES}
     found = titles.get(name.casefold())
     if found is None:
         found = _LIKE.get(name.casefold(), "euler_a" if name.casefold().endswith(" a") else "dpmpp_2m")
         notes.append(f"Enogu has no sampler {name}; {SAMPLER_TITLES[found]} is the nearest.")
     fields["sampler"] = found
-    if schedule and schedule.casefold() not in ("automatic", "normal", "uniform"):
+    wanted = schedule.strip().casefold().replace(" ", "_")
+    if wanted in SCHEDULE_TITLES and wanted in schedules_of(found, ""):
+        fields["schedule_type"] = wanted
+    elif schedule and wanted not in ("normal", "uniform"):
         others["Schedule type"] = schedule
         notes.append(
             f"The schedule {schedule} is not there: the sampler's own is used, so the picture will be another."

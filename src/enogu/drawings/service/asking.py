@@ -42,11 +42,12 @@ from enogu.errors import NotFound
 from enogu.loras.entities import Lora
 from enogu.queue import service as queue
 from enogu.queue.entities import JobOver, Position
-from enogu.recipe.previews import SAMPLER_TITLES
+from enogu.recipe.samplers import samplers_of, why_not_drawn
 from enogu.settings import Settings
 from enogu.stamina import service as stamina
 from enogu.stamina.entities import Metering
 from enogu.storage.database import Session, new_id, take_turns
+from enogu.weights.families import title
 
 JOB_KIND = "draw"
 LOWEST_SIDE, HIGHEST_SIDE, SIDE_STEP = 64, 2048, 8
@@ -257,12 +258,13 @@ def _shared(wish: Wish, base: BaseModel, found: Sequence[Lora]) -> Shared:
     for name, value, lowest, highest in (("steps", wish.steps, 1, 200), ("cfg", wish.cfg, 1, 30)):
         if not lowest <= value <= highest:
             raise DrawingRefused(f"{name} is {value:g}.", f"It goes from {lowest} to {highest}.")
-    if wish.sampler not in SAMPLER_TITLES:
-        raise DrawingRefused(f"There is no sampler {wish.sampler!r}.", f"Use one of {', '.join(SAMPLER_TITLES)}.")
+    sampler = wish.sampler or samplers_of(base.family)[0]
+    if why_not := why_not_drawn(sampler, wish.schedule_type, base.family, title(base.family)):
+        raise DrawingRefused(*why_not)
     clip_skip = library.clip_skip_of(found, base) if wish.clip_skip is None else wish.clip_skip
     if not 1 <= clip_skip <= 12:
         raise DrawingRefused(f"The clip skip is {clip_skip}.", "It goes from 1 to 12.")
-    return Shared(wish.negative_prompt, width, height, wish.steps, wish.cfg, wish.sampler, clip_skip)
+    return Shared(wish.negative_prompt, width, height, wish.steps, wish.cfg, sampler, clip_skip, wish.schedule_type)
 
 
 def _check_room(session: Session, owner_id: str) -> None:

@@ -8,7 +8,7 @@ import type { Lora } from "@/features/loras/public";
 import { formatNumber } from "@/lib/format";
 import { IS_MAC, shownKeys } from "@/ui/keys/actions";
 
-import type { DrawingForm as Form, FormStep } from "../model/form";
+import { chosenWay, type DrawingForm as Form, type FormStep } from "../model/form";
 import { nameKey, promptLoras } from "../model/prompt-loras";
 import type { FormOptions } from "../queries";
 import classes from "./drawing-form.module.css";
@@ -161,6 +161,7 @@ function Numbers({
 }) {
   const { t } = useTranslation("drawings");
   const set = (values: Partial<Form>) => dispatch({ type: "set", values });
+  const sampler = options.samplers.find((one) => one.value === (form.sampler ?? options.default_sampler));
   const number = (field: "steps" | "cfg" | "count", label: string) => (
     <NumberInput
       label={label}
@@ -179,9 +180,20 @@ function Numbers({
         <Select
           label={t("form.sampler")}
           data={options.samplers.map((one) => ({ value: one.value, label: one.title }))}
-          value={form.sampler}
-          onChange={(sampler) => {
-            if (sampler !== null) set({ sampler });
+          value={sampler?.value ?? null}
+          allowDeselect={false}
+          onChange={(value) => {
+            if (value !== null) set(chosenWay({ ...form, sampler: value }, options.samplers, options.default_sampler));
+          }}
+        />
+        <Select
+          label={t("form.schedule")}
+          data={(sampler?.schedules ?? []).map((one) => ({ value: one.value, label: one.title }))}
+          value={form.scheduleType}
+          allowDeselect={false}
+          disabled={sampler?.schedules.length === 1}
+          onChange={(scheduleType) => {
+            if (scheduleType !== null) set({ scheduleType });
           }}
         />
         {number("steps", t("form.steps"))}

@@ -13,7 +13,7 @@ import { DropArea } from "@/ui/drop-zone/drop-area";
 import { useActions } from "@/ui/keys/use-actions";
 
 import { keepDraft, keptDraft } from "../model/draft";
-import { comparisonWish, pictureWish, stepForm } from "../model/form";
+import { chosenWay, comparisonWish, pictureWish, stepForm } from "../model/form";
 import { nameKey, promptLoras } from "../model/prompt-loras";
 import {
   type ComparisonToDraw,
@@ -50,6 +50,12 @@ export function DrawingStudio({ loraId, onLoraTaken }: DrawingStudioProps) {
   const loras = allLoras.data ?? [];
   const models = useQuery(baseModelQueries.list());
   const options = useQuery({ ...drawingQueries.options(form.baseModel), retry: false }).data;
+  useEffect(() => {
+    // Another base model may not have the sampler that was chosen for the one before.
+    if (options === undefined) return;
+    const values = chosenWay(form, options.samplers, options.default_sampler);
+    if (values.sampler !== form.sampler || values.scheduleType !== form.scheduleType) dispatch({ type: "set", values });
+  }, [form, options]);
   const recent = useQuery(drawingQueries.recent()).data ?? [];
   const draw = useDraw();
   const compare = useCompare();
@@ -173,11 +179,16 @@ export function DrawingStudio({ loraId, onLoraTaken }: DrawingStudioProps) {
       {open !== null && (
         <DrawingViewer
           open={open}
-          samplers={new Map(options?.samplers.map((one) => [one.value, one.title]))}
+          samplers={titles(options?.samplers)}
+          schedules={titles(options?.samplers.flatMap((one) => one.schedules))}
           onUse={handleUse}
           onClose={() => setOpen(null)}
         />
       )}
     </>
   );
+}
+
+function titles(offered: readonly { readonly value: string; readonly title: string }[] = []) {
+  return new Map(offered.map((one) => [one.value, one.title]));
 }

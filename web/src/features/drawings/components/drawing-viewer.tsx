@@ -23,13 +23,14 @@ import { type OpenPictures, viewerGrid } from "./request-view";
 export interface DrawingViewerProps {
   readonly open: OpenPictures;
   readonly samplers: ReadonlyMap<string, string>;
+  readonly schedules: ReadonlyMap<string, string>;
   readonly onUse: (drawing: Drawing) => void;
   readonly onClose: () => void;
 }
 
 const wide = "(min-width: 821px)";
 
-export function DrawingViewer({ open, samplers, onUse, onClose }: DrawingViewerProps) {
+export function DrawingViewer({ open, samplers, schedules, onUse, onClose }: DrawingViewerProps) {
   const { t } = useTranslation("drawings");
   const [isTelling, setIsTelling] = useState(() => window.matchMedia(wide).matches);
   const [removed, setRemoved] = useState<ReadonlySet<string>>(new Set());
@@ -102,7 +103,7 @@ export function DrawingViewer({ open, samplers, onUse, onClose }: DrawingViewerP
       panel={(_, { row, column }) => {
         const drawing = at(row, column);
         return drawing === undefined || !isTelling ? null : (
-          <Told drawing={drawing} samplers={samplers} onUse={onUse} />
+          <Told drawing={drawing} samplers={samplers} schedules={schedules} onUse={onUse} />
         );
       }}
     />
@@ -112,10 +113,11 @@ export function DrawingViewer({ open, samplers, onUse, onClose }: DrawingViewerP
 interface ToldProps {
   readonly drawing: Drawing;
   readonly samplers: ReadonlyMap<string, string>;
+  readonly schedules: ReadonlyMap<string, string>;
   readonly onUse: (drawing: Drawing) => void;
 }
 
-function Told({ drawing, samplers, onUse }: ToldProps) {
+function Told({ drawing, samplers, schedules, onUse }: ToldProps) {
   const { t, i18n } = useTranslation("drawings");
   const { settings } = drawing;
   const number = (value: number) => formatNumber(value, i18n.language, 2);
@@ -124,6 +126,7 @@ function Told({ drawing, samplers, onUse }: ToldProps) {
     [t("lora.title"), drawing.loras.map((one) => `${one.name} ${number(one.weight)}`).join(", ")],
     [t("size.title"), t("size.size", { width: settings.width, height: settings.height })],
     [t("form.sampler"), samplers.get(settings.sampler) ?? settings.sampler],
+    [t("form.schedule"), schedules.get(settings.schedule_type) ?? settings.schedule_type],
     [t("form.steps"), number(settings.steps)],
     [t("form.cfg"), number(settings.cfg)],
     [t("form.seed"), String(drawing.seed)],

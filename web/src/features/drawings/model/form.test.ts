@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { comparisonWish, type DrawingForm, emptyForm, formOfDraft, pictureWish, stepForm } from "./form";
+import { chosenWay, comparisonWish, type DrawingForm, emptyForm, formOfDraft, pictureWish, stepForm } from "./form";
 
 const mame = { name: "mame", trigger: "mame", negative: "blurry", preferred_weight: 0.8 };
 const plain = { name: "lines", trigger: "lineart", negative: "", preferred_weight: 0 };
@@ -31,7 +31,16 @@ describe("the drawing form", () => {
   it("draws a picture again with its LoRAs under today's names, those of a comparison too", () => {
     const drawing = {
       prompt: "mame, <lora:old:0.5>",
-      settings: { negative_prompt: "n", width: 96, height: 160, steps: 9, cfg: 5, sampler: "euler", clip_skip: 2 },
+      settings: {
+        negative_prompt: "n",
+        width: 96,
+        height: 160,
+        steps: 9,
+        cfg: 5,
+        sampler: "euler",
+        schedule_type: "karras",
+        clip_skip: 2,
+      },
       seed: 11,
       base_model_id: "starter",
       loras: [
@@ -42,6 +51,7 @@ describe("the drawing form", () => {
     const again = stepForm(form({ count: 4 }), { type: "again", drawing, names: new Map([["1", "new"]]) });
     expect(again.prompt).toBe("mame, <lora:new:0.5>, <lora:compared:0.7>");
     expect(again).toMatchObject({ seed: 11, width: 96, height: 160, clipSkip: 2, sampler: "euler", count: 4 });
+    expect(again.scheduleType).toBe("karras");
   });
 
   it("takes from a picture's text what it says and keeps the rest", () => {
@@ -62,6 +72,24 @@ describe("the drawing form", () => {
     expect(after.baseModel).toBe("mine");
   });
 
+  it("keeps a sampler and its schedule where the base model has them", () => {
+    const samplers = [
+      { value: "ddim", schedules: [{ value: "automatic" }] },
+      { value: "euler", schedules: [{ value: "automatic" }, { value: "karras" }] },
+    ];
+    const way = (sampler: string | null, scheduleType: string) =>
+      chosenWay({ sampler, scheduleType }, samplers, "ddim");
+    expect(way("euler", "karras")).toEqual({ sampler: "euler", scheduleType: "karras" });
+    expect(way("ddim", "karras")).toEqual({ sampler: "ddim", scheduleType: "automatic" });
+    expect(way(null, "karras")).toEqual({ sampler: null, scheduleType: "automatic" });
+    expect(way("unipc", "karras")).toEqual({ sampler: null, scheduleType: "automatic" });
+  });
+
+  it("takes the sampler's own schedule where a picture names a sampler alone", () => {
+    const read = { prompt: "a", negative_prompt: "", sampler: "euler", loras: [], base_model: null };
+    expect(stepForm(form({ scheduleType: "karras" }), { type: "read", read }).scheduleType).toBe("automatic");
+  });
+
   it("asks for what it shows and leaves unset what is unset", () => {
     expect(pictureWish(form({ prompt: "a", count: 2 }))).toEqual({
       base_model: "starter",
@@ -69,7 +97,7 @@ describe("the drawing form", () => {
       negative_prompt: "",
       steps: 20,
       cfg: 7,
-      sampler: "ddim",
+      schedule_type: "automatic",
       seed: -1,
       count: 2,
     });

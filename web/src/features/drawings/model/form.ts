@@ -11,7 +11,9 @@ export interface DrawingForm {
   readonly height: number | null;
   readonly steps: number;
   readonly cfg: number;
-  readonly sampler: string;
+  /** null: the base model's usual one. */
+  readonly sampler: string | null;
+  readonly scheduleType: string;
   /** -1: another one each time. */
   readonly seed: number;
   readonly count: number;
@@ -27,11 +29,30 @@ export const emptyForm: DrawingForm = {
   height: null,
   steps: 20,
   cfg: 7,
-  sampler: "ddim",
+  sampler: null,
+  scheduleType: "automatic",
   seed: -1,
   count: 1,
   clipSkip: null,
 };
+
+/** What a sampler is, and the schedules it can go along: as the server offers them for a base model. */
+export interface SamplerOffered {
+  readonly value: string;
+  readonly schedules: readonly { readonly value: string }[];
+}
+
+/** The chosen sampler and schedule, as far as the base model has them; else its usual ones. */
+export function chosenWay(
+  form: Pick<DrawingForm, "sampler" | "scheduleType">,
+  samplers: readonly SamplerOffered[],
+  usual: string,
+): Pick<DrawingForm, "sampler" | "scheduleType"> {
+  const sampler = samplers.find((one) => one.value === (form.sampler ?? usual));
+  if (sampler === undefined) return { sampler: null, scheduleType: "automatic" };
+  const isThere = sampler.schedules.some((one) => one.value === form.scheduleType);
+  return { sampler: form.sampler, scheduleType: isThere ? form.scheduleType : "automatic" };
+}
 
 /** Of a LoRA, what matters here. */
 export interface LoraToUse {
@@ -48,6 +69,7 @@ export interface DrawnSettings {
   readonly steps: number;
   readonly cfg: number;
   readonly sampler: string;
+  readonly schedule_type: string;
   readonly clip_skip: number;
 }
 
@@ -69,6 +91,7 @@ export interface ReadBefore {
   readonly steps?: number | null | undefined;
   readonly cfg?: number | null | undefined;
   readonly sampler?: string | null | undefined;
+  readonly schedule_type?: string | null | undefined;
   readonly seed?: number | null | undefined;
   readonly clip_skip?: number | null | undefined;
   readonly loras: readonly { readonly weight: number; readonly library_name: string | null }[];
@@ -152,6 +175,7 @@ function drawnAgain(form: DrawingForm, drawing: DrawnBefore, names: ReadonlyMap<
     steps: settings.steps,
     cfg: settings.cfg,
     sampler: settings.sampler,
+    scheduleType: settings.schedule_type,
     seed: drawing.seed,
     clipSkip: settings.clip_skip,
   };
@@ -172,6 +196,7 @@ function readBack(form: DrawingForm, read: ReadBefore): DrawingForm {
     steps: read.steps ?? form.steps,
     cfg: read.cfg ?? form.cfg,
     sampler: read.sampler ?? form.sampler,
+    scheduleType: read.schedule_type ?? (read.sampler == null ? form.scheduleType : "automatic"),
     seed: read.seed ?? form.seed,
     count: 1,
     clipSkip: read.clip_skip ?? form.clipSkip,
@@ -209,8 +234,9 @@ function sharedWish(form: DrawingForm) {
     negative_prompt: form.negative,
     steps: form.steps,
     cfg: form.cfg,
-    sampler: form.sampler,
+    schedule_type: form.scheduleType,
     seed: form.seed,
+    ...(form.sampler === null ? {} : { sampler: form.sampler }),
     ...(form.width === null ? {} : { width: form.width }),
     ...(form.height === null ? {} : { height: form.height }),
     ...(form.clipSkip === null ? {} : { clip_skip: form.clipSkip }),
@@ -227,11 +253,12 @@ export function formOfDraft(text: string | null): DrawingForm {
   }
   if (typeof kept !== "object" || kept === null) return emptyForm;
   const given = kept as Record<string, unknown>;
-  const mayBeUnset = new Set(["width", "height", "clipSkip"]);
+  const numbersOrUnset = new Set(["width", "height", "clipSkip"]);
   return Object.fromEntries(
     Object.entries(emptyForm).map(([field, value]) => {
       const one = given[field];
-      if (mayBeUnset.has(field)) return [field, typeof one === "number" ? one : null];
+      if (numbersOrUnset.has(field)) return [field, typeof one === "number" ? one : null];
+      if (field === "sampler") return [field, typeof one === "string" ? one : null];
       return [field, typeof one === typeof value ? one : value];
     }),
   ) as unknown as DrawingForm;
