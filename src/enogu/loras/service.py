@@ -19,6 +19,7 @@ from enogu.errors import AdapterRefused, NotFound, WrongUse
 from enogu.loras import store
 from enogu.loras.entities import FittingBaseModel, Lora, LoraNameRefused, LoraPage
 from enogu.runs import service as runs
+from enogu.runs.entities import StartFile
 from enogu.settings import Settings
 from enogu.storage.database import Session, new_id
 from enogu.storage.files import Files
@@ -45,6 +46,12 @@ def get_lora(session: Session, owner_id: str, lora_id: str) -> Lora:
     if lora is None or lora.deleted_at is not None:
         raise _no_lora(lora_id)
     return lora
+
+
+def find_to_train(session: Session, owner_id: str, lora_id: str) -> StartFile:
+    """A LoRA of the library as a run trains it further (G7). Raises NotFound."""
+    lora = get_lora(session, owner_id, lora_id)
+    return StartFile(lora.name, lora.sha256, lora.family, str(lora.facts.get("algorithm") or ""), lora.dim)
 
 
 def find_by_name(session: Session, owner_id: str, name: str) -> Lora | None:

@@ -41,7 +41,12 @@ def _metering(request: Request) -> Metering:
     return request.app.state.metering
 
 
+def _find_lora(request: Request) -> service.FindLora:
+    return getattr(request.app.state, "find_lora", service.no_library)
+
+
 TheMetering = Annotated[Metering, Depends(_metering)]
+TheLibrary = Annotated[service.FindLora, Depends(_find_lora)]
 _Id = Annotated[str, Field(min_length=1, max_length=26)]
 _Recipe = dict[str, Any]
 
@@ -300,6 +305,8 @@ class PlannedRunShown(BaseModel):
     family: str
     can_train: bool
     why_not: Words
+    start_name: str
+    """Of the LoRA that would be trained further; empty when it would begin anew."""
     plan: PlanShown
     notes: list[NoteShown]
     quote: QuoteShown
@@ -346,6 +353,8 @@ class RunInList(BaseModel):
     charged: int
     failure: FailureShown | None
     made_of_run_id: str | None
+    start_name: str
+    """Of the LoRA that it trains further; empty when it began anew."""
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -546,12 +555,17 @@ def delete_preset(preset_id: str, session: OneTransaction, caller: SomeCaller) -
 
 @router.post("/runs/plan")
 def plan_run(
-    body: RunToPlan, session: OneTransaction, caller: SomeCaller, metering: TheMetering, settings: TheSettings
+    body: RunToPlan,
+    session: OneTransaction,
+    caller: SomeCaller,
+    metering: TheMetering,
+    settings: TheSettings,
+    find_lora: TheLibrary,
 ) -> PlannedRunShown:
     """What a run would do, cost and take (F2, A4, A5). Nothing is kept, and it may be asked at every key."""
     now = utc_now()
     wish = service.RunWish(body.dataset_id, body.recipe)
-    planned = service.plan_run(session, settings, metering, caller.account, wish, now)
+    planned = service.plan_run(session, settings, metering, caller.account, wish, now, find_lora=find_lora)
     return _planned(planned, service.outlook_of(session, metering, caller.account, planned, now))
 
 
@@ -562,11 +576,14 @@ def start_run(
     caller: SomeCaller,
     metering: TheMetering,
     settings: TheSettings,
+    find_lora: TheLibrary,
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
 ) -> RunShown:
     """Freeze it, reserve its stamina, queue it (B8). The same Idempotency-Key again gives the same run."""
     wish = service.RunWish(body.dataset_id, body.recipe, body.name)
-    run = service.start_run(session, settings, metering, caller.account, wish, utc_now(), start_key=idempotency_key)
+    run = service.start_run(
+        session, settings, metering, caller.account, wish, utc_now(), start_key=idempotency_key, find_lora=find_lora
+    )
     return _run(session, run)
 
 
@@ -665,9 +682,12 @@ def retry_run(
     caller: SomeCaller,
     metering: TheMetering,
     settings: TheSettings,
+    find_lora: TheLibrary,
 ) -> RunShown:
     """Go on with an ended run, or start it changed as another one; the answer says which."""
-    run = service.retry_run(session, settings, metering, caller.account, run_id, utc_now(), changes=body.changes)
+    run = service.retry_run(
+        session, settings, metering, caller.account, run_id, utc_now(), changes=body.changes, find_lora=find_lora
+    )
     return _run(session, run)
 
 
@@ -837,6 +857,7 @@ def _planned(planned: service.PlannedRun, outlook: Any) -> PlannedRunShown:
         family=planned.base_model.family,
         can_train=planned.can_train,
         why_not=planned.why_not,
+        start_name="" if planned.start is None else planned.start.name,
         plan=_plan(planned.plan),
         notes=[NoteShown(**asdict(one)) for one in planned.notes],
         quote=QuoteShown(stamina=quoted.quote.stamina, parts=[_part(one) for one in quoted.quote.parts]),
@@ -889,7 +910,7 @@ def _in_list(run: Run) -> Mapping[str, Any]:
         "num_steps",
         "epoch",
     )
-    more = ("num_epochs", "quoted", "charged", "made_of_run_id", "created_at", "started_at", "ended_at")
+    more = ("num_epochs", "quoted", "charged", "made_of_run_id", "start_name", "created_at", "started_at", "ended_at")
     return {
         **{name: getattr(run, name) for name in (*same, *more)},
         "base_model_id": run.base_model.id,

@@ -71,6 +71,20 @@ class FrozenBaseModel:
     """Of its weights; the same reference with another hash is another base model, and the run is not resumed on it."""
 
 
+@dataclass(frozen=True)
+class StartFile:
+    """A LoRA that is trained further (G7)."""
+
+    name: str
+    """For people: the file's, or the LoRA's in the library."""
+    sha256: str
+    family: str
+    kind: str
+    """Of its adapter; empty when it is not known."""
+    dim: float | None
+    """None when it is not known, or not the same everywhere."""
+
+
 # ---- a run -----------------------------------------------------------------------------------------------------------
 
 
@@ -139,6 +153,9 @@ class Run:
     checkpoint_step: int
     made_of_run_id: str | None
     """The run whose pictures and recipe it was started with again, changed."""
+    start_name: str
+    """Of the LoRA that it trains further; empty when it began anew."""
+    start_sha256: str | None
     num_events: int
     created_at: datetime
     started_at: datetime | None

@@ -35,6 +35,7 @@ from enogu.storage.database import ID_LENGTH, Base, RowId, Session, new_id
 
 NAME_LENGTH = 200
 KEY_LENGTH = 200
+START_NAME_LENGTH = 300
 
 
 class RunRow(Base):
@@ -76,6 +77,8 @@ class RunRow(Base):
     checkpoint_sha256: Mapped[str | None] = mapped_column(String(64))
     checkpoint_step: Mapped[int]
     made_of_run_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    start_name: Mapped[str] = mapped_column(String(START_NAME_LENGTH))
+    start_sha256: Mapped[str | None] = mapped_column(String(64))
     start_key: Mapped[str | None] = mapped_column(String(KEY_LENGTH))
     num_events: Mapped[int]
     created_at: Mapped[datetime]
@@ -196,6 +199,8 @@ def add_run(session: Session, run: Run, pictures: Sequence[FrozenPicture], start
             checkpoint_sha256=None,
             checkpoint_step=0,
             made_of_run_id=run.made_of_run_id,
+            start_name=run.start_name[:START_NAME_LENGTH],
+            start_sha256=run.start_sha256,
             start_key=start_key,
             num_events=0,
             created_at=run.created_at,
@@ -384,9 +389,12 @@ def list_samples(session: Session, run_id: str) -> tuple[Sample, ...]:
 
 
 def list_named_files(session: Session) -> set[str]:
-    """The sha256 of every file that a run names: LoRA files, previews, states, and the pictures still to be trained."""
+    """The sha256 of every file that a run names: LoRA files, previews, states, pictures still to be trained, and what
+    is trained further.
+    """
     named = set(session.scalars(select(EpochRow.sha256))) | set(session.scalars(select(SampleRow.sha256)))
-    named |= {sha256 for sha256 in session.scalars(select(RunRow.checkpoint_sha256)) if sha256 is not None}
+    for column in (RunRow.checkpoint_sha256, RunRow.start_sha256):
+        named |= {sha256 for sha256 in session.scalars(select(column)) if sha256 is not None}
     for pictures in session.scalars(select(RunRow.pictures).execution_options(yield_per=20)):
         named |= {str(one["sha256"]) for one in pictures}
     return named
@@ -550,6 +558,8 @@ def _run(row: RunRow) -> Run:
         checkpoint_sha256=row.checkpoint_sha256,
         checkpoint_step=row.checkpoint_step,
         made_of_run_id=row.made_of_run_id,
+        start_name=row.start_name,
+        start_sha256=row.start_sha256,
         num_events=row.num_events,
         created_at=row.created_at,
         started_at=row.started_at,

@@ -28,7 +28,6 @@ from enogu.runs.rules.placing import file_name
 from enogu.runs.rules.states import Move, can
 from enogu.runs.service import working
 from enogu.runs.service.ending import move_run
-from enogu.runs.service.history import find_start
 from enogu.settings import Settings
 from enogu.storage.database import Engine, Session, reading, transaction, utc_now
 from enogu.storage.files import CHUNK_BYTES, Files
@@ -138,18 +137,16 @@ def prepare_run(worker: OnWorker, run: Run) -> PreparedRun:
         out=out,
         cache=worker.settings.cache_folder,
         resume=state,
-        start_from=None if state else _place_start(worker, run, recipe),
+        start_from=None if state else _place_start(worker, run),
     )
 
 
-def _place_start(worker: OnWorker, run: Run, recipe: TrainRecipe) -> Path | None:
-    """The LoRA to start from, on this machine. Raises NotFound when its run or its file is gone."""
-    with reading(worker.engine) as session:
-        found = find_start(session, run.owner_id, recipe)
-    if found is None:
+def _place_start(worker: OnWorker, run: Run) -> Path | None:
+    """The LoRA to start from, on this machine. It is kept as long as the run, whatever became of where it was."""
+    if run.start_sha256 is None:
         return None
     path = worker.folder / "start" / "start.safetensors"
-    _place(worker.files, found.sha256, path)
+    _place(worker.files, run.start_sha256, path)
     return path
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from enogu.accounts.asking import OneTransaction
 from enogu.bootstrap import Studio
+from enogu.loras import service as loras
 from enogu.server import metrics, openapi
 from enogu.server.frame import LOOPBACK_HOSTS, Frame
 from enogu.server.problems import add_problem_handlers
@@ -46,6 +47,7 @@ def create_app(studio: Studio, allowed_hosts: Collection[str] | None = LOOPBACK_
     app.state.settings = studio.settings
     app.state.files = studio.files
     app.state.decoder = studio.decoder
+    app.state.find_lora = loras.find_to_train
     app.add_middleware(Frame, allowed_hosts=allowed_hosts, large_bodies=LARGE_BODIES)
     add_problem_handlers(app)
     for router in ROUTERS:

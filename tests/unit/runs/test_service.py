@@ -10,11 +10,11 @@ import pytest
 from enogu.errors import BaseModelRefused, NotFound, RecipeRefused, WrongUse
 from enogu.queue import service as queue
 from enogu.runs import service, tasks
-from enogu.runs.entities import NotInThisState, RunRefused, TooManyRuns
+from enogu.runs.entities import NotInThisState, RunRefused, StartFile, TooManyRuns
 from enogu.runs.service import RunWish
 from enogu.stamina import service as stamina
 from enogu.stamina.entities import NotEnoughStamina
-from enogu.storage.database import reading, transaction, utc_now
+from enogu.storage.database import Session, reading, transaction, utc_now
 from tests.unit.runs.places import DATASET, REFERENCE, SMALL, Place, ScriptedEngine, metering_with
 
 
@@ -344,6 +344,66 @@ def test_a_run_may_go_on_from_a_file_of_another_run(place: Place) -> None:
     prepared = tasks.prepare_run(worker, run)
     assert prepared.start_from is not None
     assert prepared.start_from.read_bytes() == b"lora zdm-000002.safetensors of step 14"
+
+
+def test_the_file_that_is_trained_further_stays_when_its_run_is_deleted(place: Place) -> None:
+    """G7: as a run's pictures stay whatever becomes of their dataset."""
+    first = place.start()
+    tasks.finish(train(place, 4))
+    further = place.start({**SMALL, "start_from": f"run:{first.id}/zdm-000002.safetensors"})
+    with transaction(place.engine) as session:
+        service.delete_run(session, place.account.id, first.id)
+        assert further.start_sha256 in service.list_named_files(session)
+    worker = place.take()
+    run = tasks.begin_run(worker)
+    assert run is not None and run.start_name == "zdm-000002.safetensors"
+    assert tasks.prepare_run(worker, run).start_from is not None
+
+
+def test_a_lora_of_the_library_is_trained_further_and_a_strangers_is_not_there(place: Place) -> None:
+    """G7; the library lies above runs and is handed in."""
+    put = place.files.put([b"a LoRA from elsewhere"], 100)
+
+    def find_lora(session: Session, owner_id: str, lora_id: str) -> StartFile:
+        if (owner_id, lora_id) != (place.account.id, "mine"):
+            raise NotFound("There is no such LoRA.")
+        return StartFile("まめ", put.sha256, "sd15", "lora", 4)
+
+    place.start({**SMALL, "start_from": "lora:mine"}, find_lora=find_lora)
+    worker = place.take()
+    run = tasks.begin_run(worker)
+    assert run is not None and run.start_name == "まめ"
+    path = tasks.prepare_run(worker, run).start_from
+    assert path is not None and path.read_bytes() == b"a LoRA from elsewhere"
+    for more in ({"find_lora": find_lora}, {}):
+        with pytest.raises(NotFound):
+            place.start({**SMALL, "start_from": "lora:theirs"}, **more)
+
+
+@pytest.mark.parametrize(
+    ("start", "path", "words"),
+    [
+        (StartFile("zdm", "0" * 64, "sdxl", "lora", 4), "start_from", "'zdm' is for SDXL, and the base model"),
+        (StartFile("zdm", "0" * 64, "sd15", "loha", 4), "adapter.kind", "'zdm' is a loha, and a lora is to be trained"),
+        (StartFile("zdm", "0" * 64, "sd15", "", 128), "adapter.dim", "'zdm' has dim 128, and 16 are to be trained"),
+    ],
+)
+def test_a_lora_that_does_not_go_with_the_recipe_is_refused_at_its_field(
+    place: Place, start: StartFile, path: str, words: str
+) -> None:
+    """C5, F29: before anything is queued."""
+    with pytest.raises(RecipeRefused) as refused:
+        place.start({**SMALL, "start_from": "lora:1"}, find_lora=lambda session, owner_id, lora_id: start)
+    (problem,) = refused.value.problems
+    assert problem.path == path
+    assert words in problem.message
+    assert problem.cure
+
+
+def test_a_smaller_lora_and_one_that_goes_on_as_a_locon_are_taken(place: Place) -> None:
+    start = StartFile("zdm", place.files.put([b"x"], 9).sha256, "sd15", "lora", 4)
+    values = {**SMALL, "start_from": "lora:1", "adapter": {"kind": "locon", "dim": 8}}
+    assert place.start(values, find_lora=lambda session, owner_id, lora_id: start).start_name == "zdm"
 
 
 @pytest.mark.parametrize(

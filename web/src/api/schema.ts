@@ -4535,6 +4535,8 @@ export interface components {
             can_train: boolean;
             /** Why Not */
             why_not: string;
+            /** Start Name */
+            start_name: string;
             plan: components["schemas"]["enogu__runs__api__PlanShown"];
             /** Notes */
             notes: components["schemas"]["NoteShown"][];
@@ -4989,6 +4991,8 @@ export interface components {
             failure: components["schemas"]["enogu__runs__api__FailureShown"] | null;
             /** Made Of Run Id */
             made_of_run_id: string | null;
+            /** Start Name */
+            start_name: string;
             /**
              * Created At
              * Format: date-time
@@ -5042,6 +5046,8 @@ export interface components {
             failure: components["schemas"]["enogu__runs__api__FailureShown"] | null;
             /** Made Of Run Id */
             made_of_run_id: string | null;
+            /** Start Name */
+            start_name: string;
             /**
              * Created At
              * Format: date-time

@@ -7,6 +7,7 @@ and knows one owner's runs only: another's are NotFound.
 from __future__ import annotations
 
 from enogu.runs.service.history import (
+    FindLora,
     find_epoch,
     find_sample,
     get_epoch,
@@ -18,6 +19,7 @@ from enogu.runs.service.history import (
     list_runs,
     list_samples,
     loss_curve,
+    no_library,
     read_plan,
     validation_curve,
     zip_entries_of,
@@ -40,6 +42,7 @@ from enogu.runs.service.steering import ask_run, cancel_run, delete_run, pause_r
 __all__ = [
     "JOB_KIND",
     "CheckedRecipe",
+    "FindLora",
     "PlannedRun",
     "RunData",
     "RunWish",
@@ -66,6 +69,7 @@ __all__ = [
     "list_runs",
     "list_samples",
     "loss_curve",
+    "no_library",
     "outlook_of",
     "pause_run",
     "plan_run",

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from enogu.errors import NotFound, WrongUse
 from enogu.recipe import TrainPlan, TrainRecipe, plan_training, recipe_from_values
 from enogu.runs import store
-from enogu.runs.entities import Epoch, FrozenPicture, Run, RunEvent, RunState, Sample
+from enogu.runs.entities import Epoch, FrozenPicture, Run, RunEvent, RunState, Sample, StartFile
 from enogu.runs.rules.placing import sizes_of
 from enogu.runs.rules.series import LossPoint, loss_points, losses_by_step
 from enogu.storage.database import Session
 from enogu.weights import a1111
 
+FindLora = Callable[[Session, str, str], StartFile]
+"""Session, owner and id to a LoRA of the owner's library, which lies above runs. Raises NotFound."""
 MOST_LISTED = 200
-_START = re.compile(r"run:(?P<run>[0-9A-Za-z-]{1,40})/(?P<file>[^/]{1,255})")
+_START_RUN = re.compile(r"run:(?P<run>[0-9A-Za-z-]{1,40})/(?P<file>[^/]{1,255})")
+_START_LORA = re.compile(r"lora:(?P<lora>[0-9A-Za-z-]{1,40})")
 
 
 def get_run(session: Session, owner_id: str, run_id: str) -> Run:
@@ -78,19 +81,31 @@ def get_file(session: Session, owner_id: str, run_id: str, filename: str) -> Epo
     raise NotFound(f"This run has left no file {filename[:200]}.", "Choose one of its list.")
 
 
-def find_start(session: Session, owner_id: str, recipe: TrainRecipe) -> Epoch | None:
-    """The file of one's own that a recipe trains further, ``run:<id>/<file name>``; None when it begins anew.
+def find_start(session: Session, owner_id: str, recipe: TrainRecipe, find_lora: FindLora) -> StartFile | None:
+    """What a recipe trains further (G7): ``run:<id>/<file name>``, or ``lora:<id>`` of one's library; None when it
+    begins anew.
 
     Raises WrongUse for anything else, since a reference is never opened as a path, and NotFound.
     """
     if not recipe.start_from:
         return None
-    found = _START.fullmatch(recipe.start_from)
+    if found := _START_LORA.fullmatch(recipe.start_from):
+        return find_lora(session, owner_id, found["lora"])
+    found = _START_RUN.fullmatch(recipe.start_from)
     if found is None:
         raise WrongUse(
-            f"{recipe.start_from[:200]!r} is no file of a run.", "Write start_from as run:<id of the run>/<file name>."
+            f"{recipe.start_from[:200]!r} is no LoRA of this studio.",
+            "Write start_from as run:<id of the run>/<file name>, or as lora:<id of a LoRA in the library>.",
         )
-    return get_file(session, owner_id, found["run"], found["file"])
+    file = get_file(session, owner_id, found["run"], found["file"])
+    run = get_run(session, owner_id, found["run"])
+    adapter = run.recipe["adapter"]
+    return StartFile(file.filename, file.sha256, run.base_model.family, adapter["kind"], adapter.get("dim"))
+
+
+def no_library(session: Session, owner_id: str, lora_id: str) -> StartFile:
+    """A ``FindLora`` where there is no library."""
+    raise NotFound(f"There is no LoRA {lora_id[:40]}.", "It may have been deleted; see the library.")
 
 
 def list_samples(session: Session, owner_id: str, run_id: str) -> tuple[Sample, ...]:

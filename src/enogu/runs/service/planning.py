@@ -18,12 +18,13 @@ from enogu.recipe import TrainPlan, TrainRecipe, plan_training, recipe_from_valu
 from enogu.recipe.for_family import refuse_for_family
 from enogu.recipe.memory import MemoryEstimate, estimate_memory
 from enogu.runs import store
-from enogu.runs.entities import FrozenBaseModel, FrozenPicture, Note, RunRefused
+from enogu.runs.entities import FrozenBaseModel, FrozenPicture, Note, RunRefused, StartFile
 from enogu.runs.rules.expecting import Outlook, expected_seconds
+from enogu.runs.rules.further import refuse_start
 from enogu.runs.rules.noting import notes_on
 from enogu.runs.rules.placing import sizes_of
 from enogu.runs.service import outlooks
-from enogu.runs.service.history import find_start
+from enogu.runs.service.history import FindLora, find_start, no_library
 from enogu.settings import Settings
 from enogu.stamina import service as stamina
 from enogu.stamina.entities import Metering
@@ -54,6 +55,8 @@ class PlannedRun:
     given: dict[str, Any]
     recipe: TrainRecipe
     base_model: FrozenBaseModel
+    start: StartFile | None
+    """The LoRA that is trained further."""
     can_train: bool
     why_not: str
     pictures: tuple[FrozenPicture, ...]
@@ -68,12 +71,20 @@ class PlannedRun:
 
 
 def plan_run(
-    session: Session, settings: Settings, metering: Metering, account: Account, wish: RunWish, now: datetime
+    session: Session,
+    settings: Settings,
+    metering: Metering,
+    account: Account,
+    wish: RunWish,
+    now: datetime,
+    *,
+    find_lora: FindLora = no_library,
 ) -> PlannedRun:
     """The whole run that ``wish`` would be (F2, A4, A5). Nothing is kept.
 
     Raises NotFound for the dataset, RunRefused when it is empty, RecipeRefused with every problem, BaseModelRefused or
-    NotFound for the base model, and WrongUse when its family has no price.
+    NotFound for the base model, NotFound or RecipeRefused for a LoRA to train further, and WrongUse when the base
+    model's family has no price.
     """
     dataset = datasets.get_dataset(session, account.id, wish.dataset_id)
     given = with_defaults(wish.values, dataset.trigger, dataset.name)
@@ -85,7 +96,7 @@ def plan_run(
         raise RunRefused(f"The dataset '{dataset.name}' has no pictures.", "Add some, or choose another dataset.")
     return plan_frozen(
         session, settings, metering, account, given, pictures, now,
-        name=wish.name, dataset_id=wish.dataset_id, dataset_name=dataset.name,
+        name=wish.name, dataset_id=wish.dataset_id, dataset_name=dataset.name, find_lora=find_lora,
     )  # fmt: skip
 
 
@@ -101,12 +112,15 @@ def plan_frozen(
     name: str,
     dataset_id: str,
     dataset_name: str,
+    find_lora: FindLora = no_library,
 ) -> PlannedRun:
     """As ``plan_run``, of pictures that are chosen already."""
     recipe = recipe_from_values(given)
     base = base_models.get_base_model(session, settings, account.id, recipe.base_model)
     refuse_for_family(recipe, base.family, title(base.family))
-    find_start(session, account.id, recipe)
+    start = find_start(session, account.id, recipe, find_lora)
+    if start is not None:
+        refuse_start(recipe, start, base.name, base.family)
     sizes = sizes_of(pictures)
     plan = plan_training(recipe, sizes)
     quoted = stamina.quote_run(session, metering, account, recipe, sizes, base.family, now, with_proposals=True)
@@ -120,6 +134,7 @@ def plan_frozen(
         given=given,
         recipe=recipe,
         base_model=FrozenBaseModel(base.id, base.name, base.family, base.hash),
+        start=start,
         can_train=base.can_train,
         why_not=base.why_not or "",
         pictures=tuple(pictures),

@@ -17,7 +17,7 @@ from enogu.runs.entities import Live, Run, RunRefused, TooManyRuns
 from enogu.runs.rules import states
 from enogu.runs.rules.changing import changed
 from enogu.runs.service.ending import left_to_pay, move_run, no_live
-from enogu.runs.service.history import get_run, list_pictures
+from enogu.runs.service.history import FindLora, get_run, list_pictures, no_library
 from enogu.runs.service.planning import PlannedRun, RunWish, plan_frozen, plan_run
 from enogu.runs.service.recipes import checked_name
 from enogu.settings import Settings
@@ -37,6 +37,7 @@ def start_run(
     now: datetime,
     *,
     start_key: str | None = None,
+    find_lora: FindLora = no_library,
 ) -> Run:
     """Freeze what ``wish`` means just now, reserve its stamina and queue it (B8).
 
@@ -51,7 +52,7 @@ def start_run(
         earlier = store.find_by_start_key(session, account.id, start_key)
         if earlier is not None:
             return earlier
-    planned = plan_run(session, settings, metering, account, wish, now)
+    planned = plan_run(session, settings, metering, account, wish, now, find_lora=find_lora)
     return _start(session, metering, account, planned, now, start_key=start_key)
 
 
@@ -64,6 +65,7 @@ def retry_run(
     now: datetime,
     *,
     changes: Mapping[str, Any] | None = None,
+    find_lora: FindLora = no_library,
 ) -> Run:
     """Train a failed, cancelled or parked run on, from its last state: its next attempt, which costs what the quote
     has left. With ``changes`` {dotted path: value, None for the default} to the recipe it is another run on the same
@@ -74,7 +76,7 @@ def retry_run(
     _one_start_at_a_time(session, account)
     run = get_run(session, account.id, run_id)
     if changes:
-        return _start_changed(session, settings, metering, account, run, changes, now)
+        return _start_changed(session, settings, metering, account, run, changes, now, find_lora)
     locked = store.lock_run(session, run.id) or run
     states.after("retry", locked)
     _refuse_too_many(session, metering, account, now)
@@ -114,10 +116,12 @@ def _start_changed(
     run: Run,
     changes: Mapping[str, Any],
     now: datetime,
+    find_lora: FindLora,
 ) -> Run:
     planned = plan_frozen(
         session, settings, metering, account, changed(run.given, changes), list_pictures(session, account.id, run.id),
         now, name=run.name, dataset_id=run.dataset_id, dataset_name=run.dataset_name,
+        find_lora=find_lora,
     )  # fmt: skip
     return _start(session, metering, account, planned, now, made_of_run_id=run.id)
 
@@ -175,6 +179,8 @@ def _start(
         checkpoint_sha256=None,
         checkpoint_step=0,
         made_of_run_id=made_of_run_id,
+        start_name="" if planned.start is None else planned.start.name,
+        start_sha256=None if planned.start is None else planned.start.sha256,
         num_events=0,
         created_at=now,
         started_at=None,

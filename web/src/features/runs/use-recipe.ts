@@ -6,31 +6,16 @@ import { useState } from "react";
 import { type BaseModel, baseModelQueries } from "@/features/base_models/public";
 import type { OptionProblem, OptionValue, OptionValues } from "@/ui/option-form/option-fields";
 
-import { hasOwn, merged, suitedValues } from "./model/draft";
+import { keepDraft, storedDraft } from "./draft-store";
+import { merged, suitedValues } from "./model/draft";
 import { optionFields, runQueries } from "./queries";
-
-const place = (datasetId: string) => `enogu.draft.${datasetId}`;
-
-function stored(datasetId: string): OptionValues {
-  try {
-    const found: unknown = JSON.parse(localStorage.getItem(place(datasetId)) ?? "{}");
-    return typeof found === "object" && found !== null ? (found as OptionValues) : {};
-  } catch {
-    return {};
-  }
-}
 
 /** What was set for this dataset and not started yet; it outlives the page. */
 export function useRecipeDraft(datasetId: string) {
-  const [own, setOwn] = useState(() => stored(datasetId));
+  const [own, setOwn] = useState(() => storedDraft(datasetId));
   const change = (values: OptionValues) => {
     setOwn(values);
-    try {
-      if (hasOwn(values)) localStorage.setItem(place(datasetId), JSON.stringify(values));
-      else localStorage.removeItem(place(datasetId));
-    } catch {
-      // A browser that keeps nothing: the draft lasts as long as the page.
-    }
+    keepDraft(datasetId, values);
   };
   return { own, change };
 }

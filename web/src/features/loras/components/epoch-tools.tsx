@@ -1,11 +1,11 @@
-/** What a saved epoch is good for beside being downloaded: the library, and drawing at once (H3, I1). */
+/** What a saved epoch is good for beside being downloaded: the library, drawing at once, training it further (H3, I1, G7). */
 import { Button } from "@mantine/core";
 import { IconBookmark, IconBookmarkFilled, IconBrush } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 
-import type { Epoch } from "@/features/runs/public";
+import { type Epoch, FurtherButton, furtherOfRun, runQueries, startOfRun } from "@/features/runs/public";
 import { noticeDone, noticeFailure } from "@/ui/feedback/notices";
 
 import { toDrawWith } from "../model/links";
@@ -19,6 +19,8 @@ export interface EpochToolsProps {
 export function EpochTools({ runId, epoch }: EpochToolsProps) {
   const { t } = useTranslation("loras");
   const saved = useQuery(loraQueries.ofRun(runId)).data?.find((one) => one.sha256 === epoch.sha256);
+  const run = useQuery(runQueries.detail(runId)).data;
+  const client = useQueryClient();
   const save = useSaveEpoch(runId);
   const navigate = useNavigate();
   const draw = (id: string) => void navigate(toDrawWith(id) as never);
@@ -67,6 +69,15 @@ export function EpochTools({ runId, epoch }: EpochToolsProps) {
       >
         {t("epoch.drawShort")}
       </Button>
+      <FurtherButton
+        size="compact-sm"
+        variant="subtle"
+        name={epoch.filename}
+        datasetId={run?.dataset_id}
+        recipe={async () =>
+          furtherOfRun(await client.fetchQuery(runQueries.recipe(runId)), startOfRun(runId, epoch.filename))
+        }
+      />
     </>
   );
 }

@@ -1,11 +1,11 @@
 /** One LoRA: what it looks like, what is known of it, what one calls it and notes about it. */
 import { Anchor, Badge, Button, Card, CopyButton, Group, Stack, Text, Title } from "@mantine/core";
 import { IconBrush, IconCheck, IconCopy } from "@tabler/icons-react";
-import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 
-import { runQueries } from "@/features/runs/public";
+import { FurtherButton, furtherOfLora, runQueries } from "@/features/runs/public";
 import { formatBytes, formatDateTime, formatSmall } from "@/lib/format";
 import { noticeFailure } from "@/ui/feedback/notices";
 
@@ -62,6 +62,7 @@ export function LoraDetail({ id }: { readonly id: string }) {
             <Button component="a" href={lora.file_url} download variant="default" size="md">
               {t("detail.download")}
             </Button>
+            <Further lora={lora} />
           </Group>
           {lora.run_id !== null && <FromRun runId={lora.run_id} epoch={lora.epoch} />}
           <LoraForm key={lora.id} lora={lora} />
@@ -72,6 +73,20 @@ export function LoraDetail({ id }: { readonly id: string }) {
     </Stack>
   );
 }
+
+/** With the recipe of the run that it is from, as long as that is there; else with what its file tells. */
+function Further({ lora }: { readonly lora: LoraInFull }) {
+  const client = useQueryClient();
+  const run = useQuery({ ...runQueries.detail(lora.run_id ?? ""), enabled: lora.run_id !== null, retry: false }).data;
+  const recipe = async () => {
+    const models = await client.fetchQuery(loraQueries.baseModels(lora.id));
+    const known = furtherOfLora(lora, models[0]?.id);
+    return run === undefined ? known : { ...(await client.fetchQuery(runQueries.recipe(run.id))), ...pick(known) };
+  };
+  return <FurtherButton size="md" variant="default" name={lora.name} datasetId={run?.dataset_id} recipe={recipe} />;
+}
+
+const pick = ({ start_from }: Readonly<Record<string, unknown>>) => ({ start_from });
 
 /** The run may have been deleted since; then nothing is said of it. */
 function FromRun({ runId, epoch }: { readonly runId: string; readonly epoch: number | null }) {

@@ -1,13 +1,13 @@
 /** The recipe of a dataset: base model, a few basic options, all others by group and by search (F1 to F32). */
-import { Button, Group, Stack, Text, Title } from "@mantine/core";
-import { IconHistory } from "@tabler/icons-react";
+import { Alert, Button, Group, Stack, Text, Title } from "@mantine/core";
+import { IconHistory, IconRepeat } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { noticeDone } from "@/ui/feedback/notices";
 import { lazily } from "@/ui/lazily";
 import { OptionForm } from "@/ui/option-form/option-form";
-import { fieldsFor, type OptionValues } from "@/ui/option-form/option-fields";
+import { fieldsFor, type OptionValues, withValue } from "@/ui/option-form/option-fields";
 
 import basics from "../options/basics.json";
 import { changedBy, hasOwn, recalled } from "../model/draft";
@@ -60,6 +60,20 @@ export function RecipePanel({ recipe, own, onChange, baseModel, recall }: Recipe
             {t("draft.discard")}
           </Button>
         </Group>
+      )}
+      {typeof own["start_from"] === "string" && own["start_from"] !== "" && (
+        <Alert color="rokusho" icon={<IconRepeat size={18} stroke={1.5} aria-hidden />}>
+          <Group justify="space-between" gap="xs">
+            <Text size="sm">{t("further.now", { name: recipe.plan.data?.start_name || own["start_from"] })}</Text>
+            <Button
+              size="compact-sm"
+              variant="default"
+              onClick={() => replace(withValue(own, "start_from", undefined), t("further.anewDone"))}
+            >
+              {t("further.anew")}
+            </Button>
+          </Group>
+        </Alert>
       )}
       {baseModel}
       <OptionForm
