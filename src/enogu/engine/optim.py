@@ -116,7 +116,7 @@ def clip_gradients(parameters: AdapterParameters, max_norm: float) -> torch.Tens
     """
     gradients = [flat.grad for flat in parameters.flat.values() if flat.grad is not None]
     norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]))
-    if max_norm > 0:
+    if max_norm > 0 and not (norm.device.type == "cpu" and norm <= max_norm):  # there a look costs less than a factor 1
         factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
         for gradient in gradients:
             gradient.mul_(factor)

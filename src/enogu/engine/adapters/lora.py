@@ -58,6 +58,7 @@ class AdaptedProduct(Function):
     """y = x W^T + b + scale (x A^T) B^T on x [M, in]; eight tensor calls forward and backward together.
 
     Gradients: dB = g^T h, dA = (scale g B)^T x, dx = g W + (scale g B) A, with h = scale x A^T. None for W and b.
+    Those of A and B are added to their ``.grad`` in place where that is there already and of the same format.
     """
 
     @staticmethod
@@ -70,10 +71,10 @@ class AdaptedProduct(Function):
         b_OR: torch.Tensor,
         scale: float,
     ) -> torch.Tensor:
-        ctx.parameter_dtype = a_RI.dtype
+        ctx.leaves = (a_RI, b_OR)
         a_RI, b_OR = a_RI.to(x_MI.dtype), b_OR.to(x_MI.dtype)
-        y_MO = x_MI @ weight_OI.t() if bias_O is None else torch.addmm(bias_O, x_MI, weight_OI.t())
-        h_MR = x_MI @ a_RI.t()
+        y_MO = torch.mm(x_MI, weight_OI.t()) if bias_O is None else torch.addmm(bias_O, x_MI, weight_OI.t())
+        h_MR = torch.mm(x_MI, a_RI.t())
         y_MO.addmm_(h_MR, b_OR.t(), alpha=scale)
         ctx.save_for_backward(x_MI, weight_OI, a_RI, b_OR, h_MR)
         ctx.scale = scale
@@ -83,13 +84,19 @@ class AdaptedProduct(Function):
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: D102
         (g_MO,) = grads
         x_MI, weight_OI, a_RI, b_OR, h_MR = ctx.saved_tensors
-        gh_MR = (g_MO @ b_OR).mul_(ctx.scale)
-        grad_b = (g_MO.t() @ h_MR).mul_(ctx.scale)
-        grad_a = gh_MR.t() @ x_MI
+        down, up = ctx.leaves
+        gh_MR = torch.mm(g_MO, b_OR).mul_(ctx.scale)
+        grad_a = grad_b = None
+        if down.dtype == x_MI.dtype and down.grad is not None and up.grad is not None:
+            up.grad.addmm_(g_MO.t(), h_MR, alpha=ctx.scale)
+            down.grad.addmm_(gh_MR.t(), x_MI)
+        else:
+            grad_b = torch.mm(g_MO.t(), h_MR).mul_(ctx.scale).to(up.dtype)
+            grad_a = torch.mm(gh_MR.t(), x_MI).to(down.dtype)
         grad_x = None
         if ctx.needs_input_grad[0]:
-            grad_x = (g_MO @ weight_OI).addmm_(gh_MR, a_RI)
-        return grad_x, None, None, grad_a.to(ctx.parameter_dtype), grad_b.to(ctx.parameter_dtype), None
+            grad_x = torch.mm(g_MO, weight_OI).addmm_(gh_MR, a_RI)
+        return grad_x, None, None, grad_a, grad_b, None
 
 
 class AdaptedLayer(nn.Module):

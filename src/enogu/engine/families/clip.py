@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -22,6 +23,9 @@ WINDOW = 75
 """Tokens between the begin and the end of what CLIP reads at once."""
 MERGES = Path(__file__).parent / "clip_merges.txt.gz"
 END = "<|endoftext|>"
+MOST_KEPT = 20_000
+"""Captions whose tokens are kept for each tokenizer, 600 bytes each."""
+_read_lately: WeakKeyDictionary[Any, dict[tuple[Any, ...], torch.Tensor]] = WeakKeyDictionary()
 IN_BRACKETS = 1.1
 _BRACKETS = re.compile(r"\\[()\[\]\\]|:\s*(?P<weight>[+-]?[.\d]+)\s*\)|[()\[\]]|[^\\()\[\]:]+|[\\:]")
 
@@ -145,9 +149,17 @@ def token_windows(
 
 
 def batch_of_windows(tokenizer: Any, texts: Sequence[str], rules: TextRules, pad_id: int | None = None) -> torch.Tensor:
-    """``token_windows`` of every caption, [B, windows, 77]."""
-    length = rules.max_token_length
-    return torch.stack([token_windows(tokenizer, text, length, pad_id, weighted=rules.weighted) for text in texts])
+    """``token_windows`` of every caption, [B, windows, 77]; those read lately are kept."""
+    kept = _read_lately.setdefault(tokenizer, {})
+    rows: list[torch.Tensor] = []
+    for text in texts:
+        key = (text, rules.max_token_length, pad_id, rules.weighted)
+        if key not in kept:
+            if len(kept) >= MOST_KEPT:
+                kept.clear()
+            kept[key] = token_windows(tokenizer, text, rules.max_token_length, pad_id, weighted=rules.weighted)
+        rows.append(kept[key])
+    return torch.stack(rows)
 
 
 def join_windows(states: torch.Tensor, num_windows: int) -> torch.Tensor:

@@ -66,6 +66,25 @@ def test_the_product_and_its_gradients_equal_plain_autograd_in_float64(
         torch.testing.assert_close(our_gradient, wanted_gradient, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("with_input_grad", [True, False])
+def test_gradients_that_are_there_are_added_to_in_place(with_input_grad: bool) -> None:
+    draw = _Draw(5)
+    x_MI, w_OI = draw(6, 4, grad=with_input_grad), draw(5, 4)
+    a_RI, b_OR = draw(2, 4, grad=True), draw(5, 2, grad=True)
+    wanted = torch.autograd.grad((x_MI @ w_OI.T + 0.5 * (x_MI @ a_RI.T) @ b_OR.T).pow(2).sum(), [a_RI, b_OR])
+    for leaf in (a_RI, b_OR):
+        leaf.grad = torch.ones_like(leaf)
+    memory = [leaf.grad.data_ptr() for leaf in (a_RI, b_OR) if leaf.grad is not None]
+    for _ in range(2):
+        y_MO = AdaptedProduct.apply(x_MI, w_OI, None, a_RI, b_OR, 0.5)
+        assert y_MO is not None
+        y_MO.pow(2).sum().backward()
+    for leaf, gradient, address in zip((a_RI, b_OR), wanted, memory, strict=True):
+        assert leaf.grad is not None
+        assert leaf.grad.data_ptr() == address
+        torch.testing.assert_close(leaf.grad, 1 + 2 * gradient, rtol=0, atol=1e-10)
+
+
 def test_gradcheck_agrees_with_finite_differences() -> None:
     draw = _Draw(3)
     w_OI, bias_O = draw(5, 4), draw(5)
