@@ -46,6 +46,7 @@ from enogu.engine.data.latent_cache import Latents  # noqa: E402
 from enogu.engine.data.loader import TrainSet  # noqa: E402
 from enogu.engine.events import Event, Started  # noqa: E402
 from enogu.engine.families import Conditions, LoadedBase, load_base_model  # noqa: E402
+from enogu.engine.families.lean import make_lean, undo_lean  # noqa: E402
 from enogu.engine.families.small_convolutions import multiply_small_ones, stock_ones  # noqa: E402
 from enogu.engine.loop import TrainPicture, _Run, train  # noqa: E402
 from enogu.engine.memory import choose_compute, peak_memory_mib  # noqa: E402
@@ -179,6 +180,7 @@ def peft_step(case: Case, networks: dict[str, Any]) -> Step:
 
     unet, text_encoder = networks["unet"], networks["text_encoder"]
     stock_ones(unet)
+    undo_lean(unet)
     for network in (unet, text_encoder):
         network.to(memory_format=torch.contiguous_format)
     dim, alpha, size = case.recipe.adapter.dim, case.recipe.adapter.alpha, case.recipe.training.batch_size
@@ -313,6 +315,7 @@ def _sd15_base(width: int) -> LoadedBase:
         network.requires_grad_(False)
         network.eval()
     unet.to(memory_format=compute.memory_format)
+    make_lean(unet)
     multiply_small_ones(unet)
     name = "SD1.5 (random weights)" if width == 320 else f"SD1.5 at width {width} (random weights)"
     return LoadedBase(

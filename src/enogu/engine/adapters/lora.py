@@ -55,7 +55,7 @@ class Target:
 
 
 class AdaptedProduct(Function):
-    """y = x W^T + b + scale (x A^T) B^T on x [M, in]; eight tensor calls forward and backward together.
+    """y = x W^T + b + scale (x A^T) B^T on x [..., in]; eight products forward and backward together.
 
     Gradients: dB = g^T h, dA = (scale g B)^T x, dx = g W + (scale g B) A, with h = scale x A^T. None for W and b.
     Those of A and B are added to their ``.grad`` in place where that is there already and of the same format.
@@ -64,25 +64,26 @@ class AdaptedProduct(Function):
     @staticmethod
     def forward(  # noqa: D102 - described by the class
         ctx: Any,
-        x_MI: torch.Tensor,
+        x: torch.Tensor,
         weight_OI: torch.Tensor,
         bias_O: torch.Tensor | None,
         a_RI: torch.Tensor,
         b_OR: torch.Tensor,
         scale: float,
     ) -> torch.Tensor:
-        ctx.leaves = (a_RI, b_OR)
+        x_MI = x.reshape(-1, x.shape[-1])
+        ctx.leaves, ctx.shape = (a_RI, b_OR), x.shape
         a_RI, b_OR = a_RI.to(x_MI.dtype), b_OR.to(x_MI.dtype)
         y_MO = torch.mm(x_MI, weight_OI.t()) if bias_O is None else torch.addmm(bias_O, x_MI, weight_OI.t())
         h_MR = torch.mm(x_MI, a_RI.t())
         y_MO.addmm_(h_MR, b_OR.t(), alpha=scale)
         ctx.save_for_backward(x_MI, weight_OI, a_RI, b_OR, h_MR)
         ctx.scale = scale
-        return y_MO
+        return y_MO.view(*x.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: D102
-        (g_MO,) = grads
+        g_MO = grads[0].reshape(-1, grads[0].shape[-1])
         x_MI, weight_OI, a_RI, b_OR, h_MR = ctx.saved_tensors
         down, up = ctx.leaves
         gh_MR = torch.mm(g_MO, b_OR).mul_(ctx.scale)
@@ -95,7 +96,7 @@ class AdaptedProduct(Function):
             grad_a = torch.mm(gh_MR.t(), x_MI).to(down.dtype)
         grad_x = None
         if ctx.needs_input_grad[0]:
-            grad_x = torch.mm(g_MO, weight_OI).addmm_(gh_MR, a_RI)
+            grad_x = torch.mm(g_MO, weight_OI).addmm_(gh_MR, a_RI).view(ctx.shape)
         return grad_x, None, None, grad_a, grad_b, None
 
 
@@ -124,13 +125,10 @@ class AdaptedLayer(nn.Module):
         """[..., in] to [..., out]; for a convolution [B, in, H, W] to [B, out, H, W]."""
         weight = self.weight
         if self.is_conv:
-            x_BHWC = x.permute(0, 2, 3, 1)
-            flat = x_BHWC.reshape(-1, x_BHWC.shape[-1])
-            y = AdaptedProduct.apply(flat, weight.flatten(1), self.bias, self.a_RI, self.b_OR, self.scale)
-            return y.view(*x_BHWC.shape[:-1], -1).permute(0, 3, 1, 2)
-        flat = x.reshape(-1, x.shape[-1])
-        y = AdaptedProduct.apply(flat, weight, self.bias, self.a_RI, self.b_OR, self.scale)
-        return y.view(*x.shape[:-1], -1)
+            rows = x.permute(0, 2, 3, 1)
+            y = AdaptedProduct.apply(rows, weight.flatten(1), self.bias, self.a_RI, self.b_OR, self.scale)
+            return y.permute(0, 3, 1, 2)
+        return AdaptedProduct.apply(x, weight, self.bias, self.a_RI, self.b_OR, self.scale)
 
 
 def detach(targets: Sequence[Target]) -> None:

@@ -15,6 +15,7 @@ from torch import nn
 
 from enogu.engine.adapters.lora import Target
 from enogu.engine.families import LoadedBase
+from enogu.engine.families.lean import make_lean
 from enogu.engine.families.small_convolutions import multiply_small_ones
 from enogu.engine.memory import ComputePlan
 from enogu.engine.noise import NoiseSchedule, scaled_linear_alpha_bar, to_zero_terminal_snr
@@ -176,5 +177,7 @@ def place(networks: dict[str, Any], compute: ComputePlan, resting: Collection[st
             network.to(compute.device)
         if not part.startswith("text_encoder"):
             network.to(memory_format=compute.memory_format)
-        if part == "unet" and compute.device.type == "cpu":
-            multiply_small_ones(network)
+        if part == "unet":
+            make_lean(network)
+            if compute.device.type == "cpu":
+                multiply_small_ones(network)
