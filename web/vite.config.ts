@@ -2,19 +2,31 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
+import { firstLoad } from "./build/first-load.ts";
 import { mantineStyles } from "./build/mantine-styles.ts";
 
 const STUDIO = process.env.ENOGU_SERVER ?? "http://127.0.0.1:8765";
 
+/**
+ * Few chunks, so that a page is not forty requests: what every page starts with; inputs; menus; dialogs; then what several
+ * pages share. Each takes along what it imports, unless a chunk named before has it. tests/architecture/test_first_load.py
+ * holds what a page may weigh.
+ */
 const GROUPS = [
-  { name: "base", test: /\/src\/main\.tsx$/, priority: 40 },
-  { name: "dialog", test: /@mantine\/core\/esm\/components\/(Modal|Drawer)\//, priority: 20 },
-  { name: "form", test: /@mantine\/core\/esm\/components\/(Select|TextInput|Textarea)\//, priority: 30 },
-  { name: "shared", test: /\.[jt]sx?$|\.mjs$|\.css$/, minShareCount: 4, priority: 10 },
+  { name: "base", test: /\/src\/main\.tsx$|\/by-namespace\.ts$/, priority: 50 },
+  {
+    name: "form",
+    test: /@mantine\/core\/esm\/components\/(Select|TextInput|Textarea|Paper)\/|use-window-event\.mjs$/,
+    priority: 40,
+  },
+  { name: "menu", test: /@mantine\/core\/esm\/components\/Menu\//, priority: 35 },
+  { name: "dialog", test: /@mantine\/core\/esm\/components\/(Modal|Drawer)\//, priority: 30 },
+  { name: "shared", test: /node_modules/, minShareCount: 4, priority: 20 },
+  { name: "parts", test: /\/src\//, minShareCount: 3, priority: 10 },
 ];
 
 export default defineConfig({
-  plugins: [react(), mantineStyles()],
+  plugins: [react(), mantineStyles(), firstLoad()],
   resolve: { alias: { "@": new URL("./src", import.meta.url).pathname } },
   // Files with a hash in their name may be cached for ever; the server does that for /assets/.
   build: {

@@ -1,6 +1,7 @@
 /** Every request of the app: typed by the server's own OpenAPI file, with language, CSRF token, errors as `Problem`. */
 import createClient, { type Middleware } from "openapi-fetch";
 
+import { fetchWithEarly } from "./early";
 import { Problem, problemOf } from "./problem";
 import type { paths } from "./schema";
 
@@ -24,7 +25,7 @@ const carryLanguageAndToken: Middleware = {
   },
 };
 
-export const api = createClient<paths>({ baseUrl: "/" });
+export const api = createClient<paths>({ baseUrl: "/", fetch: fetchWithEarly });
 api.use(carryLanguageAndToken);
 
 interface Answer<Data> {

@@ -1,0 +1,23 @@
+/** Answers that first-paint.js asked for before the app's own code was there. Each serves once, while it is fresh. */
+
+interface Early {
+  readonly language: string;
+  readonly answers: Map<string, Promise<Response>>;
+}
+
+const early = (globalThis as { enoguEarly?: Early }).enoguEarly;
+
+/** As `fetch`; a change that is sent makes whatever was asked before it old. */
+export async function fetchWithEarly(request: Request): Promise<Response> {
+  if (early === undefined || early.answers.size === 0) return fetch(request);
+  if (request.method !== "GET") {
+    early.answers.clear();
+    return fetch(request);
+  }
+  const url = new URL(request.url);
+  const place = `${url.pathname}${url.search}`;
+  const answer = early.answers.get(place);
+  early.answers.delete(place);
+  if (answer === undefined || request.headers.get("Accept-Language") !== early.language) return fetch(request);
+  return answer.catch(() => fetch(request));
+}
