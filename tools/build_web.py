@@ -22,7 +22,7 @@ _SOURCES = (
     "src", "build", "public", "index.html", "package.json", "package-lock.json", "vite.config.ts", "postcss.config.cjs",
 )  # fmt: skip
 
-_PACKED_KINDS = (".js", ".css", ".svg", ".json", ".webmanifest")
+_PACKED_KINDS = (".js", ".css", ".svg", ".webmanifest")
 _WORTH_PACKING = 1000
 
 
@@ -57,7 +57,10 @@ def build() -> None:
 
 
 def pack() -> None:
-    """Beside each file that packs well: the same as .gz, for the server to send; a third of the bytes."""
+    """Beside each file that packs well: the same as .gz, for the server to send; a third of the bytes.
+
+    Vite adds .br (web/build/first-load.ts), which the standard library cannot write.
+    """
     for path in sorted(BUILT.rglob("*")):
         if path.suffix in _PACKED_KINDS and path.stat().st_size > _WORTH_PACKING:
             packed = gzip.compress(path.read_bytes(), 9, mtime=0)

@@ -11,8 +11,8 @@ import { startTexts } from "./app/i18n";
 import { Providers } from "./app/providers";
 import { router } from "./app/router";
 
-const root = document.getElementById("root");
-if (root !== null) {
+// No await at the top: chunks that import from this one would wait for it, and the texts are such chunks.
+async function start(root: HTMLElement): Promise<void> {
   const asked = new URLSearchParams(location.search).get("lng");
   await startTexts(asked === "cimode" || asked === "ja" || asked === "en" ? asked : undefined);
   createRoot(root).render(
@@ -23,3 +23,6 @@ if (root !== null) {
     </StrictMode>,
   );
 }
+
+const root = document.getElementById("root");
+if (root !== null) void start(root);

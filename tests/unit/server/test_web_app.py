@@ -21,6 +21,7 @@ def client(tmp_path: Path) -> TestClient:
     (tmp_path / "assets" / "main-abc123.js").write_text("run()", encoding="utf-8")
     (tmp_path / "assets" / "main-abc123.js.gz").write_bytes(gzip.compress(b"run()"))
     (tmp_path / "first-paint.js").write_text("paint()", encoding="utf-8")
+    (tmp_path / "first-paint.js.br").write_bytes(b"")
     (tmp_path / "built-from.txt").write_text("hash", encoding="utf-8")
     (tmp_path / "index.html").write_text(PAGE, encoding="utf-8")
     app = FastAPI()
@@ -50,11 +51,14 @@ def test_files_with_a_hash_in_their_name_are_kept_for_ever_and_others_are_not(cl
 
 def test_files_go_packed_to_a_browser_that_takes_that(client: TestClient) -> None:
     packed = client.get("/assets/main-abc123.js", headers={"Accept-Encoding": "gzip, br"})
+    smaller = client.get("/first-paint.js", headers={"Accept-Encoding": "gzip, br"})
     plain = client.get("/assets/main-abc123.js", headers={"Accept-Encoding": "identity"})
     assert packed.headers["content-encoding"] == "gzip"
     assert "content-encoding" not in plain.headers
     assert packed.text == plain.text == "run()"
     assert packed.headers["content-type"] == plain.headers["content-type"]
+    assert smaller.headers["content-encoding"] == "br"
+    assert client.get("/first-paint.js", headers={"Accept-Encoding": "gzip"}).text == "paint()"
     assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
 
 

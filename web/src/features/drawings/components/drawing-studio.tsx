@@ -10,6 +10,7 @@ import { loraQueries } from "@/features/loras/public";
 import { noticeDone, noticeFailure } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 import { DropArea } from "@/ui/drop-zone/drop-area";
+import { lazily } from "@/ui/lazily";
 import { useActions } from "@/ui/keys/use-actions";
 
 import { keepDraft, keptDraft } from "../model/draft";
@@ -29,12 +30,13 @@ import {
 import { ComparisonList } from "./comparison-list";
 import { DrawingForm } from "./drawing-form";
 import classes from "./drawing-studio.module.css";
-import { DrawingViewer } from "./drawing-viewer";
 import { Gallery } from "./gallery";
-import { LoraPicker } from "./lora-picker";
 import { ReadNotice } from "./read-notice";
 import { type OpenPictures, RequestLine, RequestView } from "./request-view";
 import { useLoraToOpen } from "./use-lora-to-open";
+
+const DrawingViewer = lazily(async () => (await import("./drawing-viewer")).DrawingViewer);
+const LoraPicker = lazily(async () => (await import("./lora-picker")).LoraPicker);
 
 export interface DrawingStudioProps {
   /** Id of the LoRA that the page was opened for. */
@@ -165,17 +167,19 @@ export function DrawingStudio({ loraId, onLoraTaken }: DrawingStudioProps) {
           </Tabs>
         </div>
       </div>
-      <LoraPicker
-        isOpen={isPicking}
-        loras={offered}
-        numOthers={loras.length - offered.length}
-        baseModel={options?.base_model_name ?? ""}
-        onChoose={(lora) => {
-          dispatch({ type: "add", lora });
-          picking.close();
-        }}
-        onClose={picking.close}
-      />
+      {isPicking && (
+        <LoraPicker
+          isOpen
+          loras={offered}
+          numOthers={loras.length - offered.length}
+          baseModel={options?.base_model_name ?? ""}
+          onChoose={(lora) => {
+            dispatch({ type: "add", lora });
+            picking.close();
+          }}
+          onClose={picking.close}
+        />
+      )}
       {open !== null && (
         <DrawingViewer
           open={open}

@@ -1,5 +1,5 @@
 /** One run, live: where it stands, its curve, previews as they come, and what one may do with it (G1 to G8, B9, H1 to H3). */
-import { Alert, Button, Card, Group, Modal, SimpleGrid, Slider, Stack, Text, Title } from "@mantine/core";
+import { Alert, Button, Card, Group, SimpleGrid, Slider, Stack, Text, Title } from "@mantine/core";
 import { IconDownload, IconHistory } from "@tabler/icons-react";
 import { useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
@@ -9,12 +9,14 @@ import { useTranslation } from "react-i18next";
 import { follow } from "@/api/live";
 import { formatDuration, formatNumber, formatSmall, formatTime } from "@/lib/format";
 import { noticeFailure } from "@/ui/feedback/notices";
+import { lazily } from "@/ui/lazily";
 import { LineChart } from "@/ui/line-chart/line-chart";
 
 import { useOptionTexts } from "../model/option-texts";
 import { type Run, runQueries, useRetryRun, useSteerRun } from "../queries";
 import { RunProgress, StateBadge } from "./run-list";
 
+const CancelDialog = lazily(async () => (await import("./cancel-dialog")).CancelDialog);
 const KINDS = [
   "Queued",
   "PositionChanged",
@@ -201,30 +203,15 @@ function Steering({ run }: { readonly run: Run }) {
           {t("steer.downloadAll")}
         </Button>
       )}
-      <Modal
-        opened={isAsking}
-        onClose={() => setIsAsking(false)}
-        title={t("steer.cancel")}
-        closeButtonProps={{ "aria-label": ui("close") }}
-      >
-        <Stack>
-          <Text size="sm">{t("steer.cancelText")}</Text>
-          <Group justify="end">
-            <Button variant="default" onClick={() => setIsAsking(false)}>
-              {t("steer.keep")}
-            </Button>
-            <Button
-              color="shu"
-              onClick={() => {
-                setIsAsking(false);
-                steer.mutate("cancel", { onError: noticeFailure });
-              }}
-            >
-              {t("steer.cancel")}
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
+      {isAsking && (
+        <CancelDialog
+          onClose={() => setIsAsking(false)}
+          onCancel={() => {
+            setIsAsking(false);
+            steer.mutate("cancel", { onError: noticeFailure });
+          }}
+        />
+      )}
     </Group>
   );
 }
@@ -245,7 +232,6 @@ function useRetry(run: Run): [(changes: Record<string, unknown>) => void, boolea
 
 function FailureNotice({ run }: { readonly run: Run }) {
   const { t } = useTranslation("runs");
-  const texts = useOptionTexts();
   const [retry, isRetrying] = useRetry(run);
   const failure = run.failure;
   if (failure == null) return null;
@@ -259,9 +245,7 @@ function FailureNotice({ run }: { readonly run: Run }) {
         <Group>
           {canChange && (
             <Button size="xs" loading={isRetrying} onClick={() => retry({ [failure.path]: failure.value })}>
-              {t("failure.retryWith", {
-                change: `${texts.label(failure.path)}: ${String(failure.value)}`,
-              })}
+              <RetryWords path={failure.path} value={failure.value} />
             </Button>
           )}
           <Button size="xs" variant="default" loading={isRetrying} onClick={() => retry({})}>
@@ -271,6 +255,12 @@ function FailureNotice({ run }: { readonly run: Run }) {
       </Stack>
     </Alert>
   );
+}
+
+/** Apart, since the words of the recipe's options are loaded for it. */
+function RetryWords({ path, value }: { readonly path: string; readonly value: unknown }) {
+  const { t } = useTranslation("runs");
+  return t("failure.retryWith", { change: `${useOptionTexts().label(path)}: ${String(value)}` });
 }
 
 function Curve({ id, isEmpty }: { readonly id: string; readonly isEmpty: boolean }) {
