@@ -23,13 +23,14 @@
     var page = pages[place];
     var found = new RegExp(page.path).exec(location.pathname);
     if (!found) continue;
+    // Answers first: the studio works on them while the files come.
+    ask(page.answers, found[1]);
     page.scripts.concat(page.texts[language]).forEach(function (name) {
       preload("modulepreload", name);
     });
     page.styles.forEach(function (name) {
       preload("preload", name);
     });
-    ask(page.answers, found[1]);
     break;
   }
 

@@ -7,6 +7,7 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
+import { firstData } from "./app/first-data";
 import { startTexts } from "./app/i18n";
 import { Providers } from "./app/providers";
 import { router } from "./app/router";
@@ -15,6 +16,7 @@ import { router } from "./app/router";
 async function start(root: HTMLElement): Promise<void> {
   const asked = new URLSearchParams(location.search).get("lng");
   await startTexts(asked === "cimode" || asked === "ja" || asked === "en" ? asked : undefined);
+  await firstData();
   createRoot(root).render(
     <StrictMode>
       <Providers>

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
@@ -27,7 +28,7 @@ from enogu.runs.entities import Epoch, Failure, Notice, Preset, Run, RunState, S
 from enogu.runs.rules.placing import file_name
 from enogu.stamina.entities import Metering, QuotePart
 from enogu.storage.database import Session, utc_now
-from enogu.words import said_in
+from enogu.words import Language, said_in, speaking, spoken
 from enogu.words.answers import Words
 
 router = APIRouter(prefix="/api", tags=["runs"])
@@ -448,9 +449,15 @@ class ValidationShown(BaseModel):
 # ---- recipes ---------------------------------------------------------------------------------------------------------
 
 
-@router.get("/recipe/schema")
-def get_schema(caller: SomeCaller) -> SchemaShown:
+@router.get("/recipe/schema", response_model=SchemaShown)
+def get_schema(caller: SomeCaller) -> Response:
     """Every field with its range, sentence, default and Kohya name (F31)."""
+    return Response(_schema_in(spoken()), media_type="application/json")
+
+
+@cache
+def _schema_in(language: Language) -> bytes:
+    """Written once in each language: a form waits for it, and it is the same until the program is another."""
     names = {bool: "bool", int: "int", float: "float", str: "str", tuple: "list"}
     fields = [
         FieldShown.model_validate(
@@ -473,7 +480,8 @@ def get_schema(caller: SomeCaller) -> SchemaShown:
         )
         for field in recipe_fields()
     ]
-    return SchemaShown(json_schema=recipe_json_schema(), fields=fields)
+    with speaking(language):
+        return SchemaShown(json_schema=recipe_json_schema(), fields=fields).model_dump_json().encode()
 
 
 @router.post("/recipe/check")
