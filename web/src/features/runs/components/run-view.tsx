@@ -143,7 +143,6 @@ function Facts({ run, language }: { readonly run: Run; readonly language: string
 
 function Steering({ run }: { readonly run: Run }) {
   const { t } = useTranslation("runs");
-  const ui = useTranslation("ui").t;
   const steer = useSteerRun(run.id);
   const [retry, isRetrying] = useRetry(run);
   const [isAsking, setIsAsking] = useState(false);
