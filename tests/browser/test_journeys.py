@@ -120,11 +120,12 @@ def save_and_draw(page: Page, studio: Studio, words: dict[str, Any]) -> None:
 
 
 def option(page: Page, path: str, kind: str = "input") -> Locator:
-    """The field of an option; its section is opened first."""
+    """The field of an option; what is not among the first is found as a person finds it, section by section."""
     found = page.locator(f"[data-option='{path}'] {kind}").first
-    section = found.locator("xpath=ancestor::*[contains(@class, 'Accordion-item')][1]")
-    if section.count() > 0 and section.get_attribute("data-active") is None:
-        section.locator("button[aria-expanded]").first.click()
+    expect(page.locator("[data-option]").first).to_be_visible()
+    closed = page.locator("[class*=Accordion-control][aria-expanded=false]")
+    while not found.is_visible() and closed.count() > 0:
+        closed.first.click()
     expect(found).to_be_visible()
     return found
 

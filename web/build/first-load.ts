@@ -63,7 +63,10 @@ export function firstLoad(): Plugin {
       order: "post",
       handler(_, bundle) {
         const pages = pagesOf(bundle);
-        const source = readFileSync(TEMPLATE, "utf8").replace("var pages = [];", `var pages = ${JSON.stringify(pages)};`);
+        const source = readFileSync(TEMPLATE, "utf8").replace(
+          "var pages = [];",
+          `var pages = ${JSON.stringify(pages)};`,
+        );
         // It names files of this very build, so its own name must change with them.
         const hash = createHash("sha256").update(source).digest("hex").slice(0, 8);
         const name = `assets/first-paint-${hash}.js`;
@@ -101,9 +104,15 @@ function routes(): { path: string; file: string }[] {
 function pagesOf(bundle: Rolldown.OutputBundle): Page[] {
   const entry = chunkOf(bundle, (chunk) => chunk.isEntry);
   const texts = (language: string, kind: string) =>
-    withImports(bundle, chunkOf(bundle, (chunk) => named(chunk, kind.replace("*", language))));
+    withImports(
+      bundle,
+      chunkOf(bundle, (chunk) => named(chunk, kind.replace("*", language))),
+    );
   return routes().map(({ path, file }) => {
-    const chunks = withImports(bundle, chunkOf(bundle, (chunk) => named(chunk, `/src/app/routes/${file}.tsx`)));
+    const chunks = withImports(
+      bundle,
+      chunkOf(bundle, (chunk) => named(chunk, `/src/app/routes/${file}.tsx`)),
+    );
     const loaded = new Set(withImports(bundle, entry));
     const own = chunks.filter((chunk) => !loaded.has(chunk));
     return {
@@ -127,12 +136,11 @@ function pagesOf(bundle: Rolldown.OutputBundle): Page[] {
 }
 
 /** By path: every file that a first visit loads, but for pictures and answers of the API. */
-function budgetOf(
-  bundle: Rolldown.OutputBundle,
-  pages: readonly Page[],
-  firstPaint: string,
-): Record<string, string[]> {
-  const base = withImports(bundle, chunkOf(bundle, (chunk) => chunk.isEntry));
+function budgetOf(bundle: Rolldown.OutputBundle, pages: readonly Page[], firstPaint: string): Record<string, string[]> {
+  const base = withImports(
+    bundle,
+    chunkOf(bundle, (chunk) => chunk.isEntry),
+  );
   const files = base.flatMap((chunk) => [chunk.fileName, ...(chunk.viteMetadata?.importedCss ?? [])]);
   const always = ["index.html", firstPaint, "icon.svg", ...files];
   return Object.fromEntries(

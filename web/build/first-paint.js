@@ -7,7 +7,7 @@
   try {
     scheme = localStorage.getItem("mantine-color-scheme-value") || "auto";
     language = localStorage.getItem("enogu-language") || "";
-  } catch (error) {
+  } catch {
     // Storage is switched off: the system's own choice holds.
   }
   if (scheme !== "light" && scheme !== "dark") {
@@ -43,13 +43,20 @@
     document.head.append(link);
   }
 
+  function whole(answer) {
+    return answer.arrayBuffer().then(function (body) {
+      return new Response(body, { status: answer.status, headers: answer.headers });
+    });
+  }
+
   // src/api/early.ts takes them. What nobody took after a while is old, and goes.
   function ask(urls, id) {
     var answers = new Map();
     window.enoguEarly = { language: language, answers: answers };
     urls.forEach(function (pattern) {
       var url = pattern.replace("{id}", id);
-      var answer = fetch(url, { headers: { Accept: "application/json", "Accept-Language": language } });
+      // Read to its end, taken or not: a body that nobody reads keeps its connection.
+      var answer = fetch(url, { headers: { Accept: "application/json", "Accept-Language": language } }).then(whole);
       answer.catch(function () {});
       answers.set(url, answer);
     });

@@ -47,18 +47,21 @@ export function firstLanguage(): Language {
 export async function startTexts(language: string = firstLanguage()): Promise<void> {
   const shown: Language = language === "ja" ? "ja" : "en";
   const { texts } = await TEXTS[shown]();
-  await i18next.use(late).use(initReactI18next).init({
-    resources: language === "cimode" ? {} : { [shown]: texts },
-    partialBundledLanguages: true,
-    lng: language,
-    fallbackLng: false,
-    ns: Object.keys(texts),
-    defaultNS: "app",
-    appendNamespaceToCIMode: true,
-    keySeparator: false,
-    interpolation: { escapeValue: false },
-    returnNull: false,
-  });
+  await i18next
+    .use(late)
+    .use(initReactI18next)
+    .init({
+      resources: language === "cimode" ? {} : { [shown]: texts },
+      partialBundledLanguages: true,
+      lng: language,
+      fallbackLng: false,
+      ns: Object.keys(texts),
+      defaultNS: "app",
+      appendNamespaceToCIMode: true,
+      keySeparator: false,
+      interpolation: { escapeValue: false },
+      returnNull: false,
+    });
   document.documentElement.lang = language;
 }
 
