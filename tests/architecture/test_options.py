@@ -19,12 +19,14 @@ WEB = ROOT / "web" / "src"
 USERS = (SRC / "engine", SRC / "recipe", SRC / "stamina", SRC / "runs", SRC / "base_models")
 ADVICE = {
     "src/enogu/engine/failures.py",
+    "src/enogu/runs/rules/further.py",
     "src/enogu/runs/rules/noting.py",
     "src/enogu/runs/rules/changing.py",
     "src/enogu/stamina/rules/fit.py",
     "src/enogu/stamina/rules/limits.py",
     "src/enogu/worker/fake_engine.py",
     "web/src/features/runs/model/draft.ts",
+    "web/src/features/runs/model/further.ts",
 }
 """Files whose matter is to name the one option to change: a new option is no reason to touch them."""
 

@@ -148,14 +148,14 @@ def _train(
     from enogu.engine.events import Event, Started, event_to_dict
     from enogu.engine.families import load_base_model
     from enogu.engine.loop import train as train_lora
-    from enogu.engine.memory import choose_compute
+    from enogu.engine.memory import compute_for
 
     def emit(event: Event) -> None:
         if isinstance(event, Started):
             interruption.wait_for_steps()
         hear(event_to_dict(event))
 
-    base = load_base_model(preparation.base.folder, choose_compute(preparation.recipe.training.mixed_precision))
+    base = load_base_model(preparation.base.folder, compute_for(preparation.recipe.training))
     base.name = preparation.base.name
     result = train_lora(
         preparation.recipe,

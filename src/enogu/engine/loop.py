@@ -39,6 +39,7 @@ from enogu.engine.noise import schedule_of
 from enogu.engine.optim import block_factor, clip_gradients, make_optimizer, rates_of, set_rates
 from enogu.engine.pace import Pace
 from enogu.engine.previews import PreviewsStopped, draw_previews, draw_previews_now
+from enogu.engine.stored import fetched_again
 from enogu.errors import TrainingFailed, WrongUse
 from enogu.recipe import TrainRecipe, finds_its_rate
 from enogu.recipe.captions import CaptionRules, captions_vary, final_caption
@@ -272,8 +273,9 @@ class _Run:
             if chance is not None:
                 chance.at(self.step, micro_step)
             b = make_batch(recipe, schedule, self.set, batch, self.step, micro_step, epoch=epoch)
-            loss = self._loss_of(b) / len(batches)
-            self.scaler.scale(loss).backward()
+            with fetched_again() if base.compute.stores else nullcontext():
+                loss = self._loss_of(b) / len(batches)
+                self.scaler.scale(loss).backward()
             total += loss.detach()
         if chance is not None:
             chance.rest()

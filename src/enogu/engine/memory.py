@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch.utils.checkpoint import checkpoint
 
+from enogu.recipe.training import TrainingRules
+
 
 @dataclass(frozen=True)
 class ComputePlan:
@@ -24,6 +26,15 @@ class ComputePlan:
     dtype: torch.dtype
     memory_format: torch.memory_format
     notes: tuple[str, ...] = ()
+    fp8_base: bool = False
+    """Whether the frozen weights of the U-Net or transformer are kept in eight bits (``stored``)."""
+    blocks_to_swap: int = 0
+    """How many of a transformer's blocks wait in main memory, as sd-scripts counts them."""
+
+    @property
+    def stores(self) -> bool:
+        """Whether some weights are fetched when they are needed."""
+        return self.fp8_base or self.blocks_to_swap > 0
 
     @property
     def needs_loss_scaling(self) -> bool:
@@ -31,7 +42,9 @@ class ComputePlan:
         return self.dtype == torch.float16
 
 
-def choose_compute(mixed_precision: str = "none", device: str | None = None) -> ComputePlan:
+def choose_compute(
+    mixed_precision: str = "none", device: str | None = None, *, fp8_base: bool = False, blocks_to_swap: int = 0
+) -> ComputePlan:
     """The best device there is, and the nearest number format it is good at.
 
     ``mixed_precision``: "none", "fp16" or "bf16". On a CPU, fp16 (and bf16 without native support) matrix products are
@@ -47,7 +60,17 @@ def choose_compute(mixed_precision: str = "none", device: str | None = None) -> 
     if where.type == "cuda" and wanted == torch.bfloat16 and not torch.cuda.is_bf16_supported():
         dtype = torch.float16
         notes.append("This GPU has no bf16, so fp16 is used.")
-    return ComputePlan(where, dtype, torch.channels_last, tuple(notes))
+    if fp8_base and where.type == "mps":
+        fp8_base = False
+        notes.append("Apple's graphics processors have no numbers of eight bits, so fp8_base is left out.")
+    return ComputePlan(where, dtype, torch.channels_last, tuple(notes), fp8_base, blocks_to_swap)
+
+
+def compute_for(training: TrainingRules, device: str | None = None) -> ComputePlan:
+    """What a recipe's training asks for, as far as it can be had."""
+    return choose_compute(
+        training.mixed_precision, device, fp8_base=training.fp8_base, blocks_to_swap=training.blocks_to_swap
+    )
 
 
 @lru_cache(maxsize=1)

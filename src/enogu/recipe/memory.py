@@ -24,6 +24,10 @@ FRAGMENTS = 1.08
 CONTEXT_BYTES = 600 * 2**20
 """What a driver and its libraries keep on a graphics card; on a processor, what Python and torch take themselves."""
 PIXELS_PER_LATENT = 8
+DOUBLE_BLOCK, SINGLE_BLOCK = 339_831_296, 141_591_808
+"""Numbers of a block of Flux' transformer."""
+T5_EMBEDDINGS, T5_BLOCK = 131_596_288, 192_946_176
+"""Numbers of T5-XXL's table of tokens, and of a block."""
 
 _KEPT_BYTES = {
     "adamw": 8.0, "adamw8bit": 2.1, "adafactor": 0.2, "lion": 4.0, "dadaptation": 12.0, "dadapt_adam": 12.0,
@@ -70,8 +74,9 @@ def estimate_memory(
     trains_text = recipe.adapter.parts != "unet"
     batch = recipe.training.batch_size
 
-    text_weights = number_bytes * sum(text["parameters"] for text in texts)
-    weights = number_bytes * network["parameters"] + text_weights + 4 * vae["parameters"]
+    text_weights = number_bytes * sum(_text_numbers(recipe, text["parameters"], on_graphics_card) for text in texts)
+    weights = _network_bytes(recipe, network, number_bytes, on_graphics_card=on_graphics_card)
+    weights += text_weights + 4 * vae["parameters"]
     resting = 0
     if on_graphics_card:  # what has done its part goes to main memory until a preview asks for it
         texts_rest = not trains_text and not captions_vary(recipe.captions)
@@ -100,6 +105,25 @@ def estimate_memory(
     adapter = round(numbers * kept)
     overhead = CONTEXT_BYTES + round((weights + adapter + passes) * (FRAGMENTS - 1))
     return MemoryEstimate(weights, adapter, passes, overhead)
+
+
+def _network_bytes(
+    recipe: TrainRecipe, network: Mapping[str, Any], number_bytes: int, *, on_graphics_card: bool
+) -> int:
+    """Of the U-Net's or transformer's weights on the device, stored as the recipe says."""
+    number_bytes = 1 if recipe.training.fp8_base else number_bytes
+    swapped = recipe.training.blocks_to_swap if on_graphics_card else 0
+    waiting = swapped // 2 * DOUBLE_BLOCK + 2 * (swapped - swapped // 2) * SINGLE_BLOCK
+    coming = 2 * DOUBLE_BLOCK if swapped else 0  # the block that computes, and the next
+    return number_bytes * max(0, network["parameters"] - waiting + coming)
+
+
+def _text_numbers(recipe: TrainRecipe, parameters: int, on_graphics_card: bool) -> int:
+    """Of a text encoder on the device. T5's blocks wait in main memory where weights are stored at all."""
+    stores = recipe.training.fp8_base or recipe.training.blocks_to_swap > 0
+    if on_graphics_card and stores and parameters > T5_EMBEDDINGS + 2 * T5_BLOCK:
+        return T5_EMBEDDINGS + 2 * T5_BLOCK
+    return parameters
 
 
 def _trained_numbers(

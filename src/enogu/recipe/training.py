@@ -46,6 +46,14 @@ class TrainingRules(Section):
     )
     """Needs much less memory and about a quarter more time, since part of each step is computed twice."""
 
+    fp8_base: bool = Field(default=False, json_schema_extra=about("F28", kohya="fp8_base", advanced=True))
+    """Keeps the base model's frozen weights in eight bits: half their memory, some time, and a little exactness."""
+
+    blocks_to_swap: int = Field(
+        default=0, ge=0, le=35, json_schema_extra=about("F28", kohya="blocks_to_swap", advanced=True)
+    )
+    """So many of Flux' blocks wait in main memory until they are needed: a graphics card's memory for time."""
+
     ema_decay: float | None = Field(
         default=None, ge=0.5, lt=1, json_schema_extra=about("F28", advanced=True, default="off")
     )

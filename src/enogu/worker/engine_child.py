@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from enogu.engine.events import Event
     from enogu.engine.families import LoadedBase
     from enogu.engine.lora_file import LoraFile
+    from enogu.recipe.training import TrainingRules
 
 LORA_CACHE_BYTES = 512 * 2**20
 
@@ -55,7 +56,7 @@ class RealEngine:
         from enogu.engine.memory import free_unused
 
         recipe = recipe_from_values(job.recipe)
-        base = self._load(job.base_model, recipe.training.mixed_precision, say)
+        base = self._load(job.base_model, recipe.training, say)
         pictures = [TrainPicture(Path(p.path), p.caption, p.repeats, p.width, p.height, p.folder) for p in job.pictures]
 
         def emit(event: Event) -> None:
@@ -101,7 +102,7 @@ class RealEngine:
         if self._between is not None and self._base is not None:
             base, targets = self._base, self._between.targets
         else:
-            base = self._load(job.base_model, "fp16", say)
+            base = self._load(job.base_model, None, say)
         request = DrawRequest(
             prompt=job.prompt,
             negative_prompt=job.negative_prompt,
@@ -150,14 +151,17 @@ class RealEngine:
         self._loras.clear()
         free_unused()
 
-    def _load(self, base_model: PlacedBaseModel, mixed_precision: str, say: Say) -> LoadedBase:
-        """The base model, kept from the last job if that was on the same one in the same number format."""
+    def _load(self, base_model: PlacedBaseModel, training: TrainingRules | None, say: Say) -> LoadedBase:
+        """The base model, kept from the last job if that was on the same one in the same number formats. ``training``
+        is None when it is drawn with.
+        """
         from enogu.engine.families import load_base_model
-        from enogu.engine.memory import choose_compute, free_unused
+        from enogu.engine.memory import choose_compute, compute_for, free_unused
 
         began = time.monotonic()
-        compute = choose_compute(mixed_precision, self._device)
-        key = (str(Path(base_model.folder).resolve()), str(compute.device), str(compute.dtype))
+        compute = compute_for(training, self._device) if training else choose_compute("fp16", self._device)
+        kept = f"{compute.dtype} {compute.fp8_base} {compute.blocks_to_swap}"
+        key = (str(Path(base_model.folder).resolve()), str(compute.device), kept)
         was_warm = self._base is not None and key == self._key
         if not was_warm:
             self._base = self._key = None

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enogu.recipe import plan_training, recipe_from_values
-from enogu.recipe.memory import MemoryEstimate, estimate_memory
+from enogu.recipe.memory import (
+    DOUBLE_BLOCK,
+    SINGLE_BLOCK,
+    T5_BLOCK,
+    T5_EMBEDDINGS,
+    MemoryEstimate,
+    estimate_memory,
+)
 from enogu.recipe.plan import PictureSize
 
 GIB = 2**30
@@ -76,3 +83,49 @@ def test_of_a_base_model_that_is_smaller_than_its_family_nothing_is_said() -> No
     plan = plan_training(recipe, [PictureSize("a", 512, 512)])
     assert estimate_memory(recipe, plan, "sd15", 10_000_000, on_graphics_card=True) is None
     assert estimate_memory(recipe, plan, "sd2", REAL, on_graphics_card=True) is None
+
+
+def test_flux_fits_a_card_of_24_gb_with_eight_bits_and_one_of_12_with_blocks_in_main_memory() -> None:
+    """As people who train it with sd-scripts report (its README: 24, 16, 12 GB)."""
+    checked = at(512, gradient_checkpointing=True)
+    eight_bits = at(512, gradient_checkpointing=True, fp8_base=True)
+    both = at(512, gradient_checkpointing=True, fp8_base=True, blocks_to_swap=18)
+    assert estimate("flux", **checked).total > 22 * GIB
+    assert 11 * GIB < estimate("flux", **eight_bits).total < 17 * GIB
+    assert estimate("flux", **both).total < 12 * GIB
+
+
+@given(st.integers(0, 34), st.booleans())
+def test_each_block_that_waits_leaves_less_on_the_card_and_nothing_less_on_a_processor(count: int, fp8: bool) -> None:
+    few, more = (estimate("flux", **at(512, fp8_base=fp8, blocks_to_swap=n)).weights for n in (count, count + 1))
+    assert more < few or count == 0
+    on_processor = [
+        estimate("flux", on_card=False, **at(512, fp8_base=fp8, blocks_to_swap=n)).weights for n in (count, count + 1)
+    ]
+    assert on_processor[0] == on_processor[1]
+
+
+def test_the_numbers_of_flux_blocks_are_the_networks_own() -> None:
+    torch = pytest.importorskip("torch")
+    from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
+
+    with torch.device("meta"):
+        network = FluxTransformer2DModel(num_layers=1, num_single_layers=1)
+    sizes = [
+        sum(parameter.numel() for parameter in blocks[0].parameters())
+        for blocks in (network.transformer_blocks, network.single_transformer_blocks)
+    ]
+    assert sizes == [DOUBLE_BLOCK, SINGLE_BLOCK]
+
+
+def test_the_numbers_of_t5_are_the_networks_own() -> None:
+    torch = pytest.importorskip("torch")
+    from transformers import T5Config, T5EncoderModel
+
+    with torch.device("meta"):
+        network = T5EncoderModel(
+            T5Config(d_model=4096, d_ff=10240, num_heads=64, num_layers=2, vocab_size=32128,
+                     feed_forward_proj="gated-gelu")
+        )  # fmt: skip
+    block = sum(parameter.numel() for parameter in network.encoder.block[1].parameters())
+    assert (network.shared.weight.numel(), block) == (T5_EMBEDDINGS, T5_BLOCK)

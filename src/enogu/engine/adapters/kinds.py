@@ -122,7 +122,7 @@ def _size_of_change(factors: dict[str, torch.Tensor]) -> torch.Tensor:
 
 
 def _shapes(target: Target, adapter: Adapter, dim: int) -> dict[str, Shape]:
-    num_out, num_in, *kernel = target.layer.weight.shape
+    num_out, num_in, *kernel = target.shape
     pixels = kernel[0] * kernel[1] if kernel else 1
     match adapter.kind:
         case "loha":

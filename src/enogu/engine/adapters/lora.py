@@ -22,6 +22,7 @@ from torch.autograd import Function
 
 from enogu.engine.adapters.deltas import SUFFIXES, ChangedLayer, change_of, kind_of, layers_of, scale_of
 from enogu.engine.adapters.layers import is_plain
+from enogu.engine.stored import is_stored
 from enogu.errors import AdapterRefused
 
 MOST_MERGED_BYTES = 64 * 2**20
@@ -46,12 +47,18 @@ class Target:
     @property
     def num_in(self) -> int:
         """Input width."""
-        return self.layer.weight.shape[1]
+        return self.shape[1]
 
     @property
     def num_out(self) -> int:
         """Output width."""
-        return self.layer.weight.shape[0]
+        return self.shape[0]
+
+    @property
+    def shape(self) -> torch.Size:
+        """Of its weight, which is not looked at."""
+        layer: Any = self.layer
+        return layer.stored.shape if is_stored(layer) else layer.weight.shape
 
 
 class AdaptedProduct(Function):
@@ -154,9 +161,7 @@ def attached(targets: Sequence[Target], loras: Sequence[tuple[Mapping[str, torch
         check_fits(targets, tensors)
     layers = [(layers_of(tensors), weight) for tensors, weight in loras if weight != 0]
     before = {id(target): target.parent._modules[target.name] for target in targets}
-    changed = [target.layer.weight for target in targets if any(target.key in those for those, _ in layers)]
-    merges = all(weight.dtype == torch.float32 for weight in changed)
-    merges = merges and sum(weight.nbytes for weight in changed) <= MOST_MERGED_BYTES
+    merges = _can_merge([target.layer for target in targets if any(target.key in those for those, _ in layers)])
     try:
         for target in targets:
             files = [(those[target.key], weight) for those, weight in layers if target.key in those]
@@ -165,6 +170,13 @@ def attached(targets: Sequence[Target], loras: Sequence[tuple[Mapping[str, torch
     finally:
         for target in targets:
             target.parent._modules[target.name] = before[id(target)]
+
+
+def _can_merge(layers: Sequence[nn.Linear | nn.Conv2d]) -> bool:
+    """Whether the weights of these layers may be made once more, changed."""
+    if any(is_stored(layer) or layer.weight.dtype != torch.float32 for layer in layers):
+        return False
+    return sum(layer.weight.nbytes for layer in layers) <= MOST_MERGED_BYTES
 
 
 def _drawn_layer(
@@ -253,10 +265,10 @@ def _check_belongs_together(place: Target, layer: Mapping[str, torch.Tensor]) ->
     try:
         if alpha is not None and alpha.numel() != 1:
             raise ValueError("alpha is no single number")
-        change_of(shapes_only, place.layer.weight.detach().to("meta"))
+        change_of(shapes_only, torch.empty(place.shape, device="meta"))
     except (RuntimeError, KeyError, ValueError, IndexError) as error:
         raise AdapterRefused(
             f"This LoRA does not fit the base model: the tensors of {place.key} make no weight of the shape "
-            f"{list(place.layer.weight.shape)}.",
+            f"{list(place.shape)}.",
             "Choose the base model it was trained on, or copy the LoRA again.",
         ) from error

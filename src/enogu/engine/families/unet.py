@@ -19,7 +19,8 @@ from enogu.engine.families.lean import make_lean
 from enogu.engine.families.small_convolutions import multiply_small_ones
 from enogu.engine.memory import ComputePlan
 from enogu.engine.noise import NoiseSchedule, scaled_linear_alpha_bar, to_zero_terminal_snr
-from enogu.errors import BaseModelRefused
+from enogu.engine.stored import store
+from enogu.errors import BaseModelRefused, TrainingFailed
 
 UNET_CLASSES = ("Transformer2DModel",)
 CONVOLUTIONAL_CLASSES = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
@@ -166,18 +167,62 @@ def diffusers_names(
 
 
 def place(networks: dict[str, Any], compute: ComputePlan, resting: Collection[str] = ()) -> None:
-    """Freeze the networks and put them on the compute device, but for those that rest until they are asked.
+    """Freeze the networks and put them on the compute device, but for those that rest until they are asked, and for
+    weights that are stored (``compute.fp8_base``, ``compute.blocks_to_swap``; T5's blocks with either).
 
     Convolutional ones are laid out in the device's memory format; on a processor, small ones are multiplied.
     """
     for part, network in networks.items():
         network.requires_grad_(False)
         network.eval()
-        if part not in resting:
-            network.to(compute.device)
+        _drop_nothing_out(network)
         if not part.startswith("text_encoder"):
             network.to(memory_format=compute.memory_format)
         if part == "unet":
+            swapped = swapped_blocks(network, compute.blocks_to_swap)
+            store(network, compute.device, fp8=compute.fp8_base, swapped=swapped)
             make_lean(network)
-            if compute.device.type == "cpu":
-                multiply_small_ones(network)
+        elif compute.stores and part.startswith("text_encoder"):
+            store(network, compute.device, swapped=t5_blocks(network))
+        if part not in resting:
+            network.to(compute.device)
+        if part == "unet" and compute.device.type == "cpu":
+            multiply_small_ones(network)
+
+
+def _drop_nothing_out(network: nn.Module) -> None:
+    """Attention of transformers drops out by a number of its own wherever it counts as in training, which it does with
+    gradient checkpointing: T5's a tenth, and another tenth at each look.
+    """
+    for module in network.modules():
+        if isinstance(vars(module).get("dropout"), float):
+            module.dropout = 0.0  # pyright: ignore[reportArgumentType] (no module)
+
+
+def t5_blocks(network: Any) -> list[nn.Module]:
+    """The blocks of a T5, in the order of a forward pass; none of another text encoder.
+
+    T5-XXL is as large as what is left of a transformer in eight bits. Where memory is short its blocks wait in main
+    memory too, since it is asked for each caption once, and for the prompts of previews.
+    """
+    return list(getattr(getattr(network, "encoder", None), "block", ()))
+
+
+def swapped_blocks(network: Any, count: int) -> list[nn.Module]:
+    """The blocks of Flux' transformer that wait in main memory, in the order of a forward pass.
+
+    As sd-scripts counts (flux_models.py): half of ``count`` are double blocks, and for each of the others two single
+    ones, which are half as large; the last of each kind. Two of each kind always stay. Raises TrainingFailed otherwise.
+    """
+    if not count:
+        return []
+    doubles = list(getattr(network, "transformer_blocks", ()))
+    singles = list(getattr(network, "single_transformer_blocks", ()))
+    num_double, num_single = count // 2, 2 * (count - count // 2)
+    if num_double > len(doubles) - 2 or num_single > len(singles) - 2:
+        raise TrainingFailed(
+            f"This base model has {len(doubles)} double and {len(singles)} single blocks, so {num_double} and "
+            f"{num_single} of them cannot wait in main memory: two of each stay.",
+            "Set training.blocks_to_swap lower, or to 0.",
+        )
+    return [*doubles[len(doubles) - num_double :], *singles[len(singles) - num_single :]]

@@ -109,6 +109,7 @@ class SingleBlock(nn.Module):
         self.act_mlp = block.act_mlp
         self.head_dim: int = attn.head_dim
         self.inner: int = attn.inner_dim
+        self.num_joined: int = block.proj_out.in_features
 
     def forward(
         self,
@@ -122,7 +123,7 @@ class SingleBlock(nn.Module):
         num_text = encoder_hidden_states.shape[1]
         both = torch.cat([encoder_hidden_states, hidden_states], dim=1)
         normed, gate = self.norm(both, emb=temb)
-        num_mlp = self.proj_out.weight.shape[1] - self.inner
+        num_mlp = self.num_joined - self.inner
         q, k, v, mlp = self.linear1(normed).split([self.inner, self.inner, self.inner, num_mlp], -1)
         q, k, v = (_heads(part, self.head_dim) for part in (q, k, v))
         attended = _attend(self.norm_q(q), self.norm_k(k), v, image_rotary_emb)

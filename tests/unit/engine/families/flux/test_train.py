@@ -9,10 +9,11 @@ import pytest
 import torch
 from diffusers import FluxPipeline
 
-from enogu.engine.families import LoadedBase
+from enogu.engine.families import LoadedBase, TextRules
 from enogu.engine.flow import FlowSchedule, shifted
 from enogu.engine.loop import TrainPicture
 from enogu.engine.lora_file import load_lora
+from enogu.engine.memory import gradient_checkpointing
 from enogu.engine.sample import DrawRequest, draw
 from enogu.errors import WrongUse
 from enogu.recipe.flow import FlowRules
@@ -106,3 +107,12 @@ def test_the_line_from_picture_to_noise_and_where_it_leads() -> None:
     noisy = schedule.noisy(clean, noise, torch.tensor([250.0, 1000.0]))
     assert noisy.flatten().tolist() == pytest.approx([0.75 * 2 - 0.25, -1.0])
     assert schedule.target(clean, noise, torch.tensor([250.0, 1000.0])).flatten().tolist() == [-3.0, -3.0]
+
+
+def test_checkpointing_drops_nothing_out_of_t5(tiny_flux: LoadedBase) -> None:
+    """T5's attention drops out a tenth where it counts as in training, which checkpointing makes it do."""
+    with torch.no_grad():
+        plain = tiny_flux.family.encode_captions(tiny_flux, ["mame, bean"], TextRules())
+        with gradient_checkpointing(tiny_flux.networks, on=True):
+            checkpointed = tiny_flux.family.encode_captions(tiny_flux, ["mame, bean"], TextRules())
+    assert torch.equal(plain.states_BTC, checkpointed.states_BTC)
