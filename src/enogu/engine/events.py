@@ -48,6 +48,13 @@ class Stepped:
 
 
 @dataclass(frozen=True)
+class SparedMemory:
+    """Memory ran out in the step after ``step``: it is made again with gradient checkpointing, and all that follow."""
+
+    step: int
+
+
+@dataclass(frozen=True)
 class Validated:
     """The loss on the ``num_pictures`` that are never trained, at the end of ``epoch``: it rises when learning turns
     into copying.
@@ -132,7 +139,18 @@ class Failed:
 
 
 Event = (
-    Cached | Started | Stepped | Validated | Sampled | SampleFailed | Saved | Checkpointed | Stopped | Finished | Failed
+    Cached
+    | Started
+    | Stepped
+    | SparedMemory
+    | Validated
+    | Sampled
+    | SampleFailed
+    | Saved
+    | Checkpointed
+    | Stopped
+    | Finished
+    | Failed
 )
 
 

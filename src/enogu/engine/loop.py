@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,14 +27,25 @@ from enogu.engine.data.latent_cache import Latents, PlacedPicture, latents_of, p
 from enogu.engine.data.loader import TrainBatch, TrainSet, held_out_batch, make_batch
 from enogu.engine.data.masks import MaskedPicture, masks_of
 from enogu.engine.data.text_states import MAX_ENTRIES, TextStates
-from enogu.engine.events import Cached, Checkpointed, Event, Finished, Saved, Started, Stepped, Stopped, Validated
+from enogu.engine.events import (
+    Cached,
+    Checkpointed,
+    Event,
+    Finished,
+    Saved,
+    SparedMemory,
+    Started,
+    Stepped,
+    Stopped,
+    Validated,
+)
 from enogu.engine.export import PictureForMetadata, kohya_hashes, lora_metadata, save_lora
-from enogu.engine.failures import NotANumber, failed_event, in_words, likely_cause
+from enogu.engine.failures import NotANumber, failed_event, in_words, is_out_of_memory, likely_cause
 from enogu.engine.families import LoadedBase, TextRules
 from enogu.engine.flow import FlowSchedule
 from enogu.engine.lora_file import LoraFile
 from enogu.engine.losses import errors, loss_weight
-from enogu.engine.memory import gradient_checkpointing, peak_memory_mib
+from enogu.engine.memory import free_unused, gradient_checkpointing, peak_memory_mib
 from enogu.engine.noise import schedule_of
 from enogu.engine.optim import block_factor, clip_gradients, make_optimizer, rates_of, set_rates
 from enogu.engine.pace import Pace
@@ -104,7 +115,9 @@ def train(
     try:
         run = _Run(recipe, pictures, base, out, emit, cache)
         run.begin_with(start)
-        with gradient_checkpointing(base.networks, on=recipe.training.gradient_checkpointing):
+        with run.checkpointing:
+            if recipe.training.gradient_checkpointing:
+                run.spare_memory()
             return run.go(resume, between_steps)
     except TrainingStopped as stopped:
         emit(Stopped(stopped.step))
@@ -146,6 +159,8 @@ class _Run:
         self.base = base = _as_the_recipe_says(base, recipe)
         self.captions = [picture.caption for picture in pictures]
         self.step = 0
+        self.checkpointing = ExitStack()
+        self.spares_memory = False
         self.between_steps: BetweenSteps = ask_nothing
         self.fingerprint = ""
         self.previews_due = False
@@ -264,21 +279,10 @@ class _Run:
 
         Loss and size of the gradient, [2]: they stay on the device.
         """
-        recipe, base, schedule = self.recipe, self.base, self.base.schedule
+        recipe = self.recipe
         factor = learning_rate_factor(recipe.schedule, self.step, self.plan.num_steps, recipe.optimizer.learning_rate)
         set_rates(self.optimizer, factor)
-        total = torch.zeros((), device=base.compute.device)
-        chance = self.parameters.chance
-        for micro_step, batch in enumerate(batches):
-            if chance is not None:
-                chance.at(self.step, micro_step)
-            b = make_batch(recipe, schedule, self.set, batch, self.step, micro_step, epoch=epoch)
-            with fetched_again() if base.compute.stores else nullcontext():
-                loss = self._loss_of(b) / len(batches)
-                self.scaler.scale(loss).backward()
-            total += loss.detach()
-        if chance is not None:
-            chance.rest()
+        total = self._gradients_in_what_there_is(batches, epoch)
         self.scaler.unscale_(self.optimizer)
         gradient_norm = clip_gradients(self.parameters, recipe.optimizer.max_grad_norm)
         self.scaler.step(self.optimizer)
@@ -290,6 +294,45 @@ class _Run:
         if self.average is not None:
             self.average.follow(self.step)
         return torch.stack([total, gradient_norm])
+
+    def spare_memory(self) -> None:
+        """Gradient checkpointing from now on, to the end of the run."""
+        self.checkpointing.enter_context(gradient_checkpointing(self.base.networks, on=True))
+        self.spares_memory = True
+
+    def _gradients_in_what_there_is(self, batches: Sequence[Batch], epoch: int) -> torch.Tensor:
+        """``_gradients``; once more with gradient checkpointing where memory ran out, if the recipe allows it.
+
+        No weight has changed by then and no draw depends on what was drawn before, so the step is the same to the bit.
+        """
+        try:
+            return self._gradients(batches, epoch)
+        except Exception as error:
+            may_retry = self.recipe.training.retry_with_checkpointing and not self.spares_memory
+            if not may_retry or not is_out_of_memory(error):
+                raise
+        # Out of the handler, since the error holds the frames of the pass and with them everything it had computed.
+        self.parameters.zero_gradients()
+        free_unused()
+        self.spare_memory()
+        self.emit(SparedMemory(self.step))
+        return self._gradients(batches, epoch)
+
+    def _gradients(self, batches: Sequence[Batch], epoch: int) -> torch.Tensor:
+        """Each batch forward and backward; the mean of their losses, on the device."""
+        base, chance = self.base, self.parameters.chance
+        total = torch.zeros((), device=base.compute.device)
+        for micro_step, batch in enumerate(batches):
+            if chance is not None:
+                chance.at(self.step, micro_step)
+            b = make_batch(self.recipe, base.schedule, self.set, batch, self.step, micro_step, epoch=epoch)
+            with fetched_again() if base.compute.stores else nullcontext():
+                loss = self._loss_of(b) / len(batches)
+                self.scaler.scale(loss).backward()
+            total += loss.detach()
+        if chance is not None:
+            chance.rest()
+        return total
 
     def _loss_of(self, b: TrainBatch) -> torch.Tensor:
         """The mean loss of a batch: errors by place, then by sample, each as much as it counts."""

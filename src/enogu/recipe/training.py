@@ -46,6 +46,9 @@ class TrainingRules(Section):
     )
     """Needs much less memory and about a quarter more time, since part of each step is computed twice."""
 
+    retry_with_checkpointing: bool = Field(default=True, json_schema_extra=about("G8", advanced=True))
+    """Where memory runs out in a step, go on with gradient checkpointing from that step instead of failing."""
+
     fp8_base: bool = Field(default=False, json_schema_extra=about("F28", kohya="fp8_base", advanced=True))
     """Keeps the base model's frozen weights in eight bits: half their memory, some time, and a little exactness."""
 

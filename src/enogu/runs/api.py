@@ -369,6 +369,8 @@ class LiveShown(BaseModel):
     steps_per_second: float | None
     seconds_left: float | None
     memory_mib: int | None
+    spared_memory_at: int | None
+    """The step after which memory ran out and gradient checkpointing was switched on."""
 
 
 class RunShown(RunInList):

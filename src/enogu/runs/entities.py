@@ -111,6 +111,8 @@ class Live:
     steps_per_second: float | None = None
     seconds_left: float | None = None
     memory_mib: int | None = None
+    spared_memory_at: int | None = None
+    """The step after which memory ran out and gradient checkpointing was switched on; None when it never did."""
 
 
 @dataclass(frozen=True)

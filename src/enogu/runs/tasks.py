@@ -317,6 +317,8 @@ def _note(session: Session, run: Run, event: Mapping[str, Any], now: Any) -> lis
             working.note_started(session, run, event, now)
         case "Stepped":
             working.note_steps(session, run.id, event, now)
+        case "SparedMemory":
+            working.note_spared_memory(session, run, event, now)
         case "Saved":
             if event["sha256"] is not None:
                 working.keep_file(session, _epoch_of(run, event, now), now)

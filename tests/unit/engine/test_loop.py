@@ -32,6 +32,7 @@ from enogu.engine.events import (
     Sampled,
     SampleFailed,
     Saved,
+    SparedMemory,
     Started,
     Stepped,
     Stopped,
@@ -468,6 +469,57 @@ def test_a_graphics_card_without_memory_is_told_with_the_settings_to_lower(
         tiny_train(tiny_recipe(), tiny_pictures, base, tmp_path / "out", run=run)
     assert "training.batch_size" in failed.value.cure
     assert run.said(Failed)[0].kind == "OutOfMemory"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory: you …")],
+    ids=["card", "computer"],
+)
+def test_where_memory_runs_out_the_step_is_made_again_in_less_and_the_run_ends_the_same(
+    tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path, error: Exception
+) -> None:
+    """Issue 5, section 5. It happens in the second batch of a step, when gradients of the first are there already."""
+    recipe = tiny_recipe("training.gradient_accumulation=2", "adapter.network_dropout=0.2")
+    wanted = tiny_train(recipe, tiny_pictures, tiny_base, tmp_path / "plain")
+    calls = 0
+
+    def once(base: LoadedBase, *given: Any) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise error
+        return tiny_base.family.predict(base, *given)
+
+    base = dataclasses.replace(tiny_base, family=dataclasses.replace(tiny_base.family, predict=once))
+    found = tiny_train(recipe, tiny_pictures, base, tmp_path / "short")
+    assert [event.step for event in found.said(SparedMemory)] == [1]
+    assert found.losses == wanted.losses
+    assert found.file_bytes() == wanted.file_bytes()
+    unet = tiny_base.networks["unet"].modules()
+    assert not any(getattr(module, "gradient_checkpointing", False) for module in unet), "it is left as it was"
+
+
+@pytest.mark.parametrize(
+    ("settings", "times"),
+    [((), 1), (("training.retry_with_checkpointing=false",), 0), (("training.gradient_checkpointing=true",), 0)],
+    ids=["once", "not allowed", "on already"],
+)
+def test_it_is_tried_again_once_and_only_where_something_can_change(
+    tiny_base: LoadedBase,
+    tiny_pictures: tuple[TrainPicture, ...],
+    tmp_path: Path,
+    settings: tuple[str, ...],
+    times: int,
+) -> None:
+    def failing(*_: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    base = dataclasses.replace(tiny_base, family=dataclasses.replace(tiny_base.family, predict=failing))
+    run = Run(tmp_path / "out")
+    with pytest.raises(TrainingFailed, match="ran out of memory"):
+        tiny_train(tiny_recipe(*settings), tiny_pictures, base, tmp_path / "out", run=run)
+    assert len(run.said(SparedMemory)) == times
 
 
 def test_a_full_disk_leaves_nothing_half_written(

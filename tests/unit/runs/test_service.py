@@ -415,6 +415,17 @@ def test_what_a_run_starts_from_is_never_a_path(place: Place, reference: str, er
         place.start({**SMALL, "start_from": reference})
 
 
+def test_that_memory_ran_out_is_told_as_long_as_the_run_is_shown(place: Place) -> None:
+    """G8: the run goes on, and says why it is slower."""
+    run = place.start()
+    worker = train(place, 1)
+    assert place.get(run.id).live.spared_memory_at is None
+    says = ScriptedEngine(run, worker.folder)
+    tasks.note_events(worker, run, [{"event": "SparedMemory", "step": 7}, *says.epoch(2)])
+    shown = place.get(run.id)
+    assert (shown.live.spared_memory_at, shown.step) == (7, 14)
+
+
 def test_the_loss_on_held_out_pictures_is_told_once_an_epoch(place: Place) -> None:
     """A worker that was taken over may have told it twice."""
     run = place.start()

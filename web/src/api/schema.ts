@@ -3992,6 +3992,8 @@ export interface components {
             seconds_left: number | null;
             /** Memory Mib */
             memory_mib: number | null;
+            /** Spared Memory At */
+            spared_memory_at: number | null;
         };
         /**
          * LoraChange

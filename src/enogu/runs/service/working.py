@@ -6,7 +6,7 @@ Whoever calls these holds the run's job (``queue.service.hold``), so nobody else
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -41,15 +41,23 @@ def note_started(session: Session, run: Run, event: Mapping[str, Any], now: date
 
 def note_steps(session: Session, run_id: str, event: Mapping[str, Any], now: datetime) -> None:
     """Steps were made; ``losses`` are theirs."""
+    before = store.find_run(session, run_id)
     live = Live(
         average_loss=event.get("average_loss"),
         learning_rates=dict(event.get("learning_rates") or {}),
         steps_per_second=event.get("steps_per_second"),
         seconds_left=event.get("seconds_left"),
         memory_mib=event.get("memory_mib"),
+        spared_memory_at=None if before is None else before.live.spared_memory_at,
     )
     store.change_run(session, run_id, step=int(event["step"]), epoch=int(event["epoch"]), live=asdict(live))
     _tell(session, run_id, event, now)
+
+
+def note_spared_memory(session: Session, run: Run, event: Mapping[str, Any], now: datetime) -> None:
+    """Memory ran out, and the run goes on in less."""
+    store.change_run(session, run.id, live=asdict(replace(run.live, spared_memory_at=int(event["step"]))))
+    _tell(session, run.id, event, now)
 
 
 def is_file_kept(session: Session, run_id: str, filename: str, step: int) -> bool:

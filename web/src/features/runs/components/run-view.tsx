@@ -24,6 +24,7 @@ const KINDS = [
   "Cached",
   "Loaded",
   "Stepped",
+  "SparedMemory",
   "Saved",
   "Sampled",
   "SampleFailed",
@@ -87,6 +88,11 @@ export function RunView({ id, results }: { readonly id: string; readonly results
         <StateBadge state={run.state} />
       </Group>
       {!isConnected && <Alert color="odo">{t("live.reconnecting")}</Alert>}
+      {run.live.spared_memory_at != null && (
+        <Alert color="odo">
+          {t("live.sparedMemory", { step: formatNumber(run.live.spared_memory_at + 1, i18n.language) })}
+        </Alert>
+      )}
       <FailureNotice run={run} />
       <Card>
         <Stack>
