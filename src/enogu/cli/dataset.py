@@ -12,6 +12,7 @@ from enogu.cli.output import Output, call_of
 from enogu.cli.studio_client import StudioClient, studio_of
 from enogu.cli.studio_words import in_bytes, moving_bar, say_facts, say_if_nobody_works, show_rows, when
 from enogu.errors import EnoguError, WrongUse
+from enogu.imaging.folder import MASK_FOLDERS
 
 app = typer.Typer(help="Datasets of the studio: make, fill, crop and tag, download.", no_args_is_help=True)
 
@@ -318,10 +319,10 @@ def _files(paths: list[Path]) -> Iterator[tuple[str, Path]]:
 
 
 def _batches(files: list[tuple[str, Path]]) -> Iterator[list[tuple[str, Path]]]:
-    """A picture and its caption stay together, since they are neighbours in order; large files go alone."""
+    """A picture and its caption stay together, since they are neighbours in order; large files go alone, masks last."""
     batch: list[tuple[str, Path]] = []
     size = 0
-    for name, file in sorted(files, key=lambda one: (one[0].rpartition(".")[0], one[0])):
+    for name, file in sorted(files, key=lambda one: (_is_mask(one[0]), one[0].rpartition(".")[0], one[0])):
         bytes_of_it = file.stat().st_size
         same_stem = bool(batch) and batch[-1][0].rpartition(".")[0] == name.rpartition(".")[0]
         is_full = len(batch) >= BATCH_FILES or size + bytes_of_it > BATCH_BYTES
@@ -335,6 +336,10 @@ def _batches(files: list[tuple[str, Path]]) -> Iterator[list[tuple[str, Path]]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def _is_mask(name: str) -> bool:
+    return any(part.casefold() in MASK_FOLDERS for part in name.replace("\\", "/").split("/")[:-1])
 
 
 def _send_large(studio: StudioClient, output: Output, dataset_id: str, file: Path, move: Any) -> Any:

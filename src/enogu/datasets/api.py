@@ -17,7 +17,7 @@ from starlette.types import Message
 
 from enogu.accounts.asking import OneTransaction, SomeCaller, TheDoor, identify
 from enogu.datasets import service, tasks
-from enogu.datasets.entities import Dataset, DatasetRefused, Picture
+from enogu.datasets.entities import Dataset, DatasetRefused, IncomingMask, Picture
 from enogu.datasets.service import ordering
 from enogu.datasets.shown import (
     CopyName,
@@ -35,6 +35,7 @@ from enogu.datasets.shown import (
     PictureShown,
     PicturesShown,
     Repeats,
+    Role,
     SampleName,
     SampleShown,
     TaggerShown,
@@ -51,6 +52,7 @@ from enogu.datasets.shown import (
 from enogu.delivery import LiveEvent, TheFiles, TheSettings, file_answer, follow, zip_answer
 from enogu.errors import NotFound, TooLarge
 from enogu.imaging.decoder import Decoder
+from enogu.imaging.decoding import MAX_FILE_BYTES
 from enogu.queue import service as queue
 from enogu.stamina.entities import Metering
 from enogu.storage.database import Session, reading, transaction, utc_now
@@ -179,7 +181,9 @@ def get_cover(
 
 @router.get("/{dataset_id}/zip", response_class=Response)
 def download_dataset(dataset_id: Id, session: OneTransaction, caller: SomeCaller, files: TheFiles) -> Response:
-    """Originals with their captions beside them, as other trainers take them."""
+    """Originals with their captions beside them, as other trainers take them; regularisation pictures in ``reg``, masks
+    in ``masks``. The same zip comes in again as it went out.
+    """
     dataset = service.get_dataset(session, caller.account.id, dataset_id)
     pictures = service.list_pictures(session, caller.account.id, dataset_id)
     return zip_answer(files, list(_zip_entries(pictures)), f"{dataset.name}.zip")
@@ -287,6 +291,13 @@ def set_repeats(body: Repeats, dataset_id: Id, session: OneTransaction, caller: 
     return CountShown(num_pictures=count)
 
 
+@router.put("/{dataset_id}/pictures/role")
+def set_role(body: Role, dataset_id: Id, session: OneTransaction, caller: SomeCaller) -> CountShown:
+    """Mark pictures as regularisation pictures, or as what is to be learnt (F28)."""
+    count = service.set_role(session, caller.account.id, dataset_id, body.ids, body.is_regularisation, utc_now())
+    return CountShown(num_pictures=count)
+
+
 @router.get("/{dataset_id}/pictures/{picture_id}")
 def get_picture(dataset_id: Id, picture_id: Id, session: OneTransaction, caller: SomeCaller) -> PictureShown:
     """One picture."""
@@ -357,6 +368,59 @@ def crop_by_hand(
 def reset_crop(dataset_id: Id, picture_id: Id, session: OneTransaction, caller: SomeCaller) -> PictureShown:
     """Back to the whole original."""
     picture = service.set_crop(session, caller.account.id, dataset_id, picture_id, None, None, None, utc_now())
+    return picture_shown(picture, service.get_dataset(session, caller.account.id, dataset_id))
+
+
+@router.get("/{dataset_id}/pictures/{picture_id}/mask", response_class=Response)
+def get_mask(
+    dataset_id: Id, picture_id: Id, request: Request, session: OneTransaction, caller: SomeCaller, files: TheFiles
+) -> Response:
+    """Which part is learnt, as a grey PNG of the upright original's size: white is learnt. 404 without one."""
+    picture = service.get_picture(session, caller.account.id, dataset_id, picture_id)
+    if picture.mask_sha256 is None:
+        raise NotFound(f"{picture.name} has no mask.", "All of it is learnt.")
+    return file_answer(request, files, picture.mask_sha256, "image/png", is_immutable=False)
+
+
+@router.put("/{dataset_id}/pictures/{picture_id}/mask", openapi_extra=_MULTIPART)
+async def put_mask(
+    dataset_id: Id, picture_id: Id, request: Request, door: TheDoor, files: TheFiles, decoder: TheDecoder
+) -> PictureShown:
+    """A mask of the original's size, as multipart form data: white, or opaque, is learnt (F28). The original stays as
+    it is.
+    """
+
+    def who() -> tuple[str, Dataset, Picture]:
+        with transaction(door.engine) as session:  # a token's use is noted
+            owner_id = identify(request, session, door).account.id
+            return owner_id, *_both(session, owner_id, dataset_id, picture_id)
+
+    owner_id, dataset, picture = await run_in_threadpool(who)
+    form = await _bounded_form(request)
+    try:
+        given = [one for _, one in form.multi_items() if isinstance(one, UploadFile)]
+        if len(given) != 1:
+            raise DatasetRefused("A mask is one file.", "Send it as multipart/form-data, in a field 'files'.")
+
+        def keep() -> PictureShown:
+            data = given[0].file.read(MAX_FILE_BYTES + 1)
+            mask = IncomingMask(given[0].filename or "mask", data)
+            sha256 = service.keep_mask(
+                files, decoder, mask, picture_name=picture.name, width=picture.width, height=picture.height
+            )
+            with transaction(door.engine) as session:
+                changed = service.set_mask(session, owner_id, dataset_id, picture_id, sha256, utc_now())
+            return picture_shown(changed, dataset)
+
+        return await run_in_threadpool(keep)
+    finally:
+        await form.close()
+
+
+@router.delete("/{dataset_id}/pictures/{picture_id}/mask")
+def remove_mask(dataset_id: Id, picture_id: Id, session: OneTransaction, caller: SomeCaller) -> PictureShown:
+    """All of the picture is learnt again."""
+    picture = service.set_mask(session, caller.account.id, dataset_id, picture_id, None, utc_now())
     return picture_shown(picture, service.get_dataset(session, caller.account.id, dataset_id))
 
 
@@ -458,7 +522,11 @@ def _both(session: Session, owner_id: str, dataset_id: str, picture_id: str) -> 
 def _zip_entries(pictures: tuple[Picture, ...]) -> Iterator[tuple[str, str | bytes]]:
     for one in pictures:
         folder = f"{one.repeats}_{one.class_tokens}/" if one.class_tokens else ""
+        if one.is_regularisation and not one.name.casefold().startswith("reg"):
+            folder = f"reg/{folder}"
         yield folder + one.name, one.sha256
+        if one.mask_sha256 is not None:
+            yield f"masks/{folder}{PurePosixPath(one.name).with_suffix('.png')}", one.mask_sha256
         if one.has_caption:
             yield f"{folder}{PurePosixPath(one.name).with_suffix('.txt')}", one.caption.encode()
 

@@ -56,6 +56,9 @@ class PlannedPicture:
     """How often an epoch shows it: the Kohya folder's number, else 1."""
     class_tokens: str
     """``zdm 1boy`` of ``20_zdm 1boy``; empty in a plain folder."""
+    is_regularisation: bool = False
+    """Whether it lies in a folder called ``reg`` or the like."""
+    mask_file: IncomingFile | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,16 @@ class ImportPlan:
     """Sentences a person should see: what was left aside, and why."""
     trigger_hint: str
     """First class token when all Kohya folders agree on it, else empty."""
+    lone_masks: tuple[IncomingFile, ...] = ()
+    """Masks without a picture among these: perhaps it is there already."""
+
+
+@dataclass(frozen=True)
+class IncomingMask:
+    """A mask's bytes, not decoded yet: white, or opaque, where its picture is to be learnt."""
+
+    name: str
+    data: bytes
 
 
 @dataclass(frozen=True)
@@ -85,6 +98,8 @@ class IncomingPicture:
     class_tokens: str
     notes: tuple[str, ...]
     """Sentences on its caption: read in another encoding, empty."""
+    is_regularisation: bool = False
+    mask: IncomingMask | None = None
 
 
 # ---- what is kept ----------------------------------------------------------------------------------------------------
@@ -187,6 +202,10 @@ class Picture:
     cropped_thumbnail_sha256: str | None
     added_at: datetime
     deleted_at: datetime | None
+    is_regularisation: bool = False
+    """It keeps what the base model knows of a class, and is not what is to be learnt (F28)."""
+    mask_sha256: str | None = None
+    """A grey PNG file of the upright original's size, white where it is to be learnt."""
 
     @property
     def trained_sha256(self) -> str:
@@ -204,6 +223,10 @@ class Picture:
         return self.cropped_thumbnail_sha256 or self.thumbnail_sha256
 
 
+MaskCut = tuple[int, int, int, int, int, int]
+"""Which part of a mask belongs to a crop: left, top, width and height in it, width and height of the crop."""
+
+
 @dataclass(frozen=True)
 class TrainingPicture:
     """What a run takes over of a picture when it is started; later changes of the dataset do not reach it."""
@@ -219,6 +242,10 @@ class TrainingPicture:
     height: int
     folder: str
     """``20_zdm 1boy`` for pictures of a Kohya folder, else the dataset's name; for the LoRA's metadata."""
+    is_regularisation: bool = False
+    mask_sha256: str | None = None
+    """Its mask; for a crop of a picture with transparency, which a crop has no more, the original."""
+    mask_cut: MaskCut | None = None
 
 
 @dataclass(frozen=True)
@@ -269,6 +296,8 @@ class ExaminedPicture:
     has_caption: bool
     repeats: int
     class_tokens: str
+    is_regularisation: bool = False
+    mask_sha256: str | None = None
 
 
 @dataclass(frozen=True)

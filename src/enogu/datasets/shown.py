@@ -115,6 +115,13 @@ class Repeats(_Body):
     repeats: int = Field(ge=1, le=MOST_REPEATS)
 
 
+class Role(_Body):
+    """Whether these pictures are to be learnt, or only keep what the base model knows."""
+
+    ids: list[Id] = Field(min_length=1, max_length=MOST_PICTURES)
+    is_regularisation: bool
+
+
 class HandCrop(_Body):
     """A rectangle in the upright original, in its pixels."""
 
@@ -245,6 +252,10 @@ class PictureShown(BaseModel):
     """Of what is trained; changes with it."""
     file_url: str
     cropped_url: str | None
+    is_regularisation: bool
+    """It keeps what the base model knows of a class, and is not what is to be learnt."""
+    mask_url: str | None
+    """A grey picture of the original's size: white is learnt."""
     added_at: datetime
 
 
@@ -280,6 +291,8 @@ class ImportShown(BaseModel):
     notes: list[Words]
     num_captions: int
     """Attached to pictures that were there."""
+    num_masks: int
+    """The same."""
 
 
 class DuplicateShown(BaseModel):
@@ -402,6 +415,8 @@ def picture_shown(picture: Picture, dataset: Dataset) -> PictureShown:
         thumb_url=f"{address}/thumb?v={picture.shown_thumbnail_sha256[:12]}",
         file_url=f"{address}/file",
         cropped_url=f"{address}/cropped?v={picture.cropped_sha256[:12]}" if picture.cropped_sha256 else None,
+        is_regularisation=picture.is_regularisation,
+        mask_url=f"{address}/mask?v={picture.mask_sha256[:12]}" if picture.mask_sha256 else None,
         added_at=picture.added_at,
     )
 
@@ -418,6 +433,7 @@ def import_shown(report: service.ImportReport, dataset: Dataset) -> ImportShown:
         refused=[refused_shown(one) for one in report.refused],
         notes=report.notes,
         num_captions=report.num_captions,
+        num_masks=report.num_masks,
     )
 
 

@@ -22,13 +22,14 @@ from enogu.datasets.entities import (
     Dataset,
     DatasetFull,
     ImportPlan,
+    IncomingMask,
     Picture,
     RefusedFile,
     TaggerRefused,
     TagSettings,
     TaskPicture,
 )
-from enogu.datasets.incoming.reading import lone_captions, plan_import
+from enogu.datasets.incoming.reading import lone_captions, names_of_mask, plan_import
 from enogu.datasets.incoming.sources import FolderSource, ImportSource, NamedFiles, ZipSource
 from enogu.datasets.service.taggers import CSV_FILE, MODEL_FILE
 from enogu.errors import NotFound, PictureRefused, WrongUse
@@ -227,8 +228,11 @@ def _write_captions(session: Session, job: Job, tag: TagSettings) -> None:
         return
     trigger = service.get_dataset(session, job.owner_id, job.subject_id).trigger
     now_there = store.read_captions(session, job.subject_id)
+    spared = {one.id for one in store.list_pictures(session, job.subject_id) if one.is_regularisation}
     changes = {
-        one: _met(now_there[one].text if now_there[one].has_caption else "", text, trigger, tag)
+        one: _met(
+            now_there[one].text if now_there[one].has_caption else "", text, "" if one in spared else trigger, tag
+        )
         for one, text in tagged.items()
         if one in now_there
     }
@@ -330,6 +334,16 @@ def import_sources(
                 report.refused.append(RefusedFile(one.name, error.message, error.cure))
         with transaction(engine) as session:
             report.num_captions += _finish_source(session, owner_id, dataset_id, source, plan)
+
+        def keep(write: Callable[[Session], Picture]) -> Picture:
+            with transaction(engine) as session:
+                return write(session)
+
+        for done in _lone_masks(engine, files, decoder, owner_id, dataset_id, source, plan, keep):
+            if done is None:
+                report.num_masks += 1
+            else:
+                report.refused.append(done)
     return report
 
 
@@ -371,6 +385,11 @@ def _import_all(
         work.keep(
             lambda session, source=source, plan=plan: _finish_source(session, job.owner_id, dataset.id, source, plan)
         )
+        for done in _lone_masks(
+            work.engine, work.files, work.decoder, job.owner_id, dataset.id, source, plan, work.keep
+        ):
+            if done is not None:
+                progress.refuse(done)
     _end_import(work, progress, "done")
     return "done"
 
@@ -390,6 +409,44 @@ def _finish_source(session: Session, owner_id: str, dataset_id: str, source: Imp
     """Captions without a picture in the upload go to pictures that were there; the trigger of a Kohya folder."""
     service.take_trigger(session, owner_id, dataset_id, plan.trigger_hint, utc_now())
     return service.attach_captions(session, owner_id, dataset_id, list(lone_captions(source, plan)), utc_now())
+
+
+def _lone_masks(
+    engine: Engine,
+    files: Files,
+    decoder: Decoder,
+    owner_id: str,
+    dataset_id: str,
+    source: ImportSource,
+    plan: ImportPlan,
+    keep: Callable[[Callable[[Session], Picture]], Picture],
+) -> Iterator[RefusedFile | None]:
+    """Masks without a picture in the upload go to pictures that were there; None for each that did, else why not."""
+    for file in plan.lone_masks:
+        with reading(engine) as session:
+            named = (service.find_by_stem(session, dataset_id, name) for name in names_of_mask(file))
+            found = next((one for one in named if one is not None), None)
+            picture = None if found is None else service.get_picture(session, owner_id, dataset_id, found)
+        if picture is None:
+            yield RefusedFile(
+                file.name, f"{file.name} is in a folder of masks, and no picture here has its name.",
+                "Name a mask as its picture: hat.png for hat.jpg. If it is a picture, rename its folder.",
+            )  # fmt: skip
+            continue
+        try:
+            sha256 = service.keep_mask(
+                files, decoder, IncomingMask(file.name, source.read(file)),
+                picture_name=picture.name, width=picture.width, height=picture.height,
+            )  # fmt: skip
+        except PictureRefused as refusal:
+            yield service.refused_file(refusal, file.name)
+            continue
+        keep(
+            lambda session, picture=picture, sha256=sha256: service.set_mask(
+                session, owner_id, dataset_id, picture.id, sha256, utc_now()
+            )
+        )
+        yield None
 
 
 # ---- taggers ---------------------------------------------------------------------------------------------------------

@@ -81,7 +81,9 @@ class TrainPicture:
     is_regularisation: bool = False
     """It keeps what the base model knows of a class, and is not what is to be learnt."""
     mask: Path | None = None
-    """A picture of the same size that is white where this one is to be learnt."""
+    """A picture of the same size that is white, or opaque, where this one is to be learnt."""
+    mask_cut: tuple[int, ...] | None = None
+    """When this is a crop and the mask is the whole picture's: left, top, width, height; width, height of the crop."""
 
 
 @dataclass(frozen=True)
@@ -469,7 +471,7 @@ class _Run:
         if not rules.masked_loss:
             return {}
         masked = [
-            MaskedPicture(p.path, p.mask, placement, p.width, p.height)
+            MaskedPicture(p.path, p.mask, placement, p.width, p.height, p.mask_cut)
             for p, placement in zip(self.pictures, self.plan.placements, strict=True)
         ]
         flips = (False, True) if rules.flip else (False,)

@@ -51,6 +51,24 @@ UNREADABLE_SUFFIXES = frozenset(
 CAPTION_SUFFIXES = (".txt", ".caption")
 """Where a caption is looked for, in this order; ``.caption`` is sd-scripts' default (library/train_util.py)."""
 
+MASK_FOLDERS = frozenset({"mask", "masks", "マスク"})
+"""Folders of masks, in any letters: each file says what is learnt of the picture of its name (F28)."""
+
+REGULARISATION_FOLDERS = frozenset(
+    {
+        "reg",
+        "regs",
+        "reg_images",
+        "regularisation",
+        "regularisation_images",
+        "regularization",
+        "regularization_images",
+        "正則化",
+        "正則化画像",
+    }
+)
+"""Folders of regularisation pictures; kohya_ss makes one called ``reg``."""
+
 MAX_CAPTION_BYTES = 256 * 1024
 """Largest caption file that is read."""
 

@@ -429,6 +429,7 @@ class PictureShown(BaseModel):
     repeats: int
     width: int
     height: int
+    is_regularisation: bool
 
 
 class LossesShown(BaseModel):

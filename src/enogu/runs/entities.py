@@ -17,7 +17,9 @@ from enogu.errors import EnoguError, Problem, WrongUse
 RunState = Literal["queued", "starting", "training", "paused", "finished", "failed", "cancelled", "parked"]
 """``starting`` is on a worker before its first step; ``parked`` was given up after its workers died again and again."""
 
-Notice = Literal["no_captions", "some_captions", "no_trigger", "one_picture", "far_from_native_size", "long_run"]
+Notice = Literal[
+    "no_captions", "some_captions", "no_trigger", "one_picture", "far_from_native_size", "long_run", "masks_unused"
+]
 
 
 class RunRefused(WrongUse):
@@ -58,6 +60,10 @@ class FrozenPicture:
     height: int
     folder: str
     """The name of its folder in the LoRA's metadata."""
+    is_regularisation: bool = False
+    mask_sha256: str | None = None
+    mask_cut: tuple[int, ...] | None = None
+    """Which part of the mask belongs to a crop: left, top, width and height in it, width and height of the crop."""
 
 
 @dataclass(frozen=True)

@@ -281,10 +281,15 @@ def delete_run(session: Session, run_id: str) -> None:
     session.execute(delete(RunRow).where(RunRow.id == run_id))
 
 
+def _frozen(values: Mapping[str, Any]) -> FrozenPicture:
+    cut = values.get("mask_cut")
+    return FrozenPicture(**{**values, "mask_cut": None if cut is None else tuple(cut)})
+
+
 def read_pictures(session: Session, run_id: str) -> tuple[FrozenPicture, ...]:
     """The frozen pictures of a run that is there."""
     listed = session.scalars(select(RunRow.pictures).where(RunRow.id == run_id)).one()
-    return tuple(FrozenPicture(**one) for one in listed)
+    return tuple(_frozen(one) for one in listed)
 
 
 # ---- events ----------------------------------------------------------------------------------------------------------
@@ -396,7 +401,7 @@ def list_named_files(session: Session) -> set[str]:
     for column in (RunRow.checkpoint_sha256, RunRow.start_sha256):
         named |= {sha256 for sha256 in session.scalars(select(column)) if sha256 is not None}
     for pictures in session.scalars(select(RunRow.pictures).execution_options(yield_per=20)):
-        named |= {str(one["sha256"]) for one in pictures}
+        named |= {str(one[name]) for one in pictures for name in ("sha256", "mask_sha256") if one.get(name)}
     return named
 
 

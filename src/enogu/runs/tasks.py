@@ -68,6 +68,7 @@ class PlacedPicture:
 
     path: Path
     picture: FrozenPicture
+    mask: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,16 @@ def prepare_run(worker: OnWorker, run: Run) -> PreparedRun:
             raise EnoguError(
                 f"The picture {picture.name} is no longer kept.", "Upload it again and start a new run."
             ) from error
-        placed.append(PlacedPicture(path, picture))
+        mask = None
+        if picture.mask_sha256 is not None and recipe.pictures.masked_loss:
+            mask = worker.folder / "masks" / f"{number:06d}"
+            try:
+                _place(worker.files, picture.mask_sha256, mask)
+            except NotFound as error:
+                raise EnoguError(
+                    f"The mask of {picture.name} is no longer kept.", "Upload it again and start a new run."
+                ) from error
+        placed.append(PlacedPicture(path, picture, mask))
     state = _place_state(worker, run, state_path(out, recipe))
     return PreparedRun(
         run=run,

@@ -57,7 +57,13 @@ class RealEngine:
 
         recipe = recipe_from_values(job.recipe)
         base = self._load(job.base_model, recipe.training, say)
-        pictures = [TrainPicture(Path(p.path), p.caption, p.repeats, p.width, p.height, p.folder) for p in job.pictures]
+        pictures = [
+            TrainPicture(
+                Path(p.path), p.caption, p.repeats, p.width, p.height, p.folder,
+                p.is_regularisation, None if p.mask is None else Path(p.mask), p.mask_cut,
+            )
+            for p in job.pictures
+        ]  # fmt: skip
 
         def emit(event: Event) -> None:
             say(event_to_dict(event))

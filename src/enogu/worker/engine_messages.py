@@ -49,6 +49,11 @@ class PictureToTrain:
     width: int
     height: int
     folder: str
+    is_regularisation: bool = False
+    mask: str | None = None
+    """A picture that is white, or opaque, where this one is to be learnt."""
+    mask_cut: tuple[int, ...] | None = None
+    """Which part of it belongs to the picture, when that is a crop: left, top, width, height; the crop's size."""
 
 
 @checked_dataclass(frozen=True, config=_FORBID)

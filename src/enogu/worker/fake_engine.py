@@ -162,7 +162,7 @@ class _FakeRun:
 
     def __init__(self, job: TrainJob, recipe: TrainRecipe, rules: FakeRules, say: Say, steering: Steering) -> None:
         self._job, self._recipe, self._rules, self._say, self._steering = job, recipe, rules, say, steering
-        sizes = [PictureSize(p.path, p.width, p.height, p.repeats) for p in job.pictures]
+        sizes = [PictureSize(p.path, p.width, p.height, p.repeats, p.is_regularisation) for p in job.pictures]
         self._plan: TrainPlan = plan_training(recipe, sizes)
         self._state_path = job.out / f"{recipe.output_name}-state" / "state.safetensors"
         self._step = 0

@@ -231,6 +231,9 @@ def _job_of(prepared: tasks.PreparedRun) -> TrainJob:
                 one.picture.width,
                 one.picture.height,
                 one.picture.folder,
+                one.picture.is_regularisation,
+                None if one.mask is None else str(one.mask),
+                one.picture.mask_cut,
             )
             for one in prepared.pictures
         ],

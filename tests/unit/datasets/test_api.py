@@ -270,6 +270,7 @@ BODIES: dict[str, Any] = {
     "remove": {"ids": ["PICTURE"]},
     "restore": {"ids": ["PICTURE"]},
     "repeats": {"ids": ["PICTURE"], "repeats": 2},
+    "role": {"ids": ["PICTURE"], "is_regularisation": True},
     "crop": {"left": 0, "top": 0, "width": 32, "height": 32},
     "imports": {"upload_ids": ["x"]},
     "crop-and-tag": {},
@@ -292,7 +293,7 @@ def test_nobody_elses_dataset_can_be_told_from_none(
     if body is not None:
         body = json.loads(json.dumps(body).replace("PICTURE", picture_id))
     more: dict[str, Any] = {"json": body} if body is not None and method != "DELETE" else {}
-    if method == "POST" and path.endswith("/pictures"):
+    if (method == "POST" and path.endswith("/pictures")) or (method == "PUT" and path.endswith("/mask")):
         more = {"files": [("files", ("x.png", png(2)))]}
     assert theirs.request(method, address, **more).status_code == 404
     with reading(place.engine) as session:
@@ -402,3 +403,89 @@ def test_a_request_that_is_too_large_ends_while_it_comes(client: TestClient, mon
     monkeypatch.setattr(api, "MOST_REQUEST_BYTES", 10_000)
     answer = client.post(f"/api/datasets/{dataset_id}/pictures", files=[("files", ("a.png", bytes(20_000)))])
     assert answer.status_code == 413
+
+
+def _grey(width: int, height: int, learnt: tuple[int, int, int, int], mode: str = "L") -> bytes:
+    """A mask that is white in ``learnt`` (left, top, right, bottom), or a red picture that is opaque there."""
+    mask = Image.new("L", (width, height), 0)
+    mask.paste(255, learnt)
+    if mode == "RGBA":
+        mask = Image.merge("RGBA", (*Image.new("RGB", mask.size, "red").split(), mask))
+    buffer = io.BytesIO()
+    mask.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA"])
+def test_a_mask_is_put_beside_a_picture_shown_and_taken_away(client: TestClient, mode: str) -> None:
+    """F28: white is learnt, or what is opaque of a picture whose background was removed."""
+    dataset_id = made(client)
+    original = png(1)
+    send(client, dataset_id, {"a.png": original})
+    (picture,) = pictures(client, dataset_id)
+    at = f"/api/datasets/{dataset_id}/pictures/{picture['id']}"
+    assert picture["mask_url"] is None
+    assert client.get(f"{at}/mask").status_code == 404
+    data = _grey(96, 64, (10, 20, 50, 60), mode)
+    shown = client.put(f"{at}/mask", files=[("files", ("m.png", data, "image/png"))]).json()
+    kept = Image.open(io.BytesIO(client.get(shown["mask_url"]).content))
+    assert (kept.mode, kept.size) == ("L", (96, 64))
+    assert kept.getbbox() == (10, 20, 50, 60)
+    assert kept.getpixel((30, 40)) == 255
+    assert client.get(f"{at}/file").content == original
+    assert client.delete(f"{at}/mask").json()["mask_url"] is None
+
+
+def test_a_mask_of_another_size_is_refused_with_both_sizes(client: TestClient) -> None:
+    dataset_id = made(client)
+    send(client, dataset_id, {"a.png": png(1)})
+    (picture,) = pictures(client, dataset_id)
+    mask = ("m.png", _grey(64, 64, (0, 0, 9, 9)), "image/png")
+    answer = client.put(f"/api/datasets/{dataset_id}/pictures/{picture['id']}/mask", files=[("files", mask)])
+    assert answer.status_code == 422
+    assert "64x64" in answer.text
+    assert "96x64" in answer.text
+
+
+def test_a_folder_of_masks_that_comes_later_finds_its_pictures(client: TestClient) -> None:
+    dataset_id = made(client)
+    send(client, dataset_id, {"20_zdm/a.png": png(1)})
+    mask = _grey(96, 64, (0, 0, 40, 40))
+    report = send(client, dataset_id, {"set/masks/a.png": mask, "set/masks/gone.png": mask})
+    assert (report["num_masks"], len(report["added"])) == (1, 0)
+    (refused,) = report["refused"]
+    assert refused["name"] == "gone.png"
+    (picture,) = pictures(client, dataset_id)
+    assert picture["mask_url"] is not None
+
+
+def test_roles_come_in_with_a_project_of_kohya_ss_and_go_out_in_the_same_folders(client: TestClient) -> None:
+    """F28: what was downloaded comes in again as it was."""
+    first = made(client, "first")
+    files = {
+        "img/20_zdm 1boy/a.png": png(1), "img/20_zdm 1boy/a.txt": b"zdm, hat", "reg/1_1boy/b.png": png(2),
+        "masks/a.png": _grey(96, 64, (0, 0, 40, 40)),
+    }  # fmt: skip
+    send(client, first, {"project.zip": zips.packed(files)})
+    second = made(client, "second")
+    send(client, second, {"again.zip": client.get(f"/api/datasets/{first}/zip").content})
+    for dataset_id in (first, second):
+        learnt, spared = sorted(pictures(client, dataset_id), key=lambda one: one["is_regularisation"])
+        assert (learnt["repeats"], learnt["caption"], spared["repeats"], spared["caption"]) == (
+            20, "zdm, hat", 1, "1boy",
+        )  # fmt: skip
+        assert (spared["is_regularisation"], learnt["is_regularisation"]) == (True, False)
+        assert Image.open(io.BytesIO(client.get(learnt["mask_url"]).content)).getbbox() == (0, 0, 40, 40)
+        assert spared["mask_url"] is None
+
+
+def test_pictures_are_marked_as_regularisation_and_back(client: TestClient) -> None:
+    dataset_id = made(client)
+    send(client, dataset_id, {"a.png": png(1), "b.png": png(2)})
+    first, second = pictures(client, dataset_id)
+    role = f"/api/datasets/{dataset_id}/pictures/role"
+    assert client.put(role, json={"ids": [second["id"]], "is_regularisation": True}).json() == {"num_pictures": 1}
+    assert [one["is_regularisation"] for one in pictures(client, dataset_id)] == [False, True]
+    client.put(role, json={"ids": [first["id"], second["id"]], "is_regularisation": False})
+    assert [one["is_regularisation"] for one in pictures(client, dataset_id)] == [False, False]
+    assert client.put(role, json={"ids": ["nobody"], "is_regularisation": True}).status_code == 404

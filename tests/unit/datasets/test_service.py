@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from sqlalchemy import Engine, text
 
 from enogu.accounts.owned_data import ExportedFile, ExportedRecord
@@ -14,6 +16,7 @@ from enogu.datasets import service
 from enogu.datasets.entities import DatasetFull, DatasetRefused, TaggerRefused
 from enogu.datasets.service import pictures
 from enogu.errors import NotFound
+from enogu.imaging.crops import Box, Crop
 from enogu.storage.database import reading, transaction
 from tests.unit.datasets.studio import NOW, Place, open_place, png
 
@@ -109,3 +112,29 @@ def test_folders_of_taggers_are_listed_with_those_that_are_broken(place: Place) 
         service.add_tagger(session, place.account, "starter", NOW)
     with pytest.raises(NotFound), transaction(place.engine) as session:
         service.delete_tagger(session, place.owner_id, "good")
+
+
+def test_a_training_takes_roles_masks_and_the_place_of_crops_in_them(place: Place) -> None:
+    """F28: a crop has lost its transparency, so its original stands in for a mask."""
+    clear = Image.new("RGBA", (96, 64), (0, 200, 0, 0))
+    clear.paste((200, 0, 0, 255), (0, 0, 48, 64))
+    buffer = io.BytesIO()
+    clear.save(buffer, format="PNG")
+    white = io.BytesIO()
+    Image.new("L", (96, 64), 255).save(white, format="PNG")
+    dataset = place.dataset(
+        {"a.png": png(1), "masks/a.png": white.getvalue(), "b.png": buffer.getvalue(), "reg/1_1boy/c.png": png(3)}
+    )
+    masked, transparent, spared = sorted(place.pictures(dataset.id), key=lambda one: one.name[-5:])
+    crop = Crop(Box(8, 4, 64, 32), 128, 64, "hand")
+    with transaction(place.engine) as session:
+        for one in (masked, transparent):
+            service.set_crop(session, place.owner_id, dataset.id, one.id, crop, one.sha256, one.thumbnail_sha256, NOW)
+        found = {one.picture_id: one for one in service.pictures_to_train(session, place.owner_id, dataset.id)}
+    assert found[masked.id].mask_sha256 == masked.mask_sha256
+    assert found[masked.id].mask_cut == found[transparent.id].mask_cut == (8, 4, 64, 32, 128, 64)
+    assert found[transparent.id].mask_sha256 == transparent.sha256
+    assert (found[spared.id].is_regularisation, found[spared.id].mask_sha256) == (True, None)
+    assert (found[spared.id].caption, found[masked.id].is_regularisation) == ("1boy", False)
+    with reading(place.engine) as session:
+        assert masked.mask_sha256 in set(service.list_named_files(session))

@@ -59,6 +59,9 @@ class FakePicture:
     width: int = 768
     height: int = 768
     folder: str = "20_zdm 1boy"
+    is_regularisation: bool = False
+    mask_sha256: str | None = None
+    mask_cut: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from enogu.errors import EnoguError, StorageFailed
@@ -10,7 +12,7 @@ from enogu.queue.entities import LostJob
 from enogu.runs import service, store, tasks
 from enogu.runs.entities import Speed
 from enogu.storage.database import reading, transaction, utc_now
-from tests.unit.runs.places import Place, ScriptedEngine, loss_of
+from tests.unit.runs.places import SMALL, Place, ScriptedEngine, loss_of
 
 
 def begun(place: Place) -> tuple[tasks.OnWorker, tasks.PreparedRun, ScriptedEngine]:
@@ -39,6 +41,27 @@ def test_pictures_lie_in_their_order_and_are_used_again_when_whole(place: Place)
     assert paths[0].stat().st_mtime_ns == before
     assert paths[1].read_bytes() == b"picture 2"
     assert not again.resume
+
+
+def test_masks_and_regularisation_pictures_are_counted_and_laid_out_for_the_engine(place: Place) -> None:
+    """F28: the plan takes two regularisation pictures until they are as many as the five that are learnt."""
+    mask = place.files.put([b"a mask"], 100).sha256
+    place.pictures[0] = replace(place.pictures[0], mask_sha256=mask, mask_cut=(1, 2, 30, 40, 768, 768))
+    place.pictures[5:] = [replace(one, is_regularisation=True, repeats=1) for one in place.pictures[5:]]
+    run = place.start({**SMALL, "pictures": {**SMALL["pictures"], "masked_loss": True}})
+    assert run.num_steps == 4 * (5 * 2 + 10) // 2
+    worker, prepared, _ = begun(place)
+    first, last = prepared.pictures[0], prepared.pictures[-1]
+    assert first.mask is not None
+    assert first.mask.read_bytes() == b"a mask"
+    assert first.picture.mask_cut == (1, 2, 30, 40, 768, 768)
+    assert (last.mask, last.picture.is_regularisation) == (None, True)
+    with reading(place.engine) as session:
+        assert mask in set(service.list_named_files(session))
+    place.files.delete(mask)
+    first.mask.unlink()
+    with pytest.raises(EnoguError, match="The mask of 01.png is no longer kept"):
+        tasks.prepare_run(worker, prepared.run)
 
 
 def test_a_picture_that_is_gone_is_named(place: Place) -> None:

@@ -719,7 +719,8 @@ export interface paths {
         };
         /**
          * Download dataset
-         * @description Originals with their captions beside them, as other trainers take them.
+         * @description Originals with their captions beside them, as other trainers take them; regularisation pictures in `reg`, masks
+         *     in `masks`. The same zip comes in again as it went out.
          */
         get: operations["datasets-download_dataset"];
         put?: never;
@@ -855,6 +856,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/{dataset_id}/pictures/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set role
+         * @description Mark pictures as regularisation pictures, or as what is to be learnt.
+         */
+        put: operations["datasets-set_role"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datasets/{dataset_id}/pictures/{picture_id}": {
         parameters: {
             query?: never;
@@ -958,6 +979,35 @@ export interface paths {
          * @description Back to the whole original.
          */
         delete: operations["datasets-reset_crop"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/pictures/{picture_id}/mask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get mask
+         * @description Which part is learnt, as a grey PNG of the upright original's size: white is learnt. 404 without one.
+         */
+        get: operations["datasets-get_mask"];
+        /**
+         * Put mask
+         * @description A mask of the original's size, as multipart form data: white, or opaque, is learnt. The original stays as
+         *     it is.
+         */
+        put: operations["datasets-put_mask"];
+        post?: never;
+        /**
+         * Remove mask
+         * @description All of the picture is learnt again.
+         */
+        delete: operations["datasets-remove_mask"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3871,6 +3921,8 @@ export interface components {
             notes: string[];
             /** Num Captions */
             num_captions: number;
+            /** Num Masks */
+            num_masks: number;
         };
         /**
          * ImportedShown
@@ -4348,7 +4400,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "no_captions" | "some_captions" | "no_trigger" | "one_picture" | "far_from_native_size" | "long_run";
+            kind: "no_captions" | "some_captions" | "no_trigger" | "one_picture" | "far_from_native_size" | "long_run" | "masks_unused";
             /** Path */
             path: string;
             /** Message */
@@ -4949,6 +5001,16 @@ export interface components {
              * @enum {string}
              */
             to: "spaces" | "underscores";
+        };
+        /**
+         * Role
+         * @description Whether these pictures are to be learnt, or only keep what the base model knows.
+         */
+        Role: {
+            /** Ids */
+            ids: string[];
+            /** Is Regularisation */
+            is_regularisation: boolean;
         };
         /**
          * RunInList
@@ -5711,6 +5773,10 @@ export interface components {
             file_url: string;
             /** Cropped Url */
             cropped_url: string | null;
+            /** Is Regularisation */
+            is_regularisation: boolean;
+            /** Mask Url */
+            mask_url: string | null;
             /**
              * Added At
              * Format: date-time
@@ -5797,6 +5863,8 @@ export interface components {
             width: number;
             /** Height */
             height: number;
+            /** Is Regularisation */
+            is_regularisation: boolean;
         };
         /**
          * PlanShown
@@ -7755,6 +7823,41 @@ export interface operations {
             };
         };
     };
+    "datasets-set_role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Role"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "datasets-get_picture": {
         parameters: {
             query?: never;
@@ -7946,6 +8049,106 @@ export interface operations {
         };
     };
     "datasets-reset_crop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["enogu__datasets__shown__PictureShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-get_mask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-put_mask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+                picture_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    files: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["enogu__datasets__shown__PictureShown"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets-remove_mask": {
         parameters: {
             query?: never;
             header?: never;

@@ -10,14 +10,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 
-from enogu.datasets.entities import ImportPlan, IncomingFile, IncomingPicture, PlannedPicture
+from enogu.datasets.entities import ImportPlan, IncomingFile, IncomingMask, IncomingPicture, PlannedPicture
 from enogu.datasets.incoming.sources import ImportSource
 from enogu.errors import EnoguError, PictureRefused
 from enogu.imaging.folder import (
     CAPTION_SUFFIXES,
+    MASK_FOLDERS,
     PICTURE_SUFFIXES,
+    REGULARISATION_FOLDERS,
     UNREADABLE_SUFFIXES,
     decode_caption,
     natural_key,
@@ -31,19 +34,33 @@ def plan_import(source: ImportSource) -> ImportPlan:
     A picture in a Kohya folder (``20_zdm 1boy``, at any depth) takes its repeats and class tokens from it. When there
     are such folders, pictures outside them are left aside, as sd-scripts does, with a note; so are folders of 0
     repeats. Without them, all pictures count once, whatever folder they are in.
+
+    Pictures in a folder called ``reg`` (or ``regularisation``, …) are regularisation pictures, with their folder's
+    repeats and class if it has some. Files in a folder called ``masks`` (or ``mask``) are masks of the pictures of
+    their name.
     """
     files = sorted(source.files, key=lambda file: (natural_key(file.folder), natural_key(file.name)))
-    candidates = [file for file in files if _suffix(file) in PICTURE_SUFFIXES | UNREADABLE_SUFFIXES]
+    images = [file for file in files if _suffix(file) in PICTURE_SUFFIXES | UNREADABLE_SUFFIXES]
+    masks = _masks(images)
+    candidates = [file for file in images if file not in masks.taken]
     found = [file for file in files if _suffix(file) in CAPTION_SUFFIXES]
     captions = {_plain(file.path): file for file in found} | {file.path: file for file in found}
     kept, notes = _by_folder(candidates)
     shown = _shown_names([file for file, _, _ in kept])
     pictures = [
-        PlannedPicture(file, shown[file.path], _caption_of(file, captions), repeats, class_tokens)
+        PlannedPicture(
+            file,
+            shown[file.path],
+            _caption_of(file, captions),
+            repeats,
+            class_tokens,
+            _is_regularisation(file),
+            masks.by_picture.get(file.path),
+        )
         for file, repeats, class_tokens in kept
     ]
-    notes += _unused(files, candidates, captions)
-    return ImportPlan(tuple(pictures), tuple(source.refused), tuple(notes), _trigger_hint(pictures))
+    notes += _unused(files, images, candidates, captions)
+    return ImportPlan(tuple(pictures), tuple(source.refused), tuple(notes), _trigger_hint(pictures), masks.alone)
 
 
 def incoming_pictures(source: ImportSource, plan: ImportPlan) -> Iterator[IncomingPicture | PictureRefused]:
@@ -85,14 +102,22 @@ def _read(source: ImportSource, planned: PlannedPicture) -> IncomingPicture:
         repeats=planned.repeats,
         class_tokens=planned.class_tokens,
         notes=(note,) if note else (),
+        is_regularisation=planned.is_regularisation,
+        mask=None
+        if planned.mask_file is None
+        else IncomingMask(planned.mask_file.name, source.read(planned.mask_file)),
     )
 
 
 def _by_folder(candidates: Sequence[IncomingFile]) -> tuple[list[tuple[IncomingFile, int, str]], list[str]]:
     """File, repeats and class tokens of each picture that stays; a note for each folder that does not."""
     kohya = {file.folder: parse_kohya_name(file.folder.rpartition("/")[2]) for file in candidates}
-    if not any(kohya.values()):
-        return [(file, 1, "") for file in candidates], []
+    beside = {file.folder for file in candidates if _is_regularisation(file)}
+    if not any(found for folder, found in kohya.items() if folder not in beside):
+        plain: tuple[int, str] = (1, "")
+        return [(file, *(kohya[file.folder] or plain)) for file in candidates], []
+    for folder in beside:
+        kohya[folder] = kohya[folder] or (1, "")
     kept = [(file, *found) for file in candidates if (found := kohya[file.folder]) and found[0] >= 1]
     notes: list[str] = []
     for folder, found in kohya.items():
@@ -122,7 +147,10 @@ def _caption_of(picture: IncomingFile, captions: dict[str, IncomingFile]) -> Inc
 
 
 def _unused(
-    files: Sequence[IncomingFile], candidates: Sequence[IncomingFile], captions: dict[str, IncomingFile]
+    files: Sequence[IncomingFile],
+    images: Sequence[IncomingFile],
+    candidates: Sequence[IncomingFile],
+    captions: dict[str, IncomingFile],
 ) -> list[str]:
     """Notes on captions without a picture, and on files that are neither."""
     owned = {caption.path for file in candidates if (caption := _caption_of(file, captions))}
@@ -132,7 +160,7 @@ def _unused(
         for file in dict.fromkeys(captions.values())
         if file.path not in owned and _plain(file.path.removesuffix(_raw_suffix(file))) not in second
     ]
-    known = {*candidates, *captions.values()}
+    known = {*images, *captions.values()}
     others = [file.name for file in files if file not in known]
     notes: list[str] = []
     if orphans:
@@ -146,8 +174,65 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
+@dataclass(frozen=True)
+class _Masks:
+    by_picture: dict[str, IncomingFile]
+    """By the path of the picture."""
+    taken: frozenset[IncomingFile]
+    """That are masks and no pictures."""
+    alone: tuple[IncomingFile, ...]
+    """That no picture here has the name of."""
+
+
+def _masks(images: Sequence[IncomingFile]) -> _Masks:
+    inside = [file for file in images if _mask_root(file) is not None]
+    by_end: dict[str, list[IncomingFile]] = {}
+    for file in images:
+        if _mask_root(file) is None:
+            for end in _ends(_stem(file)):
+                by_end.setdefault(end, []).append(file)
+    by_picture: dict[str, IncomingFile] = {}
+    alone: list[IncomingFile] = []
+    for file in inside:
+        owners = next((by_end[end] for end in names_of_mask(file) if end in by_end), None)
+        if owners is None:
+            alone.append(file)
+        for owner in owners or ():
+            by_picture.setdefault(owner.path, file)
+    return _Masks(by_picture, frozenset(inside), tuple(alone))
+
+
+def names_of_mask(mask: IncomingFile) -> list[str]:
+    """Which picture it may belong to, without suffix, surest first: ``20_zdm/a`` and ``a`` of ``masks/20_zdm/a``."""
+    return _ends(_stem(mask).removeprefix(_plain(_mask_root(mask) or "") + "/"))
+
+
+def _mask_root(file: IncomingFile) -> str | None:
+    """The path of the folder of masks that it lies in."""
+    parts = file.folder.split("/")
+    for count, part in enumerate(parts, 1):
+        if part.casefold() in MASK_FOLDERS:
+            return "/".join(parts[:count])
+    return None
+
+
+def _is_regularisation(file: IncomingFile) -> bool:
+    return any(part.casefold() in REGULARISATION_FOLDERS for part in file.folder.split("/"))
+
+
+def _stem(file: IncomingFile) -> str:
+    return _plain(file.path.removesuffix(_raw_suffix(file)))
+
+
+def _ends(stem: str) -> list[str]:
+    """The path and its shorter ends, the longest first: ``20_zdm/a``, ``a``."""
+    parts = stem.split("/")
+    return ["/".join(parts[start:]) for start in range(len(parts))]
+
+
 def _trigger_hint(pictures: Sequence[PlannedPicture]) -> str:
-    hints = {re.split(r"[\s,]+", picture.class_tokens)[0] for picture in pictures}
+    learnt = [picture for picture in pictures if not picture.is_regularisation]
+    hints = {re.split(r"[\s,]+", picture.class_tokens)[0] for picture in learnt}
     return hints.pop() if len(hints) == 1 else ""
 
 

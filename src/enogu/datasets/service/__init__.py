@@ -17,6 +17,7 @@ from enogu.datasets.service.journal import (
     redo_captions,
     undo_captions,
 )
+from enogu.datasets.service.masks import keep_mask, read_mask
 from enogu.datasets.service.ordering import (
     TaskGoesOn,
     cancel_task,
@@ -39,7 +40,9 @@ from enogu.datasets.service.pictures import (
     reorder_pictures,
     restore_pictures,
     set_crop,
+    set_mask,
     set_repeats,
+    set_role,
 )
 from enogu.datasets.service.samples import Sample, add_sample, ensure_samples, list_samples
 from enogu.datasets.service.sets import (
@@ -93,6 +96,7 @@ __all__ = [
     "get_picture",
     "get_tagger",
     "get_task",
+    "keep_mask",
     "list_caption_edits",
     "list_datasets",
     "list_named_files",
@@ -106,6 +110,7 @@ __all__ = [
     "pictures_to_train",
     "place_tagger",
     "problems_of",
+    "read_mask",
     "read_original",
     "read_trained",
     "read_vocabulary",
@@ -117,7 +122,9 @@ __all__ = [
     "restore_dataset",
     "restore_pictures",
     "set_crop",
+    "set_mask",
     "set_repeats",
+    "set_role",
     "set_settings",
     "set_trigger",
     "sweep",

@@ -8,7 +8,7 @@ killed process costs no other picture.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from enogu.datasets import store
@@ -22,7 +22,8 @@ from enogu.datasets.entities import (
 from enogu.datasets.incoming.reading import incoming_pictures
 from enogu.datasets.incoming.sources import ImportSource
 from enogu.datasets.service.journal import change_captions
-from enogu.datasets.service.pictures import add_picture, find_by_stem
+from enogu.datasets.service.masks import keep_mask
+from enogu.datasets.service.pictures import add_picture, find_by_stem, set_mask
 from enogu.datasets.service.sets import checked_trigger, get_dataset, set_trigger
 from enogu.errors import EnoguError, PictureRefused
 from enogu.imaging.decoder import Decoder
@@ -41,6 +42,8 @@ class ImportReport:
     notes: list[str] = field(default_factory=list)
     num_captions: int = 0
     """Captions that were attached to pictures that were there."""
+    num_masks: int = 0
+    """Masks that were."""
 
     @property
     def num_new(self) -> int:
@@ -75,6 +78,15 @@ def examine(files: Files, decoder: Decoder, incoming: IncomingPicture, backgroun
     found = decoder.examine(incoming.data, name, background)
     original = files.put([incoming.data], len(incoming.data))
     thumbnail = files.put([found.thumbnail], THUMBNAIL_BYTES)
+    mask_sha256, notes = None, incoming.notes
+    if incoming.mask is not None:
+        try:
+            mask_sha256 = keep_mask(
+                files, decoder, incoming.mask,
+                picture_name=name, width=found.info.width, height=found.info.height,
+            )  # fmt: skip
+        except PictureRefused as refusal:
+            notes = (*notes, refusal.message)
     return ExaminedPicture(
         name=name,
         sha256=original.sha256,
@@ -82,7 +94,7 @@ def examine(files: Files, decoder: Decoder, incoming: IncomingPicture, backgroun
         format=found.info.format,
         width=found.info.width,
         height=found.info.height,
-        notes=(*found.info.notes, *incoming.notes),
+        notes=(*found.info.notes, *notes),
         pixel_sha256=found.pixel_sha256,
         fingerprint=None if found.fingerprint is None else str(found.fingerprint),
         quality=found.quality,
@@ -91,13 +103,15 @@ def examine(files: Files, decoder: Decoder, incoming: IncomingPicture, backgroun
         has_caption=incoming.has_caption and bool(incoming.caption),
         repeats=incoming.repeats,
         class_tokens=incoming.class_tokens[: store.PICTURE_NAME_LENGTH],
+        is_regularisation=incoming.is_regularisation,
+        mask_sha256=mask_sha256,
     )
 
 
 def take_picture(
     session: Session, owner_id: str, dataset_id: str, examined: ExaminedPicture, now: datetime
 ) -> AddedPicture:
-    """Into the dataset; when the same bytes are there already without a caption, they get this one.
+    """Into the dataset; when the same bytes are there already without a caption or mask, they get these.
 
     Raises NotFound, DatasetFull.
     """
@@ -107,6 +121,9 @@ def take_picture(
             session, owner_id, dataset_id, {added.picture.id: examined.caption},
             words=f"caption of {added.picture.name} from a file", now=now,
         )  # fmt: skip
+    if not added.is_new and examined.mask_sha256 and not added.picture.mask_sha256:
+        masked = set_mask(session, owner_id, dataset_id, added.picture.id, examined.mask_sha256, now)
+        added = replace(added, picture=masked)
     return added
 
 

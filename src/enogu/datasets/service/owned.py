@@ -30,6 +30,8 @@ class DatasetsData:
                     for one in pictures:
                         path = f"datasets/{dataset.id}/{one.id}.{one.format.lower()}"
                         yield ExportedFile(path, one.sha256)
+                        if one.mask_sha256 is not None:
+                            yield ExportedFile(f"datasets/{dataset.id}/{one.id}.mask.png", one.mask_sha256)
                 before = page[-1].id
         taggers = store.list_taggers(session, owner_id)
         if taggers:
@@ -67,6 +69,8 @@ def _exported(dataset: Dataset, pictures: Iterable[Picture]) -> dict[str, Any]:
                 "repeats": one.repeats,
                 "class_tokens": one.class_tokens,
                 "crop": None if one.crop is None else asdict(one.crop),
+                "is_regularisation": one.is_regularisation,
+                "has_mask": one.mask_sha256 is not None,
             }
             for one in pictures
         ],

@@ -18,6 +18,7 @@ from enogu.datasets.entities import (
     DuplicatesFound,
     ExaminedPicture,
     Findings,
+    MaskCut,
     Picture,
     ProblemFound,
     TrainingPicture,
@@ -63,6 +64,9 @@ def pictures_to_train(session: Session, owner_id: str, dataset_id: str) -> tuple
                 width=crop.width if crop else row.width,
                 height=crop.height if crop else row.height,
                 folder=f"{row.repeats}_{row.class_tokens}" if row.class_tokens else dataset.name,
+                is_regularisation=row.is_regularisation,
+                mask_sha256=row.mask_sha256 or (row.sha256 if crop and _has_transparency(row.notes) else None),
+                mask_cut=None if crop is None else _mask_cut(crop),
             )
         )
     return tuple(pictures)
@@ -189,6 +193,33 @@ def set_repeats(
     return count
 
 
+def set_role(
+    session: Session, owner_id: str, dataset_id: str, ids: Collection[str], is_regularisation: bool, now: datetime
+) -> int:
+    """Whether these pictures are to be learnt or only keep what the base model knows (F28); how many it is.
+
+    Raises NotFound.
+    """
+    row = locked(session, owner_id, dataset_id)
+    count = store.set_role(session, dataset_id, ids, is_regularisation)
+    if count == 0:
+        raise no_picture()
+    store.change_dataset(session, row, now)
+    return count
+
+
+def set_mask(
+    session: Session, owner_id: str, dataset_id: str, picture_id: str, mask_sha256: str | None, now: datetime
+) -> Picture:
+    """The mask that ``masks.keep_mask`` has put into the store of files; None for none. Raises NotFound."""
+    row = locked(session, owner_id, dataset_id)
+    changed = store.change_picture(session, dataset_id, picture_id, mask_sha256=mask_sha256)
+    if changed is None:
+        raise no_picture()
+    store.change_dataset(session, row, now)
+    return changed
+
+
 def set_crop(
     session: Session,
     owner_id: str,
@@ -253,6 +284,14 @@ def _recount(session: Session, row: store.DatasetRow, now: datetime) -> None:
         num_pictures=store.count_pictures(session, row.id),
         cover_sha256=first[0].shown_thumbnail_sha256 if first else None,
     )  # fmt: skip
+
+
+def _has_transparency(notes: Collection[str]) -> bool:
+    return any("transparency" in note for note in notes)
+
+
+def _mask_cut(crop: Crop) -> MaskCut:
+    return crop.box.left, crop.box.top, crop.box.width, crop.box.height, crop.width, crop.height
 
 
 def _resolution(dataset: Dataset) -> int:

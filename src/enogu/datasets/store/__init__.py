@@ -49,6 +49,7 @@ from enogu.datasets.store.pictures import (
     restore_pictures,
     set_positions,
     set_repeats,
+    set_role,
 )
 from enogu.datasets.store.taggers import (
     TaggerRow,
@@ -138,4 +139,5 @@ __all__ = [
     "restore_pictures",
     "set_positions",
     "set_repeats",
+    "set_role",
 ]

@@ -50,6 +50,8 @@ class PictureRow(Base):
     crop: Mapped[dict[str, Any] | None]
     cropped_sha256: Mapped[str | None] = mapped_column(String(64))
     cropped_thumbnail_sha256: Mapped[str | None] = mapped_column(String(64))
+    is_regularisation: Mapped[bool]
+    mask_sha256: Mapped[str | None] = mapped_column(String(64))
     added_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None] = mapped_column(index=True)
 
@@ -79,6 +81,8 @@ def add_picture(
         crop=None,
         cropped_sha256=None,
         cropped_thumbnail_sha256=None,
+        is_regularisation=examined.is_regularisation,
+        mask_sha256=examined.mask_sha256,
         added_at=now,
         deleted_at=None,
     )
@@ -152,6 +156,7 @@ def list_training(session: Session, dataset_id: str) -> list[Any]:
     query = select(
         PictureRow.id, PictureRow.name, PictureRow.sha256, PictureRow.cropped_sha256, PictureRow.caption,
         PictureRow.repeats, PictureRow.width, PictureRow.height, PictureRow.crop, PictureRow.class_tokens,
+        PictureRow.notes, PictureRow.is_regularisation, PictureRow.mask_sha256,
     ).where(PictureRow.dataset_id == dataset_id, PictureRow.deleted_at.is_(None))  # fmt: skip
     return list(session.execute(query.order_by(PictureRow.position, PictureRow.id)))
 
@@ -190,6 +195,11 @@ def restore_pictures(session: Session, dataset_id: str, ids: Iterable[str]) -> l
     back = [(row.id, row.name) for row in session.execute(query.order_by(PictureRow.position)) if row.id in wanted]
     _each(session, dataset_id, [one for one, _ in back], is_deleted=True, values={"deleted_at": None})
     return back
+
+
+def set_role(session: Session, dataset_id: str, ids: Iterable[str], is_regularisation: bool) -> int:
+    """Of these pictures; how many there are."""
+    return _each(session, dataset_id, ids, is_deleted=False, values={"is_regularisation": is_regularisation})
 
 
 def set_repeats(session: Session, dataset_id: str, ids: Iterable[str] | None, repeats: int) -> int:
@@ -269,4 +279,6 @@ def _picture(row: Any) -> Picture:
         cropped_thumbnail_sha256=row.cropped_thumbnail_sha256,
         added_at=row.added_at,
         deleted_at=row.deleted_at,
+        is_regularisation=row.is_regularisation,
+        mask_sha256=row.mask_sha256,
     )

@@ -103,6 +103,7 @@ def list_named_files(session: Session) -> Iterator[str]:
         PictureRow.thumbnail_sha256,
         PictureRow.cropped_sha256,
         PictureRow.cropped_thumbnail_sha256,
+        PictureRow.mask_sha256,
         TaggerRow.model_sha256,
         TaggerRow.csv_sha256,
         DatasetUploadRow.sha256,

@@ -26,6 +26,8 @@ class MaskedPicture:
     placement: Placement
     width: int
     height: int
+    mask_cut: tuple[int, ...] | None = None
+    """The part of the mask that belongs to the picture, and the size it then has: left, top, width, height and two."""
 
 
 def masks_of(
@@ -33,9 +35,9 @@ def masks_of(
 ) -> dict[tuple[int, bool], torch.Tensor]:
     """How much each place of each picture counts, fp32 [1, H, W] in 0..1 by (index, flip).
 
-    White of the mask, or opaque, is 1; a picture without either is left out, as all of it counts. As sd-scripts: the
-    red channel by 255, area-averaged to the latents, and not made up for by the size of what is left. Raises
-    PictureRefused for a mask of another size than its picture.
+    White of the mask, or opaque where it has transparent parts, is 1; a picture without either is left out, as all of
+    it counts. As sd-scripts: the red channel by 255, area-averaged to the latents, and not made up for by the size of
+    what is left. Raises PictureRefused for a mask of another size than its picture.
     """
     found: dict[tuple[int, bool], torch.Tensor] = {}
     for index, picture in enumerate(pictures):
@@ -53,7 +55,12 @@ def _mask(picture: MaskedPicture) -> Image.Image | None:
     if picture.mask is None:
         alpha = open_transparency(picture.path)
         return None if alpha is None or np.asarray(alpha).min() == 255 else alpha
-    mask = open_picture(picture.mask).image.getchannel("R")
+    alpha = open_transparency(picture.mask)
+    is_cut_out = alpha is not None and np.asarray(alpha).min() < 255
+    mask = alpha if alpha is not None and is_cut_out else open_picture(picture.mask).image.getchannel("R")
+    if picture.mask_cut is not None:
+        left, top, width, height, *size = picture.mask_cut
+        mask = mask.crop((left, top, left + width, top + height)).resize((size[0], size[1]), Image.Resampling.BOX)
     if mask.size != (picture.width, picture.height):
         raise PictureRefused(
             f"The mask {picture.mask.name} has {mask.width}x{mask.height} pixels and {picture.path.name} "

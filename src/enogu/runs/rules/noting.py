@@ -31,7 +31,8 @@ def failure_of(kind: str, message: str, cure: str, recipe: TrainRecipe, path: st
     return Failure(kind, message, cure, path, value)
 
 
-def _notes_on(recipe: TrainRecipe, pictures: Sequence[FrozenPicture], side: int | None) -> Iterator[Note]:
+def _notes_on(recipe: TrainRecipe, listed: Sequence[FrozenPicture], side: int | None) -> Iterator[Note]:
+    pictures = [one for one in listed if not one.is_regularisation]
     without = sum(not picture.caption.strip() for picture in pictures)
     if without and without == len(pictures):
         yield Note(
@@ -56,6 +57,13 @@ def _notes_on(recipe: TrainRecipe, pictures: Sequence[FrozenPicture], side: int 
             "far_from_native_size", "pictures.resolution",
             f"The base model was made for pictures of {side} pixels, and this trains at {resolution}.",
             f"Set pictures.resolution to {side}.",
+        )  # fmt: skip
+    masked = sum(picture.mask_sha256 is not None for picture in pictures)
+    if masked and not recipe.pictures.masked_loss:
+        yield Note(
+            "masks_unused", "pictures.masked_loss",
+            f"{masked} of the pictures have masks or transparent parts, which do nothing while masked loss is off.",
+            "Set pictures.masked_loss to true to learn the white or opaque parts only.",
         )  # fmt: skip
     times = [(recipe.pictures.repeats or picture.repeats) * recipe.training.epochs for picture in pictures]
     if times and max(times) > MANY_PICTURES_SEEN:

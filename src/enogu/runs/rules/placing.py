@@ -18,6 +18,6 @@ def file_name(number: int, picture: FrozenPicture) -> str:
 def sizes_of(pictures: Sequence[FrozenPicture]) -> list[PictureSize]:
     """The pictures as far as plan and price care, under those names."""
     return [
-        PictureSize(file_name(number, one), one.width, one.height, one.repeats)
+        PictureSize(file_name(number, one), one.width, one.height, one.repeats, one.is_regularisation)
         for number, one in enumerate(pictures, 1)
     ]

@@ -89,7 +89,19 @@ def plan_run(
     dataset = datasets.get_dataset(session, account.id, wish.dataset_id)
     given = with_defaults(wish.values, dataset.trigger, dataset.name)
     pictures = tuple(
-        FrozenPicture(one.picture_id, one.name, one.sha256, one.caption, one.repeats, one.width, one.height, one.folder)
+        FrozenPicture(
+            one.picture_id,
+            one.name,
+            one.sha256,
+            one.caption,
+            one.repeats,
+            one.width,
+            one.height,
+            one.folder,
+            one.is_regularisation,
+            one.mask_sha256,
+            one.mask_cut,
+        )
         for one in datasets.pictures_to_train(session, account.id, wish.dataset_id)
     )
     if not pictures:

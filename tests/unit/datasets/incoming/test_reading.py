@@ -72,7 +72,10 @@ def test_a_kohya_folder_itself_counts_by_its_own_name(tmp_path: Path) -> None:
 
 
 def test_beside_kohya_folders_the_others_are_left_aside_and_said_to_be(kind: str, tmp_path: Path) -> None:
-    files = dict.fromkeys(("set/2_zdm a/1.png", "set/10_kan b/1.png", "set/0_off/2.png", "set/x/3.png", "4.png"), b"")
+    names = ("set/2_zdm a/1.png", "set/10_kan b/1.png", "set/0_off/2.png", "set/x/3.png", "4.png")
+    files: dict[str, bytes] = dict.fromkeys(names, b"")
+        ("set/2_zdm a/1.png", "set/10_kan b/1.png", "set/0_off/2.png", "set/x/3.png", "4.png"), b""
+    )
     source = source_of(kind, files, tmp_path / "pictures")
     assert [(p.name, p.repeats) for p in pictures(source)] == [("2_zdm a/1.png", 2), ("10_kan b/1.png", 10)]
     plan = plan_import(source)
@@ -152,3 +155,31 @@ def test_every_file_is_a_picture_or_a_caption_or_is_spoken_of(names: set[str]) -
         assert picture.repeats >= 1
         assert picture.caption_file is None or picture.caption_file.folder.casefold() == picture.file.folder.casefold()
     assert len(brought(source)) == len(plan.pictures)
+
+
+def test_a_folder_called_reg_holds_regularisation_pictures_and_gives_no_trigger(kind: str, tmp_path: Path) -> None:
+    """F28: as kohya_ss lays a project out, with `img` and `reg` side by side."""
+    files = {"img/20_zdm 1boy/a.png": b"1", "reg/1_1boy/b.png": b"2", "reg/c.png": b"3"}
+    source = source_of(kind, files, tmp_path / "project")
+    assert [(p.name, p.caption, p.repeats, p.is_regularisation) for p in pictures(source)] == [
+        ("img/20_zdm 1boy/a.png", "zdm 1boy", 20, False),
+        ("reg/c.png", "", 1, True),
+        ("reg/1_1boy/b.png", "1boy", 1, True),
+    ]
+    assert plan_import(source).trigger_hint == "zdm"
+    assert plan_import(source).notes == ()
+
+
+def test_files_in_a_folder_called_masks_belong_to_the_pictures_of_their_name(kind: str, tmp_path: Path) -> None:
+    """F28."""
+    files = {
+        "20_zdm/a.png": b"1", "20_zdm/b.jpg": b"2", "5_other/a.png": b"3",
+        "masks/20_zdm/a.png": b"m1", "masks/b.PNG": b"m2", "masks/gone.png": b"m3",
+    }  # fmt: skip
+    source = source_of(kind, files, tmp_path / "project")
+    assert [(p.name, p.mask and p.mask.data) for p in pictures(source)] == [
+        ("5_other/a.png", None),
+        ("20_zdm/a.png", b"m1"),
+        ("20_zdm/b.jpg", b"m2"),
+    ]
+    assert [mask.name for mask in plan_import(source).lone_masks] == ["gone.png"]

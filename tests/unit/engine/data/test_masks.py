@@ -53,6 +53,20 @@ def test_a_mask_goes_the_way_of_its_picture_and_is_averaged_to_the_latents(tmp_p
         np.testing.assert_allclose(found[0, flip][0].numpy(), _wanted(flip), atol=1e-6)
 
 
+def test_the_transparency_of_the_whole_picture_is_cut_as_its_crop_was(tmp_path: Path) -> None:
+    """A crop has no transparency any more: its original stands in for a mask."""
+    whole = np.zeros((100, 200), dtype=np.uint8)
+    whole[20:84, 30:158] = _half()
+    alpha = Image.fromarray(whole)
+    Image.merge("RGBA", (*Image.new("RGB", alpha.size, "red").split(), alpha)).save(tmp_path / "whole.png")
+    write_rectangles(tmp_path / "crop.png", 128, 64, 1)
+    picture = MaskedPicture(
+        tmp_path / "crop.png", tmp_path / "whole.png", PLACE, 128, 64, mask_cut=(30, 20, 128, 64, 128, 64)
+    )
+    found = masks_of([picture], flips=(False,), pixels_per_latent=8)
+    np.testing.assert_allclose(found[0, False][0].numpy(), _wanted(False), atol=1e-6)
+
+
 def test_a_picture_without_transparency_and_mask_counts_whole(tmp_path: Path) -> None:
     assert masks_of([_picture(tmp_path)], flips=(False,), pixels_per_latent=8) == {}
 

@@ -143,6 +143,42 @@ export function useHandCrop(id: string) {
   return { crop, reset };
 }
 
+/** Whether pictures are to be learnt or only keep what the base model knows, and which part of one is learnt (F28). */
+export function useRoles(id: string) {
+  const refresh = useOfDataset();
+  const pictureAt = (picture_id: string) => ({ params: { path: { dataset_id: id, picture_id } } });
+  const role = useMutation({
+    mutationFn: ({ ids, isRegularisation }: { ids: string[]; isRegularisation: boolean }) =>
+      unwrap(
+        api.PUT("/api/datasets/{dataset_id}/pictures/role", {
+          ...at(id),
+          body: { ids, is_regularisation: isRegularisation },
+        }),
+      ),
+    onSuccess: () => refresh(id),
+  });
+  const mask = useMutation({
+    mutationFn: ({ pictureId, file }: { pictureId: string; file: File }) => {
+      const form = new FormData();
+      form.append("files", file, file.name);
+      return unwrap(
+        api.PUT("/api/datasets/{dataset_id}/pictures/{picture_id}/mask", {
+          ...pictureAt(pictureId),
+          body: { files: [] },
+          bodySerializer: () => form,
+        }),
+      );
+    },
+    onSuccess: () => refresh(id),
+  });
+  const unmask = useMutation({
+    mutationFn: (pictureId: string) =>
+      unwrap(api.DELETE("/api/datasets/{dataset_id}/pictures/{picture_id}/mask", pictureAt(pictureId))),
+    onSuccess: () => refresh(id),
+  });
+  return { role, mask, unmask };
+}
+
 export function useCropAndTag(id: string) {
   const client = useQueryClient();
   return useMutation({

@@ -50,7 +50,7 @@ function sentOf(report: ImportReport): Sent {
   const refused = report.refused.map((one) => `${one.message} ${one.cure}`.trim()).join(" ");
   const notes = [...report.notes, ...report.added.map((one) => one.note)].filter((note) => note !== "").join(" ");
   if (refused !== "") return { refused };
-  if (report.added.length === 0 && report.num_captions === 0)
+  if (report.added.length === 0 && report.num_captions === 0 && report.num_masks === 0)
     return { refused: notes === "" ? i18next.t("datasets:sent.nothing") : notes };
   return notes === "" ? {} : { note: notes };
 }

@@ -1,6 +1,6 @@
 /** The pictures of a dataset: drop, select, look at, crop by hand, remove with a way back. */
-import { Badge, Button, Group, List, Stack, Text } from "@mantine/core";
-import { IconAlertTriangle, IconCrop, IconPhotoX } from "@tabler/icons-react";
+import { Badge, Button, Group, List, SegmentedControl, Stack, Text } from "@mantine/core";
+import { IconAlertTriangle, IconCrop, IconMask, IconPhotoShield, IconPhotoX } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { memo, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -13,12 +13,15 @@ import { PictureGrid } from "@/ui/picture-grid/picture-grid";
 import { clicked, nothingSelected, type Selection } from "@/ui/picture-grid/selection";
 import { UploadPanel } from "@/ui/upload-queue/upload-panel";
 
+import { choicesOf, isShown, type Shown } from "../model/roles";
 import { datasetQueries, type Picture, useHandCrop, useRemovePictures } from "../queries";
 import { datasetLine, parcelsOf } from "../sending";
 import { Findings } from "./findings";
+import { RoleMenu } from "./role-menu";
 import { UnfinishedUploads } from "./unfinished-uploads";
 
 const CropDialog = lazily(async () => (await import("@/ui/crop/crop-dialog")).CropDialog);
+const MaskDialog = lazily(async () => (await import("./mask-dialog")).MaskDialog);
 const ACCEPTED = ".png,.jpg,.jpeg,.webp,.avif,.gif,.bmp,.tif,.tiff,.txt,.caption,.zip";
 
 export interface PictureBoardProps {
@@ -35,14 +38,17 @@ export const PictureBoard = memo(function PictureBoard(props: PictureBoardProps)
   const client = useQueryClient();
   const answer = useQuery(datasetQueries.pictures(datasetId));
   const [cropped, setCropped] = useState<string | null>(null);
+  const [masked, setMasked] = useState<string | null>(null);
+  const [chosen, setChosen] = useState<Shown>("all");
   const { remove, restore } = useRemovePictures(datasetId);
   const line = datasetLine(client, datasetId);
   const all = answer.data?.pictures ?? [];
-  const pictures = shownIds === null ? all : all.filter((picture) => shownIds.has(picture.id));
+  const choices = choicesOf(all);
+  const shown = choices.includes(chosen) ? chosen : "all";
+  const pictures = all.filter((one) => isShown(one, shown) && (shownIds === null || shownIds.has(one.id)));
   const byId = new Map(all.map((picture) => [picture.id, picture]));
   const order = pictures.map((picture) => picture.id);
   const selected = [...selection.ids].filter((id) => byId.has(id));
-  const troubled = (id: string) => (byId.get(id)?.problems.length ?? 0) > 0;
 
   const handleRemove = () =>
     remove.mutate(selected, {
@@ -55,6 +61,7 @@ export const PictureBoard = memo(function PictureBoard(props: PictureBoardProps)
       onError: noticeFailure,
     });
   const picture = cropped === null ? undefined : byId.get(cropped);
+  const withMask = masked === null ? undefined : byId.get(masked);
   return (
     <Stack gap="sm">
       {answer.isError && <ProblemNotice error={answer.error} onRetry={() => void answer.refetch()} />}
@@ -81,6 +88,7 @@ export const PictureBoard = memo(function PictureBoard(props: PictureBoardProps)
           >
             {t("crop.byHand")}
           </Button>
+          <RoleMenu datasetId={datasetId} selected={selected.flatMap((id) => byId.get(id) ?? [])} onMask={setMasked} />
           <Button
             size="xs"
             variant="default"
@@ -93,6 +101,16 @@ export const PictureBoard = memo(function PictureBoard(props: PictureBoardProps)
           </Button>
         </Group>
       </Group>
+      {choices.length > 0 && (
+        <SegmentedControl
+          size="xs"
+          aria-label={t("role.shown")}
+          value={shown}
+          onChange={(value) => setChosen(value as Shown)}
+          data={choices.map((one) => ({ value: one, label: t(`role.${one}`) }))}
+          style={{ alignSelf: "start", maxWidth: "100%" }}
+        />
+      )}
       {all.length > 0 && (
         <Findings datasetId={datasetId} onSelect={(ids) => onSelect({ ...nothingSelected, ids: new Set(ids) })} />
       )}
@@ -103,29 +121,43 @@ export const PictureBoard = memo(function PictureBoard(props: PictureBoardProps)
           pictures={pictures.map((one) => ({ id: one.id, thumb: one.thumb_url, alt: altOf(one) }))}
           selection={selection}
           maxHeight={560}
-          mark={(id) =>
-            troubled(id) ? (
-              <Badge
-                size="sm"
-                color="odo"
-                circle
-                title={byId
-                  .get(id)
-                  ?.problems.map((one) => one.message)
-                  .join(" ")}
-              >
-                <IconAlertTriangle size={12} aria-hidden />
-              </Badge>
-            ) : null
-          }
+          mark={(id) => <Marks picture={byId.get(id)} />}
           onClick={(id, click) => onSelect(clicked(selection, id, order, click))}
           onOpen={setCropped}
         />
       )}
       {picture !== undefined && <HandCrop datasetId={datasetId} picture={picture} onClose={() => setCropped(null)} />}
+      {withMask !== undefined && (
+        <MaskDialog datasetId={datasetId} picture={withMask} onClose={() => setMasked(null)} />
+      )}
     </Stack>
   );
 });
+
+/** What is to be known of a picture at a glance. */
+function Marks({ picture }: { readonly picture: Picture | undefined }) {
+  const { t } = useTranslation("datasets");
+  if (picture === undefined) return null;
+  return (
+    <Group gap={4}>
+      {picture.is_regularisation && (
+        <Badge size="sm" color="gray" variant="filled" circle title={t("role.isSpared")}>
+          <IconPhotoShield size={12} aria-label={t("role.isSpared")} />
+        </Badge>
+      )}
+      {picture.mask_url !== null && (
+        <Badge size="sm" color="gray" variant="filled" circle title={t("role.isMasked")}>
+          <IconMask size={12} aria-label={t("role.isMasked")} />
+        </Badge>
+      )}
+      {picture.problems.length > 0 && (
+        <Badge size="sm" color="odo" circle title={picture.problems.map((one) => one.message).join(" ")}>
+          <IconAlertTriangle size={12} aria-hidden />
+        </Badge>
+      )}
+    </Group>
+  );
+}
 
 function HandCrop({
   datasetId,
@@ -161,6 +193,7 @@ function HowToBring() {
       <List.Item>{t("bring.captions")}</List.Item>
       <List.Item>{t("bring.kohya")}</List.Item>
       <List.Item>{t("bring.zip")}</List.Item>
+      <List.Item>{t("bring.roles")}</List.Item>
     </List>
   );
 }

@@ -24,6 +24,15 @@ describe("files that are sent together", () => {
   it("send captions of pictures that are there already after all pictures", () => {
     expect(paths("there.txt", "new.png")).toEqual([["new.png"], ["there.txt"]]);
   });
+  it("send a mask with its picture, and masks of pictures that are there already last", () => {
+    expect(
+      paths("set/masks/gone.png", "set/masks/a.png", "set/masks/5_b/a.png", "set/20_zdm/a.png", "set/5_b/a.png"),
+    ).toEqual([
+      ["set/20_zdm/a.png", "set/masks/a.png"],
+      ["set/5_b/a.png", "set/masks/5_b/a.png"],
+      ["set/masks/gone.png"],
+    ]);
+  });
   it("leave aside what systems put into folders", () => {
     expect(paths("set/.DS_Store", "set/Thumbs.db", "__MACOSX/set/._a.png", "set/a.png")).toEqual([["set/a.png"]]);
   });

@@ -1,4 +1,4 @@
-/** What of some chosen files is sent together: a picture with its captions, a zip by itself. Pure. */
+/** What of some chosen files is sent together: a picture with its captions and mask, a zip by itself. Pure. */
 
 interface Sized {
   readonly size: number;
@@ -22,7 +22,10 @@ const LEFT_OVER = /(^|\/)(\.[^/]*|thumbs\.db|desktop\.ini|__MACOSX)(\/|$)/i;
 /** More than this goes by tus, which a cut line costs nothing; less is sent again in seconds. */
 export const LARGE_BYTES = 16 * 2 ** 20;
 
-/** Captions go with the picture of their name, wherever they stand in the list; those without one come last. */
+/** Folders whose files say what is learnt of the picture of their name, as the studio knows them. */
+const MASKS = /(^|.*\/)(mask|masks|マスク)\//i;
+
+/** Captions and masks go with the picture of their name, wherever they stand in the list; those without one last. */
 export function filesTogether<Bytes extends Sized>(given: readonly Given<Bytes>[]): FilesTogether<Bytes>[] {
   const wanted = given.filter((one) => !LEFT_OVER.test(one.path));
   const captions = new Map<string, Given<Bytes>[]>();
@@ -30,14 +33,21 @@ export function filesTogether<Bytes extends Sized>(given: readonly Given<Bytes>[
     const others = captions.get(stemOf(one.path)) ?? [];
     captions.set(stemOf(one.path), [...others, one]);
   }
+  const masks = new Map(wanted.filter((one) => isMask(one)).map((one) => [stemOf(one.path.replace(MASKS, "")), one]));
+  const used = new Set<Given<Bytes>>();
   const pictures = wanted
-    .filter((one) => !isCaption(one))
+    .filter((one) => !isCaption(one) && !isMask(one))
     .map((one) => {
       const own = captions.get(stemOf(one.path)) ?? [];
       captions.delete(stemOf(one.path));
-      return together([one, ...own]);
+      const mask = endsOf(stemOf(one.path))
+        .map((end) => masks.get(end))
+        .find((found) => found !== undefined);
+      if (mask !== undefined) used.add(mask);
+      return together([one, ...own, ...(mask === undefined ? [] : [mask])]);
     });
-  return [...pictures, ...[...captions.values()].map(together)];
+  const alone = [...masks.values()].filter((mask) => !used.has(mask));
+  return [...pictures, ...[...captions.values()].map(together), ...alone.map((mask) => together([mask]))];
 }
 
 export function isZip(path: string): boolean {
@@ -59,6 +69,16 @@ function together<Bytes extends Sized>(files: readonly Given<Bytes>[]): FilesTog
 
 function isCaption(one: { readonly path: string }): boolean {
   return CAPTIONS.has(suffixOf(one.path));
+}
+
+function isMask(one: { readonly path: string }): boolean {
+  return MASKS.test(one.path) && !isCaption(one) && !isZip(one.path);
+}
+
+/** The path and its shorter ends, the longest first: `20_zdm/a`, `a`. */
+function endsOf(stem: string): string[] {
+  const parts = stem.split("/");
+  return parts.map((_, start) => parts.slice(start).join("/"));
 }
 
 function suffixOf(path: string): string {
