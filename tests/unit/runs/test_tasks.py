@@ -60,7 +60,7 @@ def test_masks_and_regularisation_pictures_are_counted_and_laid_out_for_the_engi
         assert mask in set(service.list_named_files(session))
     place.files.delete(mask)
     first.mask.unlink()
-    with pytest.raises(EnoguError, match="The mask of 01.png is no longer kept"):
+    with pytest.raises(EnoguError, match=r"The mask of 01\.png is no longer kept"):
         tasks.prepare_run(worker, prepared.run)
 
 

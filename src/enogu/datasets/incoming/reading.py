@@ -114,8 +114,8 @@ def _by_folder(candidates: Sequence[IncomingFile]) -> tuple[list[tuple[IncomingF
     kohya = {file.folder: parse_kohya_name(file.folder.rpartition("/")[2]) for file in candidates}
     beside = {file.folder for file in candidates if _is_regularisation(file)}
     if not any(found for folder, found in kohya.items() if folder not in beside):
-        plain: tuple[int, str] = (1, "")
-        return [(file, *(kohya[file.folder] or plain)) for file in candidates], []
+        named = {folder: found or (1, "") for folder, found in kohya.items()}
+        return [(file, named[file.folder][0], named[file.folder][1]) for file in candidates], []
     for folder in beside:
         kohya[folder] = kohya[folder] or (1, "")
     kept = [(file, *found) for file in candidates if (found := kohya[file.folder]) and found[0] >= 1]

@@ -204,7 +204,7 @@ def set_role(
     count = store.set_role(session, dataset_id, ids, is_regularisation)
     if count == 0:
         raise no_picture()
-    store.change_dataset(session, row, now)
+    store.change_dataset(session, row, now, captions_revision=row.captions_revision + 1)
     return count
 
 
@@ -216,7 +216,7 @@ def set_mask(
     changed = store.change_picture(session, dataset_id, picture_id, mask_sha256=mask_sha256)
     if changed is None:
         raise no_picture()
-    store.change_dataset(session, row, now)
+    store.change_dataset(session, row, now, captions_revision=row.captions_revision + 1)
     return changed
 
 

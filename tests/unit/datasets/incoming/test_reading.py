@@ -74,8 +74,6 @@ def test_a_kohya_folder_itself_counts_by_its_own_name(tmp_path: Path) -> None:
 def test_beside_kohya_folders_the_others_are_left_aside_and_said_to_be(kind: str, tmp_path: Path) -> None:
     names = ("set/2_zdm a/1.png", "set/10_kan b/1.png", "set/0_off/2.png", "set/x/3.png", "4.png")
     files: dict[str, bytes] = dict.fromkeys(names, b"")
-        ("set/2_zdm a/1.png", "set/10_kan b/1.png", "set/0_off/2.png", "set/x/3.png", "4.png"), b""
-    )
     source = source_of(kind, files, tmp_path / "pictures")
     assert [(p.name, p.repeats) for p in pictures(source)] == [("2_zdm a/1.png", 2), ("10_kan b/1.png", 10)]
     plan = plan_import(source)

@@ -1,6 +1,6 @@
 /** The pictures of a dataset: drop, select, look at, crop by hand, remove with a way back. */
 import { Badge, Button, Group, List, SegmentedControl, Stack, Text } from "@mantine/core";
-import { IconAlertTriangle, IconCrop, IconMask, IconPhotoShield, IconPhotoX } from "@tabler/icons-react";
+import { IconAlertTriangle, IconCrop, IconPhotoX } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { memo, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -141,13 +141,13 @@ function Marks({ picture }: { readonly picture: Picture | undefined }) {
   return (
     <Group gap={4}>
       {picture.is_regularisation && (
-        <Badge size="sm" color="gray" variant="filled" circle title={t("role.isSpared")}>
-          <IconPhotoShield size={12} aria-label={t("role.isSpared")} />
+        <Badge size="xs" color="gray" variant="filled" title={t("role.isSpared")}>
+          {t("role.badgeSpared")}
         </Badge>
       )}
       {picture.mask_url !== null && (
-        <Badge size="sm" color="gray" variant="filled" circle title={t("role.isMasked")}>
-          <IconMask size={12} aria-label={t("role.isMasked")} />
+        <Badge size="xs" color="gray" variant="filled" title={t("role.isMasked")}>
+          {t("role.badgeMasked")}
         </Badge>
       )}
       {picture.problems.length > 0 && (
