@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from enogu.cli.lora import app
-from enogu.cli.loras import parse_lora
+from enogu.cli.loras import parse_lora, parse_lora_of_two_weights
 from enogu.cli.output import Output, call_of
 from enogu.errors import WrongUse
 
@@ -48,16 +48,46 @@ def convert(
 @app.command()
 def merge(
     context: typer.Context,
-    files: Annotated[list[str], typer.Argument(metavar="FILE:WEIGHT…", help="Two or more, such as a.safetensors:0.7.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE:WEIGHT…",
+            help="LoRAs, such as a.safetensors:0.7; with --into a second number is for text encoders.",
+        ),
+    ],
     out: OutFile,
+    into: Annotated[
+        str | None, typer.Option("--into", metavar="BASE", help="A base model: make a new one with the LoRAs in it.")
+    ] = None,
     rank: Annotated[int | None, typer.Option("--rank", min=1, help="Bring it to this rank; else ranks add up.")] = None,
-    precision: Precision = "fp16",
+    precision: Annotated[
+        str | None, typer.Option("--precision", metavar="NAME", help="fp32, fp16, bf16, or same (with --into usual).")
+    ] = None,
 ) -> None:
-    """Put several LoRAs at their weights into one that draws the same."""
+    """Put several LoRAs at their weights into one that draws the same, or into a base model."""
+    output = call_of(context).output
+    if into is not None:
+        if rank is not None:
+            raise WrongUse("A base model has no rank.", "Leave out --rank, or --into.")
+        _merge_into(context, into, files, out, _precision(precision or "same"))
+        return
     from enogu.engine import lora_tools
 
-    made = lora_tools.merge([parse_lora(text) for text in files], out, rank=rank, precision=_precision(precision))
-    _say(call_of(context).output, out, len(made.tensors))
+    loras = [parse_lora(text) for text in files]
+    made = lora_tools.merge(loras, out, rank=rank, precision=_precision(precision or "fp16"))
+    _say(output, out, len(made.tensors))
+
+
+def _merge_into(context: typer.Context, base: str, files: Sequence[str], out: Path, precision: str) -> None:
+    from enogu.base_models import find_base_model
+    from enogu.engine.merging import LoraToMerge, merge_into_base
+
+    call = call_of(context)
+    loras = [LoraToMerge(*parse_lora_of_two_weights(text)) for text in files]
+    made = merge_into_base(find_base_model(base, call.settings).folder, loras, out, precision=precision)
+    call.output.say(f"{out}: {made.num_layers} layers of the base model are changed.")
+    told = {"family": made.family, "num_layers": made.num_layers, "sha256": list(made.sha256)}
+    call.output.tell({"path": str(out), **told})
 
 
 @app.command()

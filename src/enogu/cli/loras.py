@@ -34,6 +34,18 @@ def parse_lora(text: str) -> tuple[Path, float]:
     return Path(name), weight
 
 
+def parse_lora_of_two_weights(text: str) -> tuple[Path, float, float]:
+    """``FILE:0.8:0.4``: path, weight of the U-Net's layers, and of the text encoders' (the same when there is one).
+
+    Raises WrongUse for a weight out of range.
+    """
+    path, last = parse_lora(text)
+    if str(path) == text or _exists(str(path)):
+        return path, last, last
+    first_path, first = parse_lora(str(path))
+    return (first_path, first, last) if first_path != path else (path, last, last)
+
+
 def _exists(text: str) -> bool:
     try:
         return Path(text).exists()

@@ -131,7 +131,7 @@ def _kohya_place(layer: AdaptedLayer, family: str) -> tuple[str, int] | None:
         is_clip = path.startswith("encoder_layers_")
         return None if beginning is None else (f"{beginning}{'text_model_' if is_clip else ''}{path}", 0)
     if layer.part == "transformer" or path.startswith(("transformer_blocks_", "single_transformer_blocks_")):
-        return _flux_place(path)
+        return flux_place(path)
     if layer.part != "unet":
         return None
     if layer.layout == "diffusers_old":
@@ -143,7 +143,8 @@ def _kohya_place(layer: AdaptedLayer, family: str) -> tuple[str, int] | None:
     return f"lora_unet_{path}", 0
 
 
-def _flux_place(path: str) -> tuple[str, int] | None:
+def flux_place(path: str) -> tuple[str, int] | None:
+    """Kohya's key of a layer of diffusers' transformer, and which part of a fused layer it is; None where unknown."""
     found = re.fullmatch(r"(single_)?transformer_blocks_(\d+)_(.+)", path)
     known = (_FLUX_SINGLE if found[1] else _FLUX_DOUBLE).get(found[3]) if found else None
     if found is None or known is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from enogu.cli.loras import parse_lora
+from enogu.cli.loras import parse_lora, parse_lora_of_two_weights
 from enogu.errors import WrongUse
 
 
@@ -41,3 +41,11 @@ def test_a_weight_out_of_range_is_refused_with_the_range(weight: str) -> None:
 
 def test_a_name_too_long_for_the_disk_is_still_a_name() -> None:
     assert parse_lora("x" * 5000 + ":0.5") == (Path("x" * 5000), 0.5)
+
+
+def test_a_second_number_is_the_weight_of_the_text_encoders() -> None:
+    assert parse_lora_of_two_weights("a.safetensors") == (Path("a.safetensors"), 1.0, 1.0)
+    assert parse_lora_of_two_weights("a.safetensors:0.8") == (Path("a.safetensors"), 0.8, 0.8)
+    assert parse_lora_of_two_weights(r"C:\a.safetensors:0.8:0") == (Path(r"C:\a.safetensors"), 0.8, 0.0)
+    with pytest.raises(WrongUse):
+        parse_lora_of_two_weights("a.safetensors:9:0.5")
