@@ -1,6 +1,7 @@
 """Tools on LoRA files: other layouts and precisions, several as one, other ranks, the difference of two, a comparison.
 
-All work on Kohya's names, in fp32, layer by layer; files of other layouts are renamed when they are opened. The
+All work on Kohya's names, in fp32, layer by layer; files of other layouts are renamed when they are opened. LoHa and
+LoKr are taken as the products of two matrices that they are (``adapters.products``) and come out as LoRA. The
 singular values of B A are found from two small QR decompositions, so that B A is never made for them.
 """
 
@@ -16,6 +17,7 @@ import torch
 
 from enogu.engine.adapters.blocks import block_of
 from enogu.engine.adapters.deltas import kind_of, layers_of, scale_of
+from enogu.engine.adapters.products import as_lora
 from enogu.engine.export import save_lora
 from enogu.engine.families import LoadedBase
 from enogu.engine.layouts import to_diffusers
@@ -67,7 +69,7 @@ def merge(files: Sequence[tuple[Path, float]], out: Path, *, rank: int | None, p
     layers = [(_plain_layers(file), weight) for file, weight in loras]
     merged: Tensors = {}
     for key in dict.fromkeys(key for those, _ in layers for key in those):
-        parts = [(those[key], weight) for those, weight in layers if key in those]
+        parts = _alike([(those[key], weight) for those, weight in layers if key in those])
         shapes = {(part["lora_up.weight"].shape[0], *part["lora_down.weight"].shape[1:]) for part, _ in parts}
         if len(shapes) > 1:
             raise AdapterRefused(
@@ -76,6 +78,9 @@ def merge(files: Sequence[tuple[Path, float]], out: Path, *, rank: int | None, p
             )
         down = torch.cat([part["lora_down.weight"].float() for part, _ in parts])
         up = torch.cat([part["lora_up.weight"].float() * (scale_of(part) * weight) for part, weight in parts], dim=1)
+        if rank is None and down.shape[0] > min(down[0].numel(), up.shape[0]):
+            rank_of_all = min(down[0].numel(), up.shape[0])  # a LoHa or LoKr: more ranks than the weight has
+            down, up, _ = _reduced(down, up, rank_of_all, "fixed", None)
         if rank is not None and rank < down.shape[0]:
             down, up, _ = _reduced(down, up, rank, "fixed", None)
         _put(merged, key, down, up, 1.0)
@@ -143,6 +148,17 @@ def compare(a: Path, b: Path) -> list[ComparedLayer]:
     return told
 
 
+def _alike(parts: Sequence[tuple[dict[str, torch.Tensor], float]]) -> list[tuple[dict[str, torch.Tensor], float]]:
+    """A 1x1 convolution is written with four sides by some and with two by others; then all have four."""
+    sides = {part["lora_down.weight"].ndim for part, _ in parts}
+    if sides != {2, 4}:
+        return list(parts)
+    return [
+        ({**part, **{n: t[:, :, None, None] for n, t in part.items() if n.endswith(".weight") and t.ndim == 2}}, weight)
+        for part, weight in parts
+    ]
+
+
 def _dot(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> float:
     """<s B A, t D C> = s t sum((B^T D) * (A C^T))."""
     (down_a, up_a), (down_b, up_b) = _matrices(a), _matrices(b)
@@ -157,14 +173,17 @@ def _matrices(layer: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Te
 
 
 def _plain_layers(file: LoraFile) -> dict[str, dict[str, torch.Tensor]]:
-    """Layers of a plain LoRA or LoCon; other kinds are no product of two matrices. Raises AdapterRefused."""
-    layers = layers_of(file.tensors)
-    for key, layer in layers.items():
-        if kind_of(layer) != "lora" or "lora_mid.weight" in layer or "lora_up.weight" not in layer:
+    """Every layer as the product of two matrices. Raises AdapterRefused for a DoRA, which is none."""
+    found: dict[str, dict[str, torch.Tensor]] = {}
+    for key, layer in layers_of(file.tensors).items():
+        product = as_lora(key, layer)
+        if product is None:
             raise AdapterRefused(
-                f"{file.path.name} is no plain LoRA: {key} is of another kind.", "This works on LoRA and LoCon."
+                f"{file.path.name} cannot be taken as a LoRA: what {key} does depends on the base model (DoRA).",
+                "Merge it into its base model (enogu lora merge --into), then extract a LoRA from the two.",
             )
-    return layers
+        found[key] = product
+    return found
 
 
 def _reduced(

@@ -10,10 +10,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from enogu.engine import lora_tools
-from enogu.engine.adapters.deltas import change_of, layers_of
+from enogu.engine.adapters import kinds
+from enogu.engine.adapters.deltas import change_of, kind_of, layers_of
+from enogu.engine.adapters.lora import check_fits
+from enogu.engine.adapters.products import as_lora
 from enogu.engine.families import LoadedBase
 from enogu.engine.lora_file import load_lora
 from enogu.errors import AdapterRefused, WrongUse
+from enogu.recipe.adapter import DoraAdapter, LohaAdapter, LokrAdapter
 from enogu.weights.header import read_header, tensor_bytes_sha256
 from tests.unit.engine.tiny_run import load_tiny_base, random_lora
 
@@ -128,12 +132,72 @@ def test_a_file_in_diffusers_layout_comes_back_as_the_same_changes(
     assert {tensor.dtype for tensor in load_file(back).values()} == {torch.float16}
 
 
-def test_what_is_no_plain_lora_is_refused_by_name(files: tuple[Path, Path], tmp_path: Path) -> None:
-    tensors = load_file(files[1])
-    key = next(iter(layers_of(tensors)))
-    save_file({**tensors, f"{key}.dora_scale": torch.ones(16, 1)}, tmp_path / "dora.safetensors")
-    with pytest.raises(AdapterRefused, match="no plain LoRA"):
-        lora_tools.compare(files[0], tmp_path / "dora.safetensors")
+def write_kind(base: LoadedBase, adapter: LohaAdapter | LokrAdapter | DoraAdapter, path: Path) -> Path:
+    """Every layer, convolutions too, with nothing zero."""
+    targets = base.family.all_targets(base)
+    parameters = kinds.new_adapter(targets, adapter, 3, torch.device("cpu"))
+    generator = torch.Generator().manual_seed(4)
+    for flat in parameters.flat.values():
+        flat.data += 0.1 * torch.randn(flat.shape, generator=generator)
+    save_file(kinds.to_file(targets, parameters, torch.float32), path, {"ss_output_name": path.stem})
+    return path
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        LohaAdapter(dim=2, alpha=1, conv_dim=2, conv_alpha=1),
+        LokrAdapter(dim=2, alpha=1, conv_dim=1, conv_alpha=1),
+        LokrAdapter(dim=1, alpha=1, conv_dim=1, conv_alpha=1, factor=4, decompose_both=True),
+        LokrAdapter(dim=1000, alpha=1, conv_dim=1000, conv_alpha=1, factor=4),
+    ],
+)
+def test_loha_and_lokr_are_merged_resized_and_compared_through_their_products(
+    tiny_base: LoadedBase, files: tuple[Path, Path], tmp_path: Path, adapter: LohaAdapter | LokrAdapter
+) -> None:
+    path = write_kind(tiny_base, adapter, tmp_path / "kind.safetensors")
+    whole = changes(tiny_base, path)
+    lora_tools.merge([(path, 0.5), (files[1], 1.0)], tmp_path / "m.safetensors", rank=None, precision="fp32")
+    merged, other = changes(tiny_base, tmp_path / "m.safetensors"), changes(tiny_base, files[1])
+    for key, change in merged.items():
+        wanted = 0.5 * whole[key] + other.get(key, 0)
+        torch.testing.assert_close(change, wanted, rtol=1e-3, atol=1e-4, msg=key)
+    file, told = lora_tools.resize(path, tmp_path / "r.safetensors", rank=3, method="fixed", parameter=None,
+                                   precision="fp32")  # fmt: skip
+    for layer in told:
+        s = torch.linalg.svdvals(whole[layer.key].flatten(1))
+        assert layer.retained == pytest.approx(float((s[:3] ** 2).sum().sqrt() / s.norm()), abs=1e-3)
+    assert {kind_of(layer) for layer in layers_of(file.tensors).values()} == {"lora"}
+    check_fits(tiny_base.family.all_targets(tiny_base), file.tensors)
+    for layer in lora_tools.compare(path, tmp_path / "m.safetensors"):
+        assert layer.norm_a == pytest.approx(float(whole[layer.key].norm()), rel=1e-3)
+
+
+def test_a_tucker_core_is_part_of_the_product(tiny_base: LoadedBase, tmp_path: Path) -> None:
+    key = "lora_unet_down_blocks_0_resnets_0_conv1"
+    place = next(t for t in tiny_base.family.conv_targets(tiny_base) if t.key == key)
+    loha = {f"hada_w{i}_a": torch.randn(2, place.num_out) for i in (1, 2)}
+    loha |= {f"hada_w{i}_b": torch.randn(2, place.num_in) for i in (1, 2)}
+    loha |= {f"hada_t{i}": torch.randn(2, 2, 3, 3) for i in (1, 2)}
+    locon = {
+        "lora_down.weight": torch.randn(2, place.num_in, 1, 1),
+        "lora_mid.weight": torch.randn(2, 2, 3, 3),
+        "lora_up.weight": torch.randn(place.num_out, 2, 1, 1),
+        "alpha": torch.tensor(1.0),
+    }
+    for layer in (loha, locon):
+        product = as_lora(key, layer)
+        assert product is not None
+        torch.testing.assert_close(
+            change_of(product, place.layer.weight), change_of(layer, place.layer.weight), rtol=1e-4, atol=1e-4
+        )
+
+
+def test_a_dora_is_refused_with_the_way_round(tiny_base: LoadedBase, files: tuple[Path, Path], tmp_path: Path) -> None:
+    dora = write_kind(tiny_base, DoraAdapter(dim=2, alpha=1), tmp_path / "dora.safetensors")
+    with pytest.raises(AdapterRefused, match="depends on the base model") as refused:
+        lora_tools.compare(files[0], dora)
+    assert "--into" in refused.value.cure
 
 
 def test_two_families_give_no_difference(tiny_base: LoadedBase, tmp_path: Path) -> None:
