@@ -157,8 +157,8 @@ class Dataset:
     tag: TagSettings
     num_pictures: int
     captions_revision: int
-    """Counts changes of captions (an undo too), of which pictures there are and of what they are for: who holds an older
-    one is behind.
+    """Counts changes of captions (an undo too), of which pictures there are and of what they are for: who holds an
+    older one is behind.
     """
     created_at: datetime
     changed_at: datetime

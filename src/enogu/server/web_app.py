@@ -23,8 +23,9 @@ from enogu.server.frame import SECURITY_HEADERS
 FOLDER = Path(__file__).parent.parent / "web_app"
 NONCE_MARK = "{{csp_nonce}}"
 PACKED = {"br": ".br", "gzip": ".gz"}
-"""Beside a file: the same, packed once when the app was built, the smallest first. Browsers take Brotli over TLS and from
-their own machine."""
+"""Beside a file: the same, packed once when the app was built, the smallest first. Browsers take Brotli over TLS and
+from their own machine.
+"""
 _HASHED = "assets/"
 _NOT_SERVED = {"index.html", "built-from.txt", "first-load.json"}
 _TYPES = {".webmanifest": "application/manifest+json", ".js": "text/javascript", ".svg": "image/svg+xml"}
