@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from enogu.engine.adapters.lora import Target
-from enogu.engine.families.sdxl.keys import unet_targets
+from enogu.engine.families.placed_layers import layers_in_file, layers_in_folder
+from enogu.engine.families.sdxl.keys import conv_targets, unet_targets
 from enogu.engine.families.unet import ldm_path, text_encoder_targets
 from tests.ldm_file import ldm_unet_name
 
@@ -79,6 +82,35 @@ def test_every_tensor_of_the_unet_has_stabilitys_name(unet: UNet2DConditionModel
     for name in unet.state_dict():
         path, _, kind = name.rpartition(".")
         assert f"{ldm_path(path)}.{kind}" == ldm_unet_name(name, (0, 1))
+
+
+def test_the_layers_of_convolutional_blocks_have_exactly_kohyas_names(unet: UNet2DConditionModel) -> None:
+    """LoCon's at full width: 17 residual blocks of three layers, of four where widths change, and four samplers."""
+    convolutional = conv_targets(SimpleNamespace(networks={"unet": unet}))  # pyright: ignore[reportArgumentType]
+    blocks = {f"input_blocks_{n}_0": n in (4, 7) for n in (1, 2, 4, 5, 7, 8)}
+    blocks |= {"middle_block_0": False, "middle_block_2": False}
+    blocks |= {f"output_blocks_{n}_0": True for n in range(9)}  # each takes what its twin on the way down put by
+    wanted = {f"lora_unet_{b}_{end}" for b in blocks for end in ("in_layers_2", "emb_layers_1", "out_layers_3")}
+    wanted |= {f"lora_unet_{block}_skip_connection" for block, widens in blocks.items() if widens}
+    wanted |= {f"lora_unet_input_blocks_{n}_0_op" for n in (3, 6)}
+    wanted |= {f"lora_unet_output_blocks_{n}_2_conv" for n in (2, 5)}
+    assert {target.key for target in convolutional} == wanted
+    assert len(convolutional) == len(wanted) == 17 * 3 + 11 + 4
+
+
+def test_every_layer_has_its_place_in_a_file_and_in_a_folder(
+    unet: UNet2DConditionModel, sdxl_targets: list[Target]
+) -> None:
+    convolutional = conv_targets(SimpleNamespace(networks={"unet": unet}))  # pyright: ignore[reportArgumentType]
+    wanted = {t.key: tuple(t.shape) for t in [*sdxl_targets, *convolutional] if t.part == "unet"}
+    shapes = {name: tuple(tensor.shape) for name, tensor in unet.state_dict().items()}
+    in_folder = layers_in_folder("sdxl", {f"unet/{name}": shape for name, shape in shapes.items()})
+    in_file = layers_in_file(
+        "sdxl", {f"model.diffusion_model.{ldm_unet_name(name, (0, 1))}": shape for name, shape in shapes.items()}
+    )
+    for placed in (in_folder, in_file):
+        found = {layer.key: layer.shape for layer in placed}
+        assert {key: found.get(key) for key in wanted} == wanted
 
 
 def _text_config(width: int, inner: int, layers: int) -> CLIPTextConfig:
