@@ -6,7 +6,9 @@ so that a wrong option is answered at once.
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +28,8 @@ from enogu.cli.options import (
 from enogu.cli.output import Call, call_of
 
 if TYPE_CHECKING:
+    from enogu.cli.interruption import Interruption
+    from enogu.cli.members import Member
     from enogu.cli.preparation import Preparation
     from enogu.engine.families import LoadedBase
     from enogu.engine.loop import TrainPicture
@@ -62,6 +66,10 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Start over, replacing an earlier run's files.")
     ] = False,
+    devices: Annotated[
+        int,
+        typer.Option("--devices", min=1, max=64, metavar="N", help="Share each batch among so many graphics cards."),
+    ] = 1,
 ) -> None:
     """Train a LoRA on a folder of pictures.
 
@@ -69,6 +77,7 @@ def train(
     file per epoch in --out, with recipe.toml (to train the same again), events.jsonl and the state to resume from.
     Ctrl-C saves the state.
     """
+    from enogu.cli.members import hear_no_interruption, this_member
     from enogu.cli.preparation import RECIPE_FILE, prepare, refuse_foreign_run
     from enogu.cli.recipes import RecipeWish
 
@@ -83,6 +92,11 @@ def train(
         regularisation=regularisation,
         masks=masks,
     )
+    member = this_member(os.environ, devices)
+    if member.rank > 0:
+        hear_no_interruption()
+        _train(call, preparation, out, resume, lambda _: None, None, member)
+        return
     if overwrite and not resume:
         remove_run(out, preparation)
     elif not resume:
@@ -90,7 +104,7 @@ def train(
     announce(call, preparation)
     if resume and not has_state(out, preparation):
         call.output.say(f"There is no state to go on from in {out}: this starts with the first step.", style="yellow")
-    run_training(call, preparation, out, resume=resume)
+    run_training(call, preparation, out, resume=resume, member=member)
     call.output.say(f"The LoRA is {out / preparation.plan.saved_files[-1].filename}")
 
 
@@ -107,10 +121,13 @@ def announce(call: Call, preparation: Preparation) -> None:
         call.output.say(warning, style="yellow")
 
 
-def run_training(call: Call, preparation: Preparation, out: Path, *, resume: bool) -> TrainingDone:
+def run_training(
+    call: Call, preparation: Preparation, out: Path, *, resume: bool, member: Member | None = None
+) -> TrainingDone:
     """Train as ``preparation`` says, showing and keeping every event. Raises TrainingFailed when interrupted."""
     from enogu.cli.event_log import EventLog
     from enogu.cli.interruption import Interruption
+    from enogu.cli.members import Member, others_beside
     from enogu.cli.preparation import RECIPE_FILE, preparation_to_dict
     from enogu.cli.progress import RunDisplay
     from enogu.cli.speed import SpeedMeter, keep_speed
@@ -121,7 +138,13 @@ def run_training(call: Call, preparation: Preparation, out: Path, *, resume: boo
     make_folder(out)
     write_whole_bytes(out / RECIPE_FILE, recipe_to_toml(preparation.recipe).encode())
     meter = SpeedMeter(time.monotonic())
-    with EventLog(out / "events.jsonl") as log, RunDisplay(call.output) as display, Interruption() as interruption:
+    member = member or Member()
+    with (
+        EventLog(out / "events.jsonl") as log,
+        RunDisplay(call.output) as display,
+        Interruption() as interruption,
+        others_beside(member),
+    ):
 
         def hear(event: dict[str, Any]) -> None:
             log.write(event)
@@ -131,7 +154,7 @@ def run_training(call: Call, preparation: Preparation, out: Path, *, resume: boo
 
         hear({"event": "Planned", **preparation_to_dict(preparation)})
         try:
-            files, base = _train(call, preparation, out, resume, hear, interruption)
+            files, base = _train(call, preparation, out, resume, hear, interruption, member)
         except KeyboardInterrupt:
             raise TrainingFailed(
                 "Stopped at once; what was saved before is whole.", "Start again with --resume to go on from there."
@@ -141,33 +164,44 @@ def run_training(call: Call, preparation: Preparation, out: Path, *, resume: boo
 
 
 def _train(
-    call: Call, preparation: Preparation, out: Path, resume: bool, hear: Any, interruption: Any
+    call: Call,
+    preparation: Preparation,
+    out: Path,
+    resume: bool,
+    hear: Callable[[dict[str, Any]], None],
+    interruption: Interruption | None,
+    member: Member,
 ) -> tuple[tuple[Path, ...], LoadedBase]:
+    """``interruption`` is None for a member that does not lead: it is told."""
     call.output.say(f"Loading {preparation.base.name} …")
     from enogu.engine.control import Asked
     from enogu.engine.events import Event, Started, event_to_dict
     from enogu.engine.families import load_base_model
     from enogu.engine.loop import train as train_lora
-    from enogu.engine.memory import compute_for
+    from enogu.engine.memory import compute_for, device_of_member
+    from enogu.engine.team import joined
 
     def emit(event: Event) -> None:
-        if isinstance(event, Started):
+        if isinstance(event, Started) and interruption is not None:
             interruption.wait_for_steps()
         hear(event_to_dict(event))
 
-    base = load_base_model(preparation.base.folder, compute_for(preparation.recipe.training))
+    device = device_of_member(member.local) if member.size > 1 else None
+    base = load_base_model(preparation.base.folder, compute_for(preparation.recipe.training, device))
     base.name = preparation.base.name
-    result = train_lora(
-        preparation.recipe,
-        pictures_of(preparation),
-        base,
-        out,
-        emit,
-        cache=call.settings.cache_folder / "latents",
-        resume=resume,
-        start=None if resume else _start(preparation.recipe.start_from),
-        between_steps=lambda _: Asked(stop=interruption.asked()),
-    )
+    with joined(member.rank, member.size, member.address, base.compute.device) as team:
+        result = train_lora(
+            preparation.recipe,
+            pictures_of(preparation),
+            base,
+            out,
+            emit,
+            cache=call.settings.cache_folder / "latents",
+            resume=resume,
+            start=None if resume else _start(preparation.recipe.start_from),
+            between_steps=lambda _: Asked(stop=interruption is not None and interruption.asked()),
+            team=team,
+        )
     return result.files, base
 
 

@@ -51,6 +51,7 @@ from enogu.engine.optim import block_factor, clip_gradients, make_optimizer, rat
 from enogu.engine.pace import Pace
 from enogu.engine.previews import PreviewsStopped, draw_previews, draw_previews_now
 from enogu.engine.stored import fetched_again
+from enogu.engine.team import ALONE, Team
 from enogu.errors import TrainingFailed, WrongUse
 from enogu.recipe import TrainRecipe, finds_its_rate
 from enogu.recipe.captions import CaptionRules, captions_vary, final_caption
@@ -105,17 +106,19 @@ def train(
     resume: bool = False,
     start: LoraFile | None = None,
     between_steps: BetweenSteps = ask_nothing,
+    team: Team = ALONE,
 ) -> TrainResult:
     """Train as ``recipe`` says and leave one LoRA file an epoch in ``out``. Emits Failed before it raises.
 
     ``resume`` goes on from the checkpoint in ``out`` if there is one; it alone is enough, as when another machine takes
     over. ``start`` is the LoRA to train further where the recipe says so. ``between_steps`` says what is asked
     (control.py); on a stop the state is saved, Stopped emitted and TrainingStopped raised. ``cache`` is the folder of
-    shared latents.
+    shared latents. In a ``team`` (team.py) every member calls this with the same; only the first writes and emits.
     """
     run: _Run | None = None
+    emit = emit if team.leads else _say_nothing
     try:
-        run = _Run(recipe, pictures, base, out, emit, cache)
+        run = _Run(recipe, pictures, base, out, emit, cache, team)
         run.begin_with(start)
         with run.checkpointing:
             if recipe.training.gradient_checkpointing:
@@ -137,6 +140,10 @@ def train(
             lora.detach(run.targets)
 
 
+def _say_nothing(_: Event) -> None:
+    """Members of a team that do not lead."""
+
+
 class TrainingStopped(TrainingFailed):
     """Somebody asked for the end; the state of ``step`` is there to go on from."""
 
@@ -156,7 +163,9 @@ class _Run:
         out: Path,
         emit: Callable[[Event], None],
         cache: Path | None,
+        team: Team,
     ) -> None:
+        self.team = team
         self.recipe, self.pictures, self.out, self.emit, self.cache = recipe, pictures, out, emit, cache
         self.base = base = _as_the_recipe_says(base, recipe)
         self.captions = [picture.caption for picture in pictures]
@@ -205,7 +214,7 @@ class _Run:
         self.fingerprint = self._fingerprint(hashes)
         if resume and self.checkpoint.exists():
             self._restore(self.fingerprint)
-        latents = self._latents(hashes)
+        latents = self.team.first_the_leader(lambda: self._latents(hashes))
         self.set = TrainSet(latents, self.captions, self._masks(), frozenset(self.plan.regularisation))
         self._rest()
         kinds.attach(self.targets, self.parameters)
@@ -213,7 +222,7 @@ class _Run:
         began = time.monotonic()
         report = _Report(self)
         saved_files = {file.step: file for file in self.plan.saved_files}
-        if self.previews_due and self.step in saved_files:
+        if self.previews_due and self.step in saved_files and self.team.leads:
             file = saved_files[self.step]
             self._preview(file, self._file_of_now(file.epoch, file.filename))
         for epoch in range(self.step // self.plan.steps_per_epoch + 1, self.plan.num_epochs + 1):
@@ -262,7 +271,7 @@ class _Run:
     def _answer(self, report: _Report, epoch: int) -> None:
         """Do what is asked between two steps. After the last one all is done anyway."""
         with report.clock_paused():
-            asked = self.between_steps(Between(self.step, self.all_targets))
+            asked = self.team.agreed(lambda: self.between_steps(Between(self.step, self.all_targets)))
         if self.step == self.plan.num_steps or not (asked.stop or asked.save or asked.sample):
             return
         report.flush(epoch)
@@ -285,6 +294,7 @@ class _Run:
         factor = learning_rate_factor(recipe.schedule, self.step, self.plan.num_steps, recipe.optimizer.learning_rate)
         set_rates(self.optimizer, factor)
         total = self._gradients_in_what_there_is(batches, epoch)
+        self.team.add_up(self.parameters.flat, total)
         self.scaler.unscale_(self.optimizer)
         gradient_norm = clip_gradients(self.parameters, recipe.optimizer.max_grad_norm)
         self.scaler.step(self.optimizer)
@@ -322,14 +332,17 @@ class _Run:
 
     def _gradients(self, batches: Sequence[Batch], epoch: int) -> torch.Tensor:
         """Each batch forward and backward; the mean of their losses, on the device."""
-        base, chance = self.base, self.parameters.chance
+        base, chance, team = self.base, self.parameters.chance, self.team
         total = torch.zeros((), device=base.compute.device)
         for micro_step, batch in enumerate(batches):
             if chance is not None:
-                chance.at(self.step, micro_step)
-            b = make_batch(self.recipe, base.schedule, self.set, batch, self.step, micro_step, epoch=epoch)
+                chance.at(self.step, micro_step * team.size + team.rank)
+            whole = make_batch(self.recipe, base.schedule, self.set, batch, self.step, micro_step, epoch=epoch)
+            b, part = team.share_of(whole)
+            if b is None:
+                continue
             with fetched_again() if base.compute.stores else nullcontext():
-                loss = self._loss_of(b) / len(batches)
+                loss = self._loss_of(b) / (len(batches) / part)
                 self.scaler.scale(loss).backward()
             total += loss.detach()
         if chance is not None:
@@ -354,6 +367,8 @@ class _Run:
 
     def _validate(self, epoch: int) -> None:
         """The mean loss on the pictures that are held out, with what a file of this step would hold."""
+        if not self.team.leads:
+            return
         plan, schedule = self.plan, self.base.schedule
         with torch.no_grad(), self.average.in_place() if self.average else nullcontext():
             batches = (
@@ -365,6 +380,8 @@ class _Run:
 
     def _save(self, file: SavedFile) -> None:
         """The LoRA of an epoch, loaded back before it is called saved, and its previews, drawn from that file."""
+        if not self.team.leads:
+            return
         path = self._write(file)
         if file.epoch % self.recipe.previews.every_n_epochs == 0 or file.epoch == self.plan.num_epochs:
             self._preview(file, path)
@@ -382,10 +399,14 @@ class _Run:
 
     def _save_now(self, epoch: int) -> None:
         """A file of this step beside those of the plan, under the name sd-scripts gives to files of steps."""
+        if not self.team.leads:
+            return
         self._write(SavedFile(epoch, self.step, self._step_name()))
 
     def _sample_now(self, epoch: int) -> None:
         """Previews of this step from memory. When it is stopped, so is the run."""
+        if not self.team.leads:
+            return
         self._check_weights()
         file, targets, stop = self._file_of_now(epoch, self._step_name()), self.all_targets, self._wants_stop
         try:
@@ -400,7 +421,7 @@ class _Run:
     def _save_last_if_missing(self) -> None:
         """A run taken over from another machine after its last step may have its state alone."""
         last = self.plan.saved_files[-1]
-        if not (self.out / last.filename).exists():
+        if self.team.leads and not (self.out / last.filename).exists():
             self._save(last)
 
     def _step_name(self) -> str:
@@ -522,6 +543,8 @@ class _Run:
         return fingerprint_of(self.recipe, described, self.base.hash)
 
     def _keep_state(self) -> None:
+        if not self.team.leads:
+            return
         self._check_weights()
         state = RunState(self.step, self.started_at, tuple(self.losses), tuple(self.saved), self.previews_due)
         averages = self.average.tensors if self.average else None

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch.utils.checkpoint import checkpoint
 
+from enogu.errors import WrongUse
 from enogu.recipe.training import TrainingRules
 
 
@@ -71,6 +72,20 @@ def compute_for(training: TrainingRules, device: str | None = None) -> ComputePl
     return choose_compute(
         training.mixed_precision, device, fp8_base=training.fp8_base, blocks_to_swap=training.blocks_to_swap
     )
+
+
+def device_of_member(number: int) -> str | None:
+    """The device of one of several processes; None leaves the choice to ``choose_compute``, as on a processor.
+
+    Raises WrongUse when there are fewer graphics cards.
+    """
+    if not torch.cuda.is_available():
+        return None
+    if number >= torch.cuda.device_count():
+        raise WrongUse(
+            f"There are {torch.cuda.device_count()} graphics cards, and one more is asked for.", "Lower --devices."
+        )
+    return f"cuda:{number}"
 
 
 @lru_cache(maxsize=1)
