@@ -16,7 +16,7 @@ const GROUPS = [
   { name: "base", test: /\/src\/main\.tsx$|\/by-namespace\.ts$/, priority: 50 },
   {
     name: "form",
-    test: /@mantine\/core\/esm\/components\/(Select|TextInput|Textarea|Paper)\/|use-window-event\.mjs$/,
+    test: /@mantine\/core\/esm\/components\/(Select|TextInput|Textarea|Paper)\/|use-window-event\.mjs$|(create-scoped-keydown-handler|get-context-item-index|find-element-ancestor)\.mjs$/,
     priority: 40,
   },
   { name: "menu", test: /@mantine\/core\/esm\/components\/Menu\//, priority: 35 },

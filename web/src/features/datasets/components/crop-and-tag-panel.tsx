@@ -4,7 +4,6 @@ import {
   Button,
   Card,
   Group,
-  NumberInput,
   Progress,
   Select,
   SimpleGrid,
@@ -24,6 +23,8 @@ import { noticeFailure } from "@/ui/feedback/notices";
 
 import { type Dataset, datasetQueries, type Task, useCancelTask, useChangeDataset, useCropAndTag } from "../queries";
 
+/** Sides of a square, in pixels. */
+const [SMALLEST, LARGEST] = [64, 4096];
 const METHODS = ["none", "centre", "smart", "face"] as const;
 const METHOD_TEXTS: Record<string, string> = {
   none: "datasets:crop.none",
@@ -67,17 +68,21 @@ export const CropAndTagPanel = memo(function CropAndTagPanel({ dataset }: { read
             value={dataset.crop.method}
             onChange={(value) => value !== null && set({ crop: { method: value as (typeof METHODS)[number] } })}
           />
-          <NumberInput
+          <TextInput
+            key={dataset.crop.width}
+            type="number"
             label={t("crop.size")}
             description={t("crop.sizeHelp")}
-            min={64}
-            max={4096}
+            min={SMALLEST}
+            max={LARGEST}
             step={64}
             disabled={dataset.crop.method === "none"}
-            value={dataset.crop.width}
+            defaultValue={dataset.crop.width}
             onBlur={(event) => {
-              const side = Number(event.currentTarget.value);
-              if (side >= 64 && side !== dataset.crop.width) set({ crop: { width: side, height: side } });
+              const typed = Math.round(event.currentTarget.valueAsNumber);
+              const side = Number.isNaN(typed) ? dataset.crop.width : Math.min(LARGEST, Math.max(SMALLEST, typed));
+              event.currentTarget.value = String(side);
+              if (side !== dataset.crop.width) set({ crop: { width: side, height: side } });
             }}
           />
           <TextInput

@@ -1,5 +1,9 @@
 /** The pictures of a dataset: drop, select, look at, crop by hand, remove with a way back. */
+<<<<<<< HEAD
 import { Badge, Button, Group, List, SegmentedControl, Stack, Text } from "@mantine/core";
+=======
+import { Badge, Button, Group, Stack, Text } from "@mantine/core";
+>>>>>>> ca6b5b9 (The caption editor is measured; lighter crop panel; the log of what made pages lighter, decision 0034)
 import { IconAlertTriangle, IconCrop, IconPhotoX } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { memo, useState } from "react";
@@ -21,7 +25,11 @@ import { RoleMenu } from "./role-menu";
 import { UnfinishedUploads } from "./unfinished-uploads";
 
 const CropDialog = lazily(async () => (await import("@/ui/crop/crop-dialog")).CropDialog);
+<<<<<<< HEAD
 const MaskDialog = lazily(async () => (await import("./mask-dialog")).MaskDialog);
+=======
+const HowToBring = lazily(async () => (await import("./how-to-bring")).HowToBring);
+>>>>>>> ca6b5b9 (The caption editor is measured; lighter crop panel; the log of what made pages lighter, decision 0034)
 const ACCEPTED = ".png,.jpg,.jpeg,.webp,.avif,.gif,.bmp,.tif,.tiff,.txt,.caption,.zip";
 
 export interface PictureBoardProps {
@@ -184,6 +192,7 @@ function HandCrop({
   );
 }
 
+<<<<<<< HEAD
 /** An empty dataset: the ways in, those of other trainers among them (D1). */
 function HowToBring() {
   const { t } = useTranslation("datasets");
@@ -198,6 +207,8 @@ function HowToBring() {
   );
 }
 
+=======
+>>>>>>> ca6b5b9 (The caption editor is measured; lighter crop panel; the log of what made pages lighter, decision 0034)
 function altOf(picture: Picture): string {
   return picture.caption === "" ? picture.name : `${picture.name}: ${picture.caption}`;
 }
