@@ -24,12 +24,8 @@ FOLDER = Path(__file__).parent.parent / "web_app"
 NONCE_MARK = "{{csp_nonce}}"
 PACKED = {"br": ".br", "gzip": ".gz"}
 """Beside a file: the same, packed once when the app was built, the smallest first. Browsers take Brotli over TLS and
-<<<<<<< HEAD
 from their own machine.
 """
-=======
-from their own machine."""
->>>>>>> ca6b5b9 (The caption editor is measured; lighter crop panel; the log of what made pages lighter, decision 0034)
 _HASHED = "assets/"
 _NOT_SERVED = {"index.html", "built-from.txt", "first-load.json"}
 _TYPES = {".webmanifest": "application/manifest+json", ".js": "text/javascript", ".svg": "image/svg+xml"}

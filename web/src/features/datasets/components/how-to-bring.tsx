@@ -10,6 +10,7 @@ export function HowToBring() {
       <List.Item>{t("bring.captions")}</List.Item>
       <List.Item>{t("bring.kohya")}</List.Item>
       <List.Item>{t("bring.zip")}</List.Item>
+      <List.Item>{t("bring.roles")}</List.Item>
     </List>
   );
 }

@@ -1,9 +1,5 @@
 /** The pictures of a dataset: drop, select, look at, crop by hand, remove with a way back. */
-<<<<<<< HEAD
-import { Badge, Button, Group, List, SegmentedControl, Stack, Text } from "@mantine/core";
-=======
-import { Badge, Button, Group, Stack, Text } from "@mantine/core";
->>>>>>> ca6b5b9 (The caption editor is measured; lighter crop panel; the log of what made pages lighter, decision 0034)
+import { Badge, Button, Group, SegmentedControl, Stack, Text } from "@mantine/core";
 import { IconAlertTriangle, IconCrop, IconPhotoX } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { memo, useState } from "react";
@@ -25,11 +21,8 @@ import { RoleMenu } from "./role-menu";
 import { UnfinishedUploads } from "./unfinished-uploads";
 
 const CropDialog = lazily(async () => (await import("@/ui/crop/crop-dialog")).CropDialog);
-<<<<<<< HEAD
 const MaskDialog = lazily(async () => (await import("./mask-dialog")).MaskDialog);
-=======
 const HowToBring = lazily(async () => (await import("./how-to-bring")).HowToBring);
->>>>>>> ca6b5b9 (The caption editor is measured; lighter crop panel; the log of what made pages lighter, decision 0034)
 const ACCEPTED = ".png,.jpg,.jpeg,.webp,.avif,.gif,.bmp,.tif,.tiff,.txt,.caption,.zip";
 
 export interface PictureBoardProps {
@@ -192,23 +185,6 @@ function HandCrop({
   );
 }
 
-<<<<<<< HEAD
-/** An empty dataset: the ways in, those of other trainers among them (D1). */
-function HowToBring() {
-  const { t } = useTranslation("datasets");
-  return (
-    <List size="sm" spacing={4} c="dimmed">
-      <List.Item>{t("bring.pictures")}</List.Item>
-      <List.Item>{t("bring.captions")}</List.Item>
-      <List.Item>{t("bring.kohya")}</List.Item>
-      <List.Item>{t("bring.zip")}</List.Item>
-      <List.Item>{t("bring.roles")}</List.Item>
-    </List>
-  );
-}
-
-=======
->>>>>>> ca6b5b9 (The caption editor is measured; lighter crop panel; the log of what made pages lighter, decision 0034)
 function altOf(picture: Picture): string {
   return picture.caption === "" ? picture.name : `${picture.name}: ${picture.caption}`;
 }
