@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -25,6 +24,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from machine import machine
 
 STARTED = time.perf_counter()
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,7 +54,7 @@ def main() -> None:
             found[job].append(_run(job, epochs, options.threads))
             print(f"round {number + 1}: {job} {found[job][-1]}", flush=True)
     report: dict[str, Any] = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors, {options.threads} threads",
+        "machine": machine() | {"torch threads": options.threads},
         "rounds": rounds,
         "epochs": epochs,
         "median": {

@@ -20,7 +20,6 @@ import contextlib
 import copy
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -54,8 +53,10 @@ from enogu.engine.noise import NoiseSchedule, scaled_linear_alpha_bar  # noqa: E
 from enogu.errors import EnoguError, TrainingFailed  # noqa: E402
 from enogu.imaging.folder import read_folder  # noqa: E402
 from enogu.recipe import TrainRecipe, recipe_from_values  # noqa: E402
+from machine import machine  # noqa: E402
 
 LOOPS = ("ours", "bare", "peft")
+CASES = ("starter", "sd15", "sd15_batch_4")
 CAPTION = "mame, 1girl, green hair, bob cut, suspenders, shorts, smile, white background"
 UNET_LAYERS = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"]
 TEXT_LAYERS = ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]
@@ -87,7 +88,7 @@ def main() -> None:
         print(json.dumps(_start(options)))
         return
     rounds, steps = (2, 1) if options.quick else (options.rounds, options.steps)
-    report: dict[str, Any] = {"machine": _machine(), "quick": options.quick, "rounds": rounds, "steps a round": steps}
+    report: dict[str, Any] = {"machine": machine(), "quick": options.quick, "rounds": rounds, "steps a round": steps}
     report["steps"] = {}
     for name in options.cases:
         case = make_case(name, options.quick)
@@ -239,13 +240,17 @@ def _num_trained(case: Case) -> int:
 
 
 def make_case(name: str, quick: bool) -> Case:
-    """``starter``: the shipped base at 128 px, both parts; ``sd15``: a full-width U-Net at 256 px, U-Net only."""
+    """``starter``: the shipped base at 128 px, both parts; ``sd15``: a full-width U-Net at 256 px, U-Net only.
+
+    ``sd15_batch_4`` is the latter with four pictures a step.
+    """
     if name == "starter":
         base, resolution, batch_size, parts = _starter_base(), 128, 2, "unet_and_text_encoder"
         title = f"{base.name}, 128 px, batch 2, U-Net and text encoder"
     else:
         base, resolution, batch_size, parts = _sd15_base(80 if quick else 320), 256, 1, "unet"
-        title = f"{base.name}, 256 px, batch 1, U-Net"
+        batch_size = 4 if name == "sd15_batch_4" else 1
+        title = f"{base.name}, 256 px, batch {batch_size}, U-Net"
     recipe = _recipe(resolution, batch_size, parts)
     pictures = tuple(TrainPicture(Path(f"{n}.png"), CAPTION, 10, 512, 512, "10_mame") for n in range(7))
     side = resolution // 8
@@ -410,23 +415,6 @@ def _ratio(times: dict[str, list[float]], over: str, under: str) -> float:
     return statistics.median(a / b for a, b in zip(times[over], times[under], strict=True))
 
 
-def _machine() -> dict[str, Any]:
-    processor = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        processor = names[0] if names else processor
-    return {
-        "node": platform.node(),
-        "processor": processor,
-        "cores": os.cpu_count(),
-        "torch threads": torch.get_num_threads(),
-        "load before": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
-
-
 def _print_tables(report: dict[str, Any]) -> None:
     print("\n".join(f"{key}: {value}" for key, value in report["machine"].items()))
     print(f"\n| {'step':<58} | ours s | bare s | peft s | ours/bare | ours/peft | by processor time |")
@@ -453,10 +441,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=10, help="steps a round on the starter; a fifth on SD1.5")
     parser.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves its own choice")
-    parser.add_argument("--cases", nargs="+", choices=("starter", "sd15"), default=["starter", "sd15"])
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--out", type=Path, help="also write the JSON report to this file")
     parser.add_argument("--child", choices=("memory", "start"), help=argparse.SUPPRESS)
-    parser.add_argument("--case", choices=("starter", "sd15"), default="starter", help=argparse.SUPPRESS)
+    parser.add_argument("--case", choices=CASES, default="starter", help=argparse.SUPPRESS)
     parser.add_argument("--loop", choices=LOOPS, default="ours", help=argparse.SUPPRESS)
     parser.add_argument("--place", type=Path, default=Path(), help=argparse.SUPPRESS)
     return parser.parse_args()

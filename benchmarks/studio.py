@@ -20,7 +20,6 @@ import argparse
 import itertools
 import json
 import os
-import platform
 import random
 import statistics
 import subprocess
@@ -45,6 +44,7 @@ from enogu.queue import service as queue
 from enogu.queue.store import JobRow
 from enogu.settings import Settings
 from enogu.storage.database import new_id, reading, transaction, utc_now
+from machine import machine
 
 RECIPE = {"base_model": "starter", "training": {"epochs": 1}, "previews": {"prompts": ["mame, smile"]}}
 WAIT_SECONDS = 120
@@ -56,7 +56,7 @@ def main() -> None:
     options = _options()
     sizes = (20, 200) if options.quick else (100, 1_000, 10_000)
     rounds = 2 if options.quick else options.rounds
-    report: dict[str, Any] = {"machine": _machine(), "quick": options.quick, "rounds": rounds}
+    report: dict[str, Any] = {"machine": machine(), "quick": options.quick, "rounds": rounds}
     with tempfile.TemporaryDirectory(prefix="enogu-bench-") as folder:
         report["server"] = measure_server(Path(folder) / "small", rounds)
         home = Path(folder) / "large"
@@ -334,21 +334,6 @@ def _seconds(do: Callable[[], object]) -> float:
     began = time.perf_counter()
     do()
     return time.perf_counter() - began
-
-
-def _machine() -> dict[str, Any]:
-    processor = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        processor = names[0] if names else processor
-    return {
-        "node": platform.node(),
-        "processor": processor,
-        "cores": os.cpu_count(),
-        "load before": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
-        "python": platform.python_version(),
-    }
 
 
 def _print_tables(report: dict[str, Any]) -> None:

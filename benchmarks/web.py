@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import random
 import statistics
 import subprocess
@@ -37,6 +36,7 @@ from enogu.datasets.store.datasets import DatasetRow
 from enogu.datasets.store.pictures import PictureRow
 from enogu.settings import Settings
 from enogu.storage.database import new_id, transaction
+from machine import machine
 
 AIM_INTERACTIVE_MS, AIM_INPUT_MS, AIM_FIRST_LOAD = 1_000, 50, 300_000
 WAIT_SECONDS = 120
@@ -86,7 +86,7 @@ def main() -> None:
         return
     sizes = (20, 100) if options.quick else (100, 1_000)
     rounds = 1 if options.quick else options.rounds
-    report: dict[str, Any] = {"machine": _machine(), "quick": options.quick, "rounds": rounds}
+    report: dict[str, Any] = {"machine": machine(), "quick": options.quick, "rounds": rounds}
     with tempfile.TemporaryDirectory(prefix="enogu-web-bench-") as folder:
         home = Path(folder)
         with served(home) as url:
@@ -336,10 +336,6 @@ def _print_tables(report: dict[str, Any]) -> None:
 
 def _against(value: float, aim: float) -> str:
     return f"{value:,.0f}{' !' if value > aim else ''}"
-
-
-def _machine() -> str:
-    return f"{platform.node()}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
 
 
 def _options() -> argparse.Namespace:
