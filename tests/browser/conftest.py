@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,10 +56,28 @@ def web_app() -> None:
         pytest.skip(f"the browser app cannot be built here: {built.stderr[-300:]}")
 
 
+ODD_WORKER = """
+import sys
+from enogu.settings import read_settings
+from enogu.worker.main import run_worker
+engine = [sys.executable, "-m", "enogu.worker.fake_engine", *sys.argv[1:]]
+run_worker(read_settings(), device="cpu", engine_command=engine)
+"""
+"""A worker whose fake engine is slow, or fails: what it is told stands on its command line."""
+
+
 class Studio:
     """A server and a worker, as processes that a test may kill; the engine pretends unless a real one is wanted."""
 
-    def __init__(self, home: Path, *options: str, engine: str = "fake", threads: int = 1) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *options: str,
+        engine: str = "fake",
+        threads: int = 1,
+        fake_options: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self.home = home
         self.options = options
         self.port = 0
@@ -68,15 +86,27 @@ class Studio:
             **{key: value for key, value in os.environ.items() if not key.startswith("ENOGU_")},
             "ENOGU_HOME": str(home),
             "OMP_NUM_THREADS": str(threads),
+            **(variables or {}),
         }
         self.start_server()
-        command = [sys.executable, "-m", "enogu", "worker", "--engine", engine]
-        with (home / "worker.log").open("wb") as log:
-            self.worker = subprocess.Popen(command, env=self._environment, stdout=log, stderr=subprocess.STDOUT)
+        if fake_options:
+            self.worker = self._worker([sys.executable, "-c", ODD_WORKER, *fake_options])
+        else:
+            self.worker = self._worker([sys.executable, "-m", "enogu", "worker", "--engine", engine])
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def change_worker(self, *fake_options: str) -> None:
+        """Another worker for the one that is there, which ends as when it is told to: its engine has these options."""
+        self.worker.send_signal(signal.SIGTERM)
+        self.worker.communicate(timeout=SECONDS)
+        self.worker = self._worker([sys.executable, "-c", ODD_WORKER, *fake_options])
+
+    def _worker(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with (self.home / "worker.log").open("ab") as log:
+            return subprocess.Popen(command, env=self._environment, stdout=log, stderr=subprocess.STDOUT)
 
     def start_server(self) -> None:
         """On the port it had before, if any."""
@@ -130,9 +160,18 @@ class Studio:
 
 
 @contextmanager
-def open_studio(home: Path, *options: str, engine: str = "fake", threads: int = 1) -> Iterator[Studio]:
+def open_studio(
+    home: Path,
+    *options: str,
+    engine: str = "fake",
+    threads: int = 1,
+    fake_options: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Studio]:
     """A studio that is closed at the end, whatever happened."""
-    studio = Studio(home, *options, engine=engine, threads=threads)
+    studio = Studio(
+        home, *options, engine=engine, threads=threads, fake_options=fake_options, variables=variables
+    )
     try:
         yield studio
     finally:

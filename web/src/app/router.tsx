@@ -49,8 +49,10 @@ export const router = createRouter({
     createRoute({
       getParentRoute: () => root,
       path: "/drawings",
-      validateSearch: (search: Record<string, unknown>): { lora?: string } =>
-        typeof search.lora === "string" ? { lora: search.lora } : {},
+      validateSearch: (search: Record<string, unknown>): { lora?: string; grid?: string } => ({
+        ...(typeof search.lora === "string" ? { lora: search.lora } : {}),
+        ...(typeof search.grid === "string" ? { grid: search.grid } : {}),
+      }),
       component: lazyRouteComponent(() => import("./routes/drawings"), "DrawingsPage"),
     }),
     createRoute({

@@ -10,7 +10,7 @@ import { useTitle } from "../shell/use-title";
 
 export function DrawingsPage() {
   const { t } = useTranslation("drawings");
-  const { lora } = useSearch({ from: "/drawings" });
+  const { lora, grid } = useSearch({ from: "/drawings" });
   const navigate = useNavigate();
   useTitle(t("title"));
   // Once the LoRA is in the form, the address no longer asks for it: a reload would undo what was typed since.
@@ -20,7 +20,7 @@ export function DrawingsPage() {
       <Title order={1} size="h2" mb="md">
         {t("title")}
       </Title>
-      <DrawingStudio loraId={lora} onLoraTaken={handleTaken} />
+      <DrawingStudio loraId={lora} gridIds={grid?.split(",")} onLoraTaken={handleTaken} />
     </>
   );
 }

@@ -3,6 +3,7 @@ import { useParams } from "@tanstack/react-router";
 import { useSuspenseQuery } from "@tanstack/react-query";
 
 import { EpochTools } from "@/features/loras/components/epoch-tools";
+import { EpochsGrid } from "@/features/loras/components/epochs-grid";
 import { ResultGrid } from "@/features/runs/components/result-grid";
 import { RunView } from "@/features/runs/components/run-view";
 import { runQueries } from "@/features/runs/queries";
@@ -15,7 +16,13 @@ export function RunPage() {
   return (
     <RunView
       id={runId}
-      results={<ResultGrid runId={runId} tools={(epoch) => <EpochTools runId={runId} epoch={epoch} />} />}
+      results={
+        <ResultGrid
+          runId={runId}
+          tools={(epoch) => <EpochTools runId={runId} epoch={epoch} />}
+          allTools={<EpochsGrid runId={runId} />}
+        />
+      }
     />
   );
 }

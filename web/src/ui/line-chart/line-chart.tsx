@@ -6,6 +6,7 @@ import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import uPlot from "uplot";
 
+import classes from "./line-chart.module.css";
 import { smoothed } from "./smoothing";
 
 export interface LineChartProps {
@@ -18,6 +19,8 @@ export interface LineChartProps {
 }
 
 const TABLE_ROWS = 20;
+/** Between two marks below the chart: there is no half step. */
+const STEPS_APART = [0, 1, 2, 3, 4, 5, 6].flatMap((power) => [1, 2, 5].map((one) => one * 10 ** power));
 
 export function LineChart({ steps, values, smoothing, label, height = 260, format }: LineChartProps) {
   const { t } = useTranslation("ui");
@@ -45,7 +48,10 @@ export function LineChart({ steps, values, smoothing, label, height = 260, forma
         height,
         legend: { show: false },
         scales: { x: { time: false } },
-        axes: [axis, { ...axis, size: 64, values: (_, marks) => marks.map(format) }],
+        axes: [
+          { ...axis, incrs: STEPS_APART },
+          { ...axis, size: 64, values: (_, marks) => marks.map(format) },
+        ],
         series: [
           {},
           { stroke: colour("--enogu-series-1"), width: 1, alpha: 0.35, points: { show: false } },
@@ -78,7 +84,7 @@ export function LineChart({ steps, values, smoothing, label, height = 260, forma
   return (
     <figure style={{ margin: 0 }}>
       <div ref={place} role="img" aria-label={label} />
-      <details>
+      <details className={classes.table}>
         <summary>{t("chart.table")}</summary>
         <table>
           <thead>

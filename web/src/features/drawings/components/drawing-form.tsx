@@ -1,6 +1,13 @@
 /** Everything that a picture is drawn from (I2, I3): what the server offers for the base model, and nothing else. */
 import { ActionIcon, Button, Group, Kbd, NumberInput, Select, Stack, Text, Textarea } from "@mantine/core";
-import { IconColumns3, IconDice5, IconHistory, IconPhotoSearch, IconPlayerPlay } from "@tabler/icons-react";
+import {
+  IconColumns3,
+  IconDice5,
+  IconGridDots,
+  IconHistory,
+  IconPhotoSearch,
+  IconPlayerPlay,
+} from "@tabler/icons-react";
 import { type Dispatch, useRef } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -27,12 +34,13 @@ export interface DrawingFormProps {
   readonly isBusy: boolean;
   readonly onDraw: () => void;
   readonly onCompare: (name: string) => void;
+  readonly onGrid: () => void;
   readonly onAddLora: () => void;
   readonly onPicture: (file: File) => void;
 }
 
 export function DrawingForm(props: DrawingFormProps) {
-  const { form, dispatch, options, baseModels, loras, isBusy, onDraw, onCompare, onAddLora, onPicture } = props;
+  const { form, dispatch, options, baseModels, loras, isBusy, onDraw, onCompare, onGrid, onAddLora, onPicture } = props;
   const { t, i18n } = useTranslation("drawings");
   const file = useRef<HTMLInputElement>(null);
   const set = (values: Partial<Form>) => dispatch({ type: "set", values });
@@ -141,11 +149,21 @@ export function DrawingForm(props: DrawingFormProps) {
             {weights}
           </Button>
         </Group>
-        {first === undefined && (
-          <Text size="xs" c="dimmed" mt={4}>
-            {t("compare.needsLora")}
+        <Group justify="space-between" gap="xs" mt={4} wrap="nowrap">
+          <Text size="xs" c="dimmed">
+            {first === undefined && t("compare.needsLora")}
           </Text>
-        )}
+          <Button
+            size="compact-sm"
+            variant="subtle"
+            flex="none"
+            leftSection={<IconGridDots size={16} stroke={1.5} aria-hidden />}
+            disabled={options === undefined || fitting.length === 0 || isBusy}
+            onClick={onGrid}
+          >
+            {t("grid.button")}
+          </Button>
+        </Group>
       </div>
     </Stack>
   );

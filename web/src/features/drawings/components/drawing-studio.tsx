@@ -14,7 +14,7 @@ import { lazily } from "@/ui/lazily";
 import { useActions } from "@/ui/keys/use-actions";
 
 import { keepDraft, keptDraft } from "../model/draft";
-import { chosenWay, comparisonWish, pictureWish, stepForm } from "../model/form";
+import { chosenWay, type ComparisonWish, comparisonWish, pictureWish, stepForm } from "../model/form";
 import { nameKey, promptLoras } from "../model/prompt-loras";
 import {
   type ComparisonToDraw,
@@ -37,14 +37,17 @@ import { useLoraToOpen } from "./use-lora-to-open";
 
 const DrawingViewer = lazily(async () => (await import("./drawing-viewer")).DrawingViewer);
 const LoraPicker = lazily(async () => (await import("./lora-picker")).LoraPicker);
+const GridDialog = lazily(async () => (await import("./grid-dialog")).GridDialog);
 
 export interface DrawingStudioProps {
   /** Id of the LoRA that the page was opened for. */
   readonly loraId: string | undefined;
   readonly onLoraTaken: () => void;
+  /** Ids of the LoRAs that the page was opened to lay out in a grid. */
+  readonly gridIds?: readonly string[] | undefined;
 }
 
-export function DrawingStudio({ loraId, onLoraTaken }: DrawingStudioProps) {
+export function DrawingStudio({ loraId, onLoraTaken, gridIds }: DrawingStudioProps) {
   const { t } = useTranslation("drawings");
   const [form, dispatch] = useReducer(stepForm, undefined, keptDraft);
   useEffect(() => keepDraft(form), [form]);
@@ -65,6 +68,7 @@ export function DrawingStudio({ loraId, onLoraTaken }: DrawingStudioProps) {
   const [taken, setTaken] = useState<{ read: FormRead; name: string } | null>(null);
   const [shown, setShown] = useState<string | null>(null);
   const [open, setOpen] = useState<OpenPictures | null>(null);
+  const [toLayOut, setToLayOut] = useState<readonly string[] | null>(gridIds ?? null);
   const [isPicking, picking] = useDisclosure(false);
   const results = useRef<HTMLDivElement>(null);
   useLoraToOpen(loraId, form.baseModel, loras, dispatch, onLoraTaken);
@@ -87,16 +91,14 @@ export function DrawingStudio({ loraId, onLoraTaken }: DrawingStudioProps) {
   const handleDraw = () => {
     if (!draw.isPending) draw.mutate(pictureWish(form) as PicturesToDraw, asked);
   };
+  const lay = (wish: ComparisonWish) => compare.mutate(comparisonWish(form, wish) as ComparisonToDraw, asked);
   const handleCompare = (name: string) =>
-    compare.mutate(
-      comparisonWish(form, {
-        names: [loras.find((one) => nameKey(one.name) === nameKey(name))?.name ?? name],
-        prompts: [form.prompt],
-        weights: options?.comparison_weights ?? [],
-        withoutLora: true,
-      }) as ComparisonToDraw,
-      asked,
-    );
+    lay({
+      names: [loras.find((one) => nameKey(one.name) === nameKey(name))?.name ?? name],
+      prompts: [form.prompt],
+      weights: options?.comparison_weights ?? [],
+      withoutLora: true,
+    });
   const handlePicture = (file: File) =>
     read.mutate(file, {
       onSuccess: (found) => {
@@ -134,6 +136,7 @@ export function DrawingStudio({ loraId, onLoraTaken }: DrawingStudioProps) {
               isBusy={draw.isPending || compare.isPending}
               onDraw={handleDraw}
               onCompare={handleCompare}
+              onGrid={() => setToLayOut(offered.filter((one) => inPrompt.has(nameKey(one.name))).map((one) => one.id))}
               onAddLora={picking.open}
               onPicture={handlePicture}
             />
@@ -178,6 +181,19 @@ export function DrawingStudio({ loraId, onLoraTaken }: DrawingStudioProps) {
             picking.close();
           }}
           onClose={picking.close}
+        />
+      )}
+      {toLayOut !== null && options !== undefined && allLoras.isSuccess && loraId === undefined && (
+        <GridDialog
+          loras={offered}
+          chosen={offered.filter((one) => toLayOut.includes(one.id)).map((one) => one.name)}
+          prompt={form.prompt}
+          options={options}
+          onDraw={(wish) => {
+            lay(wish);
+            setToLayOut(null);
+          }}
+          onClose={() => setToLayOut(null)}
         />
       )}
       {open !== null && (

@@ -16,9 +16,11 @@ export interface ResultGridProps {
   readonly runId: string;
   /** What else can be done with an epoch, such as saving it to the library. */
   readonly tools: (epoch: Epoch) => ReactNode;
+  /** What can be done with all of them. */
+  readonly allTools?: ReactNode;
 }
 
-export function ResultGrid({ runId, tools }: ResultGridProps) {
+export function ResultGrid({ runId, tools, allTools }: ResultGridProps) {
   const { t, i18n } = useTranslation("runs");
   const samples = useQuery(runQueries.samples(runId)).data ?? [];
   const epochs = useQuery(runQueries.epochs(runId)).data ?? [];
@@ -46,9 +48,12 @@ export function ResultGrid({ runId, tools }: ResultGridProps) {
   return (
     <Card>
       <Stack>
-        <Title order={2} size="h4">
-          {t("result.title")}
-        </Title>
+        <Group justify="space-between">
+          <Title order={2} size="h4">
+            {t("result.title")}
+          </Title>
+          {allTools}
+        </Group>
         {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard (axe: scrollable-region-focusable) */}
         <div className={classes.scroll} tabIndex={0} role="region" aria-label={t("result.title")}>
           <table className={classes.grid}>

@@ -101,8 +101,10 @@ export function RunView({ id, results }: { readonly id: string; readonly results
           <Steering run={run} />
         </Stack>
       </Card>
+      {/* Who comes back to a run that is over comes for its pictures. */}
+      {run.state === "finished" && results}
       <Curve id={id} isEmpty={run.step === 0} />
-      {results}
+      {run.state !== "finished" && results}
     </Stack>
   );
 }

@@ -30,7 +30,9 @@ export function TrainFurther({ name, datasetId, recipe, onClose }: TrainFurtherP
   const datasets = useQuery(datasetQueries.list());
   const [picked, setPicked] = useState<string | null>(null);
   const [isBusy, setIsBusy] = useState(false);
-  const offered = [...(datasets.data?.datasets ?? [])].sort((a, b) => Number(b.id === datasetId) - Number(a.id === datasetId));
+  const offered = [...(datasets.data?.datasets ?? [])].sort(
+    (a, b) => Number(b.id === datasetId) - Number(a.id === datasetId),
+  );
   const chosen = picked ?? offered[0]?.id;
   const handleGo = () => {
     if (chosen === undefined) return;
