@@ -169,9 +169,7 @@ def open_studio(
     variables: Mapping[str, str] | None = None,
 ) -> Iterator[Studio]:
     """A studio that is closed at the end, whatever happened."""
-    studio = Studio(
-        home, *options, engine=engine, threads=threads, fake_options=fake_options, variables=variables
-    )
+    studio = Studio(home, *options, engine=engine, threads=threads, fake_options=fake_options, variables=variables)
     try:
         yield studio
     finally:
