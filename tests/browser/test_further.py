@@ -30,7 +30,7 @@ def test_a_lora_of_the_library_goes_on_and_may_be_left_out_again(studio: Studio,
     places = list_places(studio)
     lora = studio.get(f"/loras/{places['lora'].rsplit('/', 1)[1]}")
     page = open_page(studio, language="en", width=390, height=844, touch=True, path=places["lora"])
-    page.get_by_role("button", name=f"Train {lora['name']} further").click()
+    page.get_by_role("button", name=f"Train further: {lora['name']}").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("Its own dataset", exact=False)).to_be_visible()
     dialog.get_by_role("button", name="Check the settings").click()
