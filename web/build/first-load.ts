@@ -13,7 +13,7 @@ const ALWAYS = ["/api/me", "/api/stamina"];
 
 /**
  * Answers that a page needs before it can be used, by the route's file; {id} is the address's. They must be spelt as the
- * queries spell them, which tests/architecture/test_first_load.py holds: nothing is asked for twice.
+ * queries spell them, which tests/browser/test_first_load.py holds: nothing is asked for twice.
  */
 const ANSWERS: Readonly<Record<string, readonly string[]>> = {
   training: ["/api/datasets?limit=100", "/api/datasets/samples"],
