@@ -49,9 +49,9 @@ export function GridDialog({ loras, chosen, prompt, options, onDraw, onClose }: 
           searchable
           nothingFoundMessage={t("picker.none")}
           hidePickedOptions
-          data-autofocus
         />
         <TextInput
+          data-autofocus
           label={t("grid.weights")}
           description={t("grid.weightsHelp")}
           inputMode="text"
