@@ -114,6 +114,12 @@ class TrainRecipe(Section):
             refuse(f"{trigger!r} is more than one tag.", "Use a single word or name without commas and line breaks.")
         return trigger
 
+    @field_validator("start_from")
+    @classmethod
+    def _has_no_blanks_around_it(cls, start_from: str) -> str:
+        """Blanks alone are nothing to start from."""
+        return start_from.strip()
+
     @model_validator(mode="after")
     def _has_no_contradictions(self) -> Self:
         refuse_contradictions(self)
