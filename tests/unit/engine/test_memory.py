@@ -38,6 +38,27 @@ def test_fp32_needs_no_note() -> None:
     assert (plan.device.type, plan.dtype, plan.notes) == ("cpu", torch.float32, ())
 
 
+@pytest.mark.parametrize("there", [("cuda", "mps", "xpu"), ("mps", "xpu"), ("xpu",), ()])
+def test_the_best_device_there_is_is_taken(there: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """ROCm's torch calls its cards "cuda"."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in there)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in there)
+    monkeypatch.setattr(torch.xpu, "is_available", lambda: "xpu" in there)
+    assert choose_compute("none").device.type == (there[0] if there else "cpu")
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_a_card_without_bf16_computes_in_fp16_with_a_scaled_loss_and_says_so(
+    has_bf16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: has_bf16)
+    plan = choose_compute("bf16", "cuda")
+    assert plan.dtype == (torch.bfloat16 if has_bf16 else torch.float16)
+    assert plan.needs_loss_scaling is not has_bf16
+    assert plan.notes == (() if has_bf16 else ("This GPU has no bf16, so fp16 is used.",))
+
+
 def test_the_processors_bf16_is_asked_without_an_error() -> None:
     assert memory.cpu_has_native_bf16() in (True, False)
 
