@@ -29,7 +29,7 @@ from enogu.runs.rules.states import Move, can
 from enogu.runs.service import working
 from enogu.runs.service.ending import move_run
 from enogu.settings import Settings
-from enogu.storage.database import Engine, Session, reading, transaction, utc_now
+from enogu.storage.database import Engine, Session, new_id, reading, transaction, utc_now
 from enogu.storage.files import CHUNK_BYTES, Files
 from enogu.whole_file import make_folder, storage_failed, write_whole
 
@@ -166,13 +166,15 @@ def state_path(out: Path, recipe: TrainRecipe) -> Path:
 
 
 def set_aside(worker: OnWorker, event: Mapping[str, Any]) -> dict[str, Any]:
-    """``event`` with a state's file under a name of its own, as the engine writes the next one over it."""
+    """``event`` with a state's file under a name of its own, as the engine writes the next one over it.
+
+    Of one step there may be two: "save now" or a pause at a step that keeps a state anyway.
+    """
     if event.get("event") != "Checkpointed":
         return dict(event)
-    aside = worker.folder / "states" / f"{int(event['step']):08d}.safetensors"
+    aside = worker.folder / "states" / f"{int(event['step']):08d}-{new_id()}.safetensors"
     try:
         aside.parent.mkdir(parents=True, exist_ok=True)
-        aside.unlink(missing_ok=True)
         try:
             aside.hardlink_to(event["path"])
         except OSError:  # a disk without hard links

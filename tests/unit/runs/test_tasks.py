@@ -129,6 +129,20 @@ def test_only_the_newest_state_is_kept(place: Place) -> None:
     assert place.files.find(second.checkpoint_sha256) is None
 
 
+def test_two_states_of_one_step_do_not_take_each_others_file(place: Place) -> None:
+    """A pause at a step that keeps a state anyway: the second is set aside before the first is kept and let go."""
+    run = place.start()
+    worker, _, says = begun(place)
+    tasks.note_events(worker, run, [says.started()])
+    first, second = (tasks.set_aside(worker, says.checkpointed(3)) for _ in range(2))
+    tasks.note_events(worker, run, [first])
+    tasks.note_events(worker, run, [second])
+    kept = place.get(run.id)
+    assert kept.checkpoint_step == 3
+    assert kept.checkpoint_sha256 is not None
+    assert place.files.find(kept.checkpoint_sha256) is not None
+
+
 def test_a_state_that_was_written_over_is_not_taken_for_the_older_one(place: Place) -> None:
     """The engine is quicker than the store of files: set aside at once, and looked into before it is believed."""
     run = place.start()
