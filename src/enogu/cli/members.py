@@ -35,7 +35,7 @@ class Member:
 
 def this_member(environment: Mapping[str, str], devices: int) -> Member:
     """By torchrun's variables, or the first of ``devices``. Raises WrongUse when both ask for something else."""
-    if "WORLD_SIZE" in environment and "RANK" in environment:
+    if all(name in environment for name in ("WORLD_SIZE", "RANK", "MASTER_PORT")):
         rank, size = int(environment["RANK"]), int(environment["WORLD_SIZE"])
         if devices not in (1, size):
             raise WrongUse(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -94,14 +95,23 @@ def train(
     )
     member = this_member(os.environ, devices)
     if member.rank > 0:
+        from enogu.engine.loop import TrainingStopped
+
         hear_no_interruption()
-        _train(call, preparation, out, resume, lambda _: None, None, member)
+        with suppress(TrainingStopped):  # the first one says it
+            _train(call, preparation, out, resume, lambda _: None, None, member)
         return
     if overwrite and not resume:
         remove_run(out, preparation)
     elif not resume:
         refuse_foreign_run(out, preparation)
     announce(call, preparation)
+    if member.size > preparation.recipe.training.batch_size:
+        call.output.say(
+            f"A batch of {preparation.recipe.training.batch_size} leaves some of {member.size} devices without work: "
+            f"set training.batch_size to {member.size} or a multiple of it.",
+            style="yellow",
+        )
     if resume and not has_state(out, preparation):
         call.output.say(f"There is no state to go on from in {out}: this starts with the first step.", style="yellow")
     run_training(call, preparation, out, resume=resume, member=member)

@@ -340,6 +340,7 @@ class _Run:
             whole = make_batch(self.recipe, base.schedule, self.set, batch, self.step, micro_step, epoch=epoch)
             b, part = team.share_of(whole)
             if b is None:
+                self.scaler.scale(total)  # it makes its state at its first use, which must not be the step's end
                 continue
             with fetched_again() if base.compute.stores else nullcontext():
                 loss = self._loss_of(b) / (len(batches) / part)

@@ -24,6 +24,8 @@ from enogu.engine.control import Asked
 from enogu.engine.data.loader import TrainBatch
 from enogu.errors import TrainingFailed
 
+MEETING = timedelta(minutes=10)
+"""As long as the first to be there waits for the others to load the base model; one that failed at it never comes."""
 PATIENCE = timedelta(hours=6)
 """As long as the first may draw previews while the others wait."""
 
@@ -34,6 +36,8 @@ class Team:
 
     rank: int = 0
     size: int = 1
+    group: Any = None
+    """Of ``torch.distributed``; None when alone."""
 
     @property
     def leads(self) -> bool:
@@ -61,8 +65,8 @@ class Team:
         with _said_in_words():
             for flat in gradients.values():
                 assert flat.grad is not None  # noqa: S101 - set by allocate
-                distributed.all_reduce(flat.grad)
-            distributed.all_reduce(loss)
+                distributed.all_reduce(flat.grad, group=self.group)
+            distributed.all_reduce(loss, group=self.group)
 
     def agreed(self, asked: Callable[[], Asked]) -> Asked:
         """What the first was asked, to all."""
@@ -71,7 +75,7 @@ class Team:
         told = asked() if self.leads else Asked()
         with _said_in_words():
             signs = torch.tensor([told.stop, told.save, told.sample], dtype=torch.int32, device=_device())
-            distributed.broadcast(signs, 0)
+            distributed.broadcast(signs, 0, group=self.group)
         stop, save, sample = (bool(sign) for sign in signs.tolist())
         return Asked(stop=stop, save=save, sample=sample)
 
@@ -81,7 +85,7 @@ class Team:
             return do()
         done = do() if self.leads else None
         with _said_in_words():
-            distributed.barrier()
+            distributed.barrier(group=self.group)
         return done if self.leads else do()
 
 
@@ -102,10 +106,11 @@ def joined(rank: int, size: int, address: str, device: torch.device) -> Iterator
             init_method=address,
             rank=rank,
             world_size=size,
-            timeout=PATIENCE,
+            timeout=MEETING,
         )
+        group = distributed.new_group(timeout=PATIENCE)
     try:
-        yield Team(rank, size)
+        yield Team(rank, size, group)
     finally:
         distributed.destroy_process_group()
 
