@@ -124,9 +124,9 @@ def plain(place: Path, epochs: int) -> None:
     folder = _starter()
     tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer")
     text_encoder = CLIPTextModel.from_pretrained(folder, subfolder="text_encoder", dtype=torch.float32)
-    vae = AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32)
+    vae: Any = AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32)
     unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32)
-    noise_scheduler = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
+    noise_scheduler: Any = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
     for network in (text_encoder, vae, unet):
         network.requires_grad_(False)
     unet.add_adapter(LoraConfig(r=DIM, lora_alpha=DIM, init_lora_weights="gaussian", target_modules=UNET_LAYERS))
@@ -170,7 +170,7 @@ def plain(place: Path, epochs: int) -> None:
             text_encoder_lora_layers=convert_state_dict_to_diffusers(get_peft_model_state_dict(text_encoder)),
             safe_serialization=True,
         )
-        pipeline = StableDiffusionPipeline.from_pretrained(
+        pipeline: Any = StableDiffusionPipeline.from_pretrained(
             folder, unet=unet, text_encoder=text_encoder, vae=vae, tokenizer=tokenizer, safety_checker=None,
         )  # fmt: skip
         pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)

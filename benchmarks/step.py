@@ -52,7 +52,7 @@ from enogu.engine.memory import choose_compute, peak_memory_mib  # noqa: E402
 from enogu.engine.noise import NoiseSchedule, scaled_linear_alpha_bar  # noqa: E402
 from enogu.errors import EnoguError, TrainingFailed  # noqa: E402
 from enogu.imaging.folder import read_folder  # noqa: E402
-from enogu.recipe import TrainRecipe, recipe_from_values  # noqa: E402
+from enogu.recipe import AdamW, TrainRecipe, recipe_from_values  # noqa: E402
 from machine import machine  # noqa: E402
 
 LOOPS = ("ours", "bare", "peft")
@@ -201,6 +201,7 @@ def peft_step(case: Case, networks: dict[str, Any]) -> Step:
     num_theirs = sum(p.numel() for p in parameters)
     assert num_ours == num_theirs, f"{num_ours} numbers trained by us, {num_theirs} by peft"
     settings = case.recipe.optimizer
+    assert isinstance(settings, AdamW)
     optimizer = torch.optim.AdamW(
         parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, eps=settings.epsilon
     )
@@ -287,7 +288,7 @@ def _shipped_base() -> Path | None:
 
 def _write_starter_shapes(folder: Path) -> Path:
     """A diffusers folder of the starter's shapes with random weights."""
-    from starter_layout import build_text_encoder, build_unet
+    from starter_layout import build_text_encoder, build_unet  # pyright: ignore[reportMissingImports] (of starter/)
     from tests.tiny_base import write_tiny_base
 
     write_tiny_base(folder)
@@ -304,7 +305,7 @@ def _sd15_base(width: int) -> LoadedBase:
     from enogu.engine.families.sd15.family import SD15
 
     torch.manual_seed(0)
-    unet = UNet2DConditionModel(
+    unet: Any = UNet2DConditionModel(
         sample_size=64,
         block_out_channels=(width, 2 * width, 4 * width, 4 * width),
         layers_per_block=2,

@@ -163,7 +163,7 @@ class _Run:
         out: Path,
         emit: Callable[[Event], None],
         cache: Path | None,
-        team: Team,
+        team: Team = ALONE,
     ) -> None:
         self.team = team
         self.recipe, self.pictures, self.out, self.emit, self.cache = recipe, pictures, out, emit, cache
@@ -377,6 +377,8 @@ class _Run:
                 for index in plan.held_out
             )
             loss = float(torch.stack([self._loss_of(batch) for batch in batches]).mean())
+        if not math.isfinite(loss):
+            raise self._no_number(f"The loss on the pictures that are held out became {loss} after step {self.step}")
         self.emit(Validated(epoch, self.step, loss, len(plan.held_out)))
 
     def _save(self, file: SavedFile) -> None:

@@ -713,6 +713,23 @@ def test_held_out_pictures_are_measured_each_epoch_and_change_nothing_of_what_is
     assert (metadata["ss_num_validation_images"], metadata["ss_validation_split"]) == ("2", "0.4")
 
 
+def test_a_loss_on_held_out_pictures_that_is_no_number_ends_the_run(
+    tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path
+) -> None:
+    """Issue 5, section 6. An event that says NaN would be no JSON either."""
+
+    def spoilt(base: LoadedBase, *given: Any) -> torch.Tensor:
+        predicted = tiny_base.family.predict(base, *given)
+        return predicted if torch.is_grad_enabled() else predicted * float("nan")
+
+    base = dataclasses.replace(tiny_base, family=dataclasses.replace(tiny_base.family, predict=spoilt))
+    run = Run(tmp_path / "out")
+    with pytest.raises(TrainingFailed, match="on the pictures that are held out became nan after step"):
+        tiny_train(tiny_recipe("training.validation_split=0.2"), tiny_pictures, base, tmp_path / "out", run=run)
+    assert not run.said(Validated)
+    assert run.said(Failed)[0].kind == "NotANumber"
+
+
 def test_the_loss_on_held_out_pictures_is_the_mean_of_plain_passes(
     tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path
 ) -> None:
