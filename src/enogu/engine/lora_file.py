@@ -12,8 +12,10 @@ from safetensors.torch import load_file
 from enogu.engine.adapters.deltas import MARKS
 from enogu.engine.layouts import to_kohya
 from enogu.errors import AdapterRefused
+from enogu.weights.families import TITLES, title, why_not_together
 from enogu.weights.header import read_header, tensor_bytes_sha256
-from enogu.weights.lora_layouts import adapted_layers
+from enogu.weights.lora_facts import family_said
+from enogu.weights.lora_layouts import adapted_layers, family_of
 
 
 @dataclass(frozen=True)
@@ -49,3 +51,12 @@ def load_lora(path: Path) -> LoraFile:
             f"{path.name} is a LoRA of a kind or in a layout that is not known here.", "Convert it to Kohya's layout."
         )
     return LoraFile(path, kohya, header.metadata, tensor_bytes_sha256(path))
+
+
+def refuse_another_family(lora: LoraFile, base_name: str, base_family: str) -> None:
+    """Raises AdapterRefused with both families, where the LoRA's is known and is another one (C5)."""
+    layers = adapted_layers({name: tuple(tensor.shape) for name, tensor in lora.tensors.items()})
+    family = family_of(layers, family_said(lora.metadata))
+    words = why_not_together(lora.path.stem, family, base_name, base_family)
+    if family in TITLES and words:
+        raise AdapterRefused(words, f"Choose a base model of the family {title(family)}.")

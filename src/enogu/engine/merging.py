@@ -25,13 +25,10 @@ from enogu.engine.adapters.lora import Target, check_fits
 from enogu.engine.families import Family, family_at
 from enogu.engine.families.folder import WEIGHTS, read_json
 from enogu.engine.families.placed_layers import PlacedLayer, layers_in_file, layers_in_folder
-from enogu.engine.lora_file import LoraFile, load_lora
+from enogu.engine.lora_file import load_lora, refuse_another_family
 from enogu.errors import AdapterRefused, BaseModelRefused, WrongUse
 from enogu.weights.base_facts import describe_checkpoint
-from enogu.weights.families import TITLES, title, why_not_together
 from enogu.weights.header import Header, read_header
-from enogu.weights.lora_facts import family_said
-from enogu.weights.lora_layouts import adapted_layers, family_of
 from enogu.whole_file import storage_failed, write_whole, write_whole_bytes
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -186,7 +183,7 @@ def _changes(
     changes: dict[str, list[tuple[Layer, float]]] = {}
     for lora in loras:
         file = load_lora(lora.path)
-        _check_family(base, family, file)
+        refuse_another_family(file, base.stem, family.name)
         parts = {False: lora.weight, True: lora.text_weight}
         wanted = {name: t for name, t in file.tensors.items() if parts[name.startswith("lora_te")] != 0}
         if not wanted:
@@ -197,14 +194,6 @@ def _changes(
     if not changes:
         raise WrongUse("At these weights nothing would change.", "Give a weight that is not 0.")
     return changes
-
-
-def _check_family(base: Path, family: Family, file: LoraFile) -> None:
-    layers = adapted_layers({name: tuple(tensor.shape) for name, tensor in file.tensors.items()})
-    theirs = family_of(layers, family_said(file.metadata))
-    words = why_not_together(file.path.stem, theirs, base.stem, family.name)
-    if theirs in TITLES and words:
-        raise AdapterRefused(words, f"Choose a base model of the family {title(theirs)}.")
 
 
 def _shape_only(layer: PlacedLayer) -> Target:

@@ -20,12 +20,9 @@ from enogu.engine.adapters.lora import Target, attached
 from enogu.engine.families import Conditions, LoadedBase, TextRules, joined, picture_sizes
 from enogu.engine.families.clip import tokens_of
 from enogu.engine.flow import FlowSchedule, drawing_sigmas
-from enogu.engine.lora_file import LoraFile, load_lora
+from enogu.engine.lora_file import LoraFile, load_lora, refuse_another_family
 from enogu.errors import AdapterRefused, WrongUse
 from enogu.recipe.samplers import Sampler, ScheduleType, why_not_drawn
-from enogu.weights.families import TITLES, title, why_not_together
-from enogu.weights.lora_facts import family_said
-from enogu.weights.lora_layouts import adapted_layers, family_of
 
 MOST_PIXELS = 1024 * 1024
 """Of pictures that are drawn at once: one of SDXL's, four of SD1.5's."""
@@ -112,7 +109,8 @@ def draw_each(
                 latents = _denoise(base, group, on_step)
                 pixels = [base.family.decode_latents(base, latents[i : i + 1])[0] for i in range(len(latents))]
         except AdapterRefused as error:
-            _say_that_families_differ(base, loras)
+            for lora, _ in loras:
+                refuse_another_family(lora, base.name, base.family.name)
             names = ", ".join(lora.path.name for lora, _ in loras)
             raise AdapterRefused(f"{names}: {error.message}", error.cure) from error
         finally:
@@ -142,16 +140,6 @@ def _together(base: LoadedBase, requests: Sequence[DrawRequest]) -> Iterator[lis
 
 def _seeds(request: DrawRequest) -> range:
     return range(request.seed, request.seed + request.count)
-
-
-def _say_that_families_differ(base: LoadedBase, loras: Sequence[tuple[LoraFile, float]]) -> None:
-    """Raises AdapterRefused with both families, where that is why a LoRA does not fit (C5)."""
-    for lora, _ in loras:
-        layers = adapted_layers({name: tuple(tensor.shape) for name, tensor in lora.tensors.items()})
-        family = family_of(layers, family_said(lora.metadata))
-        words = why_not_together(lora.path.stem, family, base.name, base.family.name)
-        if family in TITLES and words:
-            raise AdapterRefused(words, f"Choose a base model of the family {title(family)}.")
 
 
 def draw_with_files(
