@@ -131,7 +131,7 @@ class StoredWeight:
             begun, self._begun = self._begun, None
             kept = self._mover.end(self._mover.begin(self.kept) if begun is None else begun)
         weight = kept if self.scale is None else kept.to(self.dtype).mul_(self.scale)
-        _fetched[weight.untyped_storage().data_ptr()] = weakref.ref(weight), self
+        _note(weight, self)
         return weight
 
     def begin(self) -> None:
@@ -217,15 +217,27 @@ class _Again(NamedTuple):
     offset: Any
 
 
-_fetched: dict[int, tuple[weakref.ref[torch.Tensor], StoredWeight]] = {}
-"""What was fetched, by the address of its numbers, as long as it lives."""
+_fetched: dict[int, tuple[weakref.ref[torch.Tensor], weakref.ref[StoredWeight]]] = {}
+"""What was fetched, by the address of its numbers, as long as it lives. Keeps nothing alive itself."""
+
+
+def _note(weight: torch.Tensor, stored: StoredWeight) -> None:
+    address = weight.untyped_storage().data_ptr()
+
+    def forget(gone: weakref.ref[torch.Tensor]) -> None:
+        found = _fetched.get(address)
+        if found is not None and found[0] is gone:
+            del _fetched[address]
+
+    _fetched[address] = weakref.ref(weight, forget), weakref.ref(stored)
 
 
 def _put_away(tensor: torch.Tensor) -> torch.Tensor | _Again:
     found = _fetched.get(tensor.untyped_storage().data_ptr())
-    if found is None or found[0]() is None:
+    stored = found[1]() if found is not None and found[0]() is not None else None
+    if stored is None:
         return tensor
-    return _Again(found[1], tensor.size(), tensor.stride(), tensor.storage_offset())
+    return _Again(stored, tensor.size(), tensor.stride(), tensor.storage_offset())
 
 
 def _take_out(kept: torch.Tensor | _Again) -> torch.Tensor:

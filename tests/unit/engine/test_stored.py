@@ -6,6 +6,7 @@ model itself. Both must give the same losses, files and drawings to the bit.
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
+from enogu.engine import stored
 from enogu.engine.families import LoadedBase, TextRules, load_base_model
 from enogu.engine.families.small_convolutions import stock_ones
 from enogu.engine.families.unet import swapped_blocks
@@ -197,6 +199,20 @@ def test_without_fetching_again_a_pass_would_keep_every_block(tiny_pictures: tup
     with fetched_again():
         network(torch.randn(2, 4, requires_grad=True)).sum().backward()
     assert mover.most <= 3
+
+
+@pytest.mark.parametrize("how", [{"fp8": True}, {"fp8": False}], ids=["eight bits", "main memory"])
+def test_a_base_model_that_is_let_go_leaves_no_weight_behind(how: dict[str, bool]) -> None:
+    network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)).requires_grad_(False)
+    store(network, CPU, swapped=[] if how["fp8"] else list(network), **how)
+    with fetched_again():
+        network(torch.randn(2, 4, requires_grad=True)).sum().backward()
+    kept = [weakref.ref(layer.stored) for layer in network]
+    assert all(one() is not None for one in kept)
+    del network
+    gc.collect()
+    assert all(one() is None for one in kept)
+    assert not stored._fetched
 
 
 def test_the_block_that_comes_next_is_brought_while_one_computes() -> None:

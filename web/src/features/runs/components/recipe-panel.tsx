@@ -11,6 +11,7 @@ import { fieldsFor, type OptionValues, withValue } from "@/ui/option-form/option
 
 import basics from "../options/basics.json";
 import { changedBy, hasOwn, recalled } from "../model/draft";
+import { nameOfStart } from "../model/further";
 import { useOptionTexts } from "../model/option-texts";
 import type { Recipe } from "../use-recipe";
 
@@ -64,7 +65,9 @@ export function RecipePanel({ recipe, own, onChange, baseModel, recall }: Recipe
       {typeof own["start_from"] === "string" && own["start_from"] !== "" && (
         <Alert color="rokusho" icon={<IconRepeat size={18} stroke={1.5} aria-hidden />}>
           <Group justify="space-between" gap="xs">
-            <Text size="sm">{t("further.now", { name: recipe.plan.data?.start_name || own["start_from"] })}</Text>
+            <Text size="sm">
+              {t("further.now", { name: recipe.plan.data?.start_name || nameOfStart(own["start_from"]) })}
+            </Text>
             <Button
               size="compact-sm"
               variant="default"

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { furtherOfLora, furtherOfRun, startOfRun } from "./further";
+import { furtherOfLora, furtherOfRun, nameOfStart, startOfRun } from "./further";
 
 describe("training further", () => {
   it("goes on with everything of the run that left the file", () => {
@@ -9,6 +9,10 @@ describe("training further", () => {
       ...recipe,
       start_from: "run:01/mame-000002.safetensors",
     });
+  });
+
+  it("is called by its file while nobody told its name", () => {
+    expect(nameOfStart(startOfRun("01", "mame-000002.safetensors"))).toBe("mame-000002.safetensors");
   });
 
   it("takes kind, size and trigger from a file of another program, and a base model that it fits", () => {

@@ -6,6 +6,9 @@ export const startOfRun = (runId: string, filename: string) => `run:${runId}/${f
 /** A LoRA of the library, as a recipe names it. */
 export const startOfLora = (id: string) => `lora:${id}`;
 
+/** What a start is called as long as nobody told its name: the file of a run, or the reference itself. */
+export const nameOfStart = (start: string) => start.replace(/^run:[^/]+\//, "");
+
 /** The recipe of the run that made the file, going on from the file. */
 export const furtherOfRun = (recipe: OptionValues, start: string): OptionValues => ({ ...recipe, start_from: start });
 
