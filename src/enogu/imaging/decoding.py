@@ -54,6 +54,8 @@ MAX_FILE_BYTES = 512 * 1024 * 1024
 
 PICTURE_FORMATS = ("PNG", "JPEG", "WebP", "AVIF", "GIF", "BMP", "TIFF")
 """What can be read (product D2)."""
+NOTE_OF_TRANSPARENCY = "Has transparency: laid on the background colour."
+"""Among a picture's notes: who looks for its transparency later finds it by this."""
 
 
 @dataclass(frozen=True)
@@ -305,7 +307,7 @@ def _notes(image: ImageFile.ImageFile, found: str, orientation: int) -> tuple[st
     facts = {
         "Animated: only the first frame is used.": found != "TIFF" and bool(getattr(image, "is_animated", False)),
         "Turned upright by its EXIF orientation.": orientation != 1,
-        "Has transparency: laid on the background colour.": "A" in bands or "transparency" in image.info,
+        NOTE_OF_TRANSPARENCY: "A" in bands or "transparency" in image.info,
         "CMYK: converted to RGB.": image.mode == "CMYK",
         "16 bits a channel: reduced to 8.": sixteen_bit,
     }

@@ -328,7 +328,7 @@ def _note(session: Session, run: Run, event: Mapping[str, Any], now: Any) -> lis
         case "Started":
             working.note_started(session, run, event, now)
         case "Stepped":
-            working.note_steps(session, run.id, event, now)
+            working.note_steps(session, run, event, now)
         case "SparedMemory":
             working.note_spared_memory(session, run, event, now)
         case "Saved":

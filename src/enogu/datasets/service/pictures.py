@@ -26,6 +26,7 @@ from enogu.datasets.entities import (
 from enogu.datasets.service.sets import get_dataset, locked
 from enogu.errors import NotFound
 from enogu.imaging.crops import Crop
+from enogu.imaging.decoding import NOTE_OF_TRANSPARENCY
 from enogu.imaging.duplicates import DuplicateKind, KnownPicture, find_duplicates, parse_fingerprint
 from enogu.imaging.quality import PictureProblem, ProblemKind, QualityMeasures, find_problems
 from enogu.storage.database import Session
@@ -65,7 +66,7 @@ def pictures_to_train(session: Session, owner_id: str, dataset_id: str) -> tuple
                 height=crop.height if crop else row.height,
                 folder=f"{row.repeats}_{row.class_tokens}" if row.class_tokens else dataset.name,
                 is_regularisation=row.is_regularisation,
-                mask_sha256=row.mask_sha256 or (row.sha256 if crop and _has_transparency(row.notes) else None),
+                mask_sha256=row.mask_sha256 or (row.sha256 if crop and NOTE_OF_TRANSPARENCY in row.notes else None),
                 mask_cut=None if crop is None else _mask_cut(crop),
             )
         )
@@ -284,10 +285,6 @@ def _recount(session: Session, row: store.DatasetRow, now: datetime) -> None:
         num_pictures=store.count_pictures(session, row.id),
         cover_sha256=first[0].shown_thumbnail_sha256 if first else None,
     )  # fmt: skip
-
-
-def _has_transparency(notes: Collection[str]) -> bool:
-    return any("transparency" in note for note in notes)
 
 
 def _mask_cut(crop: Crop) -> MaskCut:

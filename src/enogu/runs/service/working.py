@@ -39,19 +39,18 @@ def note_started(session: Session, run: Run, event: Mapping[str, Any], now: date
     _tell(session, run.id, event, now)
 
 
-def note_steps(session: Session, run_id: str, event: Mapping[str, Any], now: datetime) -> None:
+def note_steps(session: Session, run: Run, event: Mapping[str, Any], now: datetime) -> None:
     """Steps were made; ``losses`` are theirs."""
-    before = store.find_run(session, run_id)
     live = Live(
         average_loss=event.get("average_loss"),
         learning_rates=dict(event.get("learning_rates") or {}),
         steps_per_second=event.get("steps_per_second"),
         seconds_left=event.get("seconds_left"),
         memory_mib=event.get("memory_mib"),
-        spared_memory_at=None if before is None else before.live.spared_memory_at,
+        spared_memory_at=run.live.spared_memory_at,
     )
-    store.change_run(session, run_id, step=int(event["step"]), epoch=int(event["epoch"]), live=asdict(live))
-    _tell(session, run_id, event, now)
+    store.change_run(session, run.id, step=int(event["step"]), epoch=int(event["epoch"]), live=asdict(live))
+    _tell(session, run.id, event, now)
 
 
 def note_spared_memory(session: Session, run: Run, event: Mapping[str, Any], now: datetime) -> None:
