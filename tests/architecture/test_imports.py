@@ -42,7 +42,18 @@ TORCH_FREE = (
     "drawings",
     "weights",
 )
-HELP_SECONDS = 0.5
+HELP_RATIO = 1.8
+"""Half a second on the machine where this was measured (0.44 s against 0.29 s)."""
+HELP_OF_ONE_COMMAND = """
+import sys, typer
+app = typer.Typer(help="A program.")
+@app.command()
+def one() -> None: pass
+@app.callback()
+def options() -> None: pass
+sys.argv = ["program", "--help"]
+app()
+"""
 
 
 @pytest.mark.parametrize("name", TORCH_FREE)
@@ -68,9 +79,16 @@ except SystemExit as ended:
     assert _heavy_after(code) == []
 
 
-def test_enogu_help_answers_within_half_a_second() -> None:
-    """Processor time of the best of five and not time on the clock, so that a busy machine does not fail it."""
-    assert min(_help_seconds() for _ in range(5)) < HELP_SECONDS
+def test_enogu_help_takes_not_much_more_than_the_help_of_a_program_of_one_command() -> None:
+    """A ratio of processor time and the best of five: a slow or busy machine is slow or busy for both."""
+    script = Path(sys.executable).parent / ("enogu.exe" if os.name == "nt" else "enogu")
+    ours = min(_child_seconds(script, "--help") for _ in range(5))
+    least = min(_child_seconds(sys.executable, "-c", HELP_OF_ONE_COMMAND) for _ in range(5))
+    assert ours < HELP_RATIO * least
+
+
+def test_enogu_help_does_not_import_what_pictures_cost() -> None:
+    assert _loaded_after("import enogu.cli.main", ("PIL", "numpy", "pydantic", "httpx")) == []
 
 
 def _modules(name: str) -> list[str]:
@@ -95,10 +113,9 @@ def _loaded_after(code: str, names: tuple[str, ...]) -> list[str]:
     return run.stdout.rsplit("LOADED", 1)[1].split()
 
 
-def _help_seconds() -> float:
-    script = Path(sys.executable).parent / ("enogu.exe" if os.name == "nt" else "enogu")
+def _child_seconds(*command: str | Path) -> float:
     before = _children_seconds()
-    subprocess.run([script, "--help"], check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True)
     return _children_seconds() - before
 
 

@@ -12,7 +12,6 @@ from enogu.cli.output import Output, call_of
 from enogu.cli.studio_client import StudioClient, studio_of
 from enogu.cli.studio_words import in_bytes, moving_bar, say_facts, say_if_nobody_works, show_rows, when
 from enogu.errors import EnoguError, WrongUse
-from enogu.imaging.folder import MASK_FOLDERS
 
 app = typer.Typer(help="Datasets of the studio: make, fill, crop and tag, download.", no_args_is_help=True)
 
@@ -339,6 +338,8 @@ def _batches(files: list[tuple[str, Path]]) -> Iterator[list[tuple[str, Path]]]:
 
 
 def _is_mask(name: str) -> bool:
+    from enogu.imaging.folder import MASK_FOLDERS  # with Pillow, which a help need not wait for
+
     return any(part.casefold() in MASK_FOLDERS for part in name.replace("\\", "/").split("/")[:-1])
 
 

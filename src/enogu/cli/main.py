@@ -44,15 +44,6 @@ HELP_OPTIONS = ["--help", "-h"]
 GLOBAL_FLAGS = ("--json",)
 GLOBAL_OPTIONS = ("--home", "--server", "--token")
 
-app = typer.Typer(
-    name="enogu",
-    help="A studio for making LoRAs: tag pictures, train on them, draw with the result.",
-    epilog="--json, --home, --server and --token may also stand behind the command. More: docs/cli.md",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": HELP_OPTIONS},
-)
 RUNNING = (studio.studio, serve.serve, serve.worker)
 ALONE = (run_demo.run_demo, train.train, plan.plan, tag.tag, draw.draw, inspect.inspect)
 IN_THE_STUDIO = {
@@ -66,13 +57,12 @@ IN_THE_STUDIO = {
     "stamina": stamina.app,
     "account": account.app,
 }
-for panel, commands in (("Run a studio", RUNNING), ("On files of this machine, without a studio", ALONE)):
-    for command in commands:
-        app.command(help=flowing(command.__doc__ or ""), rich_help_panel=panel)(command)
-app.add_typer(admin.app, name="admin", rich_help_panel="Run a studio")
-app.add_typer(recipe.app, name="recipe", rich_help_panel="On files of this machine, without a studio")
-for name, noun in IN_THE_STUDIO.items():
-    app.add_typer(noun, name=name, rich_help_panel="In a studio: this machine's, or --server's")
+PANELS = {
+    "Run a studio": (RUNNING, {"admin": admin.app}),
+    "On files of this machine, without a studio": (ALONE, {"recipe": recipe.app}),
+    "In a studio: this machine's, or --server's": ((), IN_THE_STUDIO),
+}
+"""What the help shows, in its order: the heading, single commands, groups of commands."""
 
 
 def main() -> None:
@@ -87,8 +77,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run ``arguments`` (without the program's name) and return the exit code; never raises."""
     arguments = with_global_options_first(arguments)
     try:
-        program = typer.main.get_command(app)
-        _show_flags_without_a_value(program)
+        program = _program(arguments)
         ended = program.main(list(arguments), prog_name="enogu", standalone_mode=False)
         if ended == _INTERRUPTED:
             print("Stopped.", file=sys.stderr)
@@ -102,6 +91,32 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     except Exception as error:
         return say_failure(error, arguments)
+
+
+def _program(arguments: Sequence[str]) -> Any:
+    """The program as click runs it, with the groups named in ``arguments`` whole and the others by name and help alone.
+
+    Typer reads the signature of each command it is given: a hundred of them take longer than all else a help does.
+    """
+    program = typer.Typer(
+        name="enogu",
+        help="A studio for making LoRAs: tag pictures, train on them, draw with the result.",
+        epilog="--json, --home, --server and --token may also stand behind the command. More: docs/cli.md",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": HELP_OPTIONS},
+        callback=_global_options,
+    )
+    for panel, (commands, groups) in PANELS.items():
+        for command in commands:
+            program.command(help=flowing(command.__doc__ or ""), rich_help_panel=panel)(command)
+        for name, group in groups.items():
+            shown = group if name in arguments else typer.Typer(help=group.info.help)
+            program.add_typer(shown, name=name, rich_help_panel=panel)
+    built = typer.main.get_command(program)
+    _show_flags_without_a_value(built)
+    return built
 
 
 def _show_flags_without_a_value(command: Any) -> None:
@@ -141,7 +156,6 @@ def _say_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _global_options(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON, for other programs.")] = False,

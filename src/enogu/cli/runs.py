@@ -96,7 +96,8 @@ def start(
 def list_all(
     context: typer.Context,
     state: Annotated[
-        list[str] | None, typer.Option("--state", help="Only queued, training, paused, finished, failed, … Repeatable.")
+        list[str] | None,
+        typer.Option("--state", metavar="STATE", help="Only queued, training, paused, finished, failed, … Repeatable."),
     ] = None,
     dataset: Annotated[str, typer.Option("--dataset", metavar="DATASET", help="Only of this dataset.")] = "",
     search: Annotated[str, typer.Option("--search", metavar="TEXT", help="Only those with this in their name.")] = "",
