@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from enogu.recipe.plan import PictureSize, plan_training
-from tests.integration.engine_run_to_kill import MOMENTS, RECIPE, Places, run_to_kill
+from tests.integration.engine_run_to_kill import MOMENTS, MOMENTS_OF_A_STATE, RECIPE, RECIPES, Places, run_to_kill
+from tests.tiny_flux import write_tiny_flux
+from tests.tiny_sdxl import write_tiny_sdxl
 from tests.unit.engine.tiny_run import SIZES, Run
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL and a fork server are POSIX")
@@ -58,7 +60,7 @@ def test_the_same_seed_in_another_process_gives_identical_bytes(
     assert Run(again.out).file_bytes() == straight
 
 
-def test_killed_at_seven_exact_moments_the_files_are_those_of_an_uninterrupted_run(
+def test_killed_at_eight_exact_moments_the_files_are_those_of_an_uninterrupted_run(
     processes: ForkServerContext, places: Places, straight: dict[str, bytes], tmp_path: Path
 ) -> None:
     """While encoding, in steps, while a LoRA and a state are half written, and between two previews."""
@@ -92,6 +94,34 @@ def test_killed_at_five_random_moments_the_files_are_those_of_an_uninterrupted_r
     assert kills == 5, f"seed {seed}"
     assert _to_the_end(processes, killed) == "Done", f"seed {seed}"
     assert Run(killed.out).file_bytes() == straight, f"seed {seed}"
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "lora adamw"])
+def test_other_kinds_optimizers_and_families_go_on_to_the_same_bytes_wherever_they_are_killed(
+    processes: ForkServerContext, places: Places, tmp_path: Path, name: str
+) -> None:
+    """At the first step, around the writing of states and files, and then at two random moments."""
+    base = {"sdxl": write_tiny_sdxl, "flux": write_tiny_flux}.get(name.split()[0])
+    folder = places.base if base is None else base(tmp_path / "base")
+    straight = Places(folder, tmp_path / "pictures", tmp_path / "cache", tmp_path / "straight", name)
+    assert _to_the_end(processes, straight) == "Done"
+    wanted = Run(straight.out).file_bytes()
+    assert wanted
+    killed = Places(folder, straight.pictures, straight.cache, tmp_path / "killed", name)
+    for moment in MOMENTS_OF_A_STATE:
+        process, said = _start(processes, killed, die_at=moment)
+        assert _listen(process, said) != "Done", moment
+        assert process.exitcode == -signal.SIGKILL, moment
+    seed = random.SystemRandom().randrange(10**6)
+    chance = random.Random(seed)
+    for _ in range(2):
+        process, said = _start(processes, killed)
+        _listen(process, said, events=chance.randrange(1, 8))
+        time.sleep(chance.random() * 0.05)
+        process.kill()
+        process.join(PATIENCE_SECONDS)
+    assert _to_the_end(processes, killed) == "Done", f"seed {seed}"
+    assert Run(killed.out).file_bytes() == wanted, f"seed {seed}"
 
 
 def _to_the_end(processes: ForkServerContext, places: Places) -> str:

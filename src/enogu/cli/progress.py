@@ -63,6 +63,10 @@ class RunDisplay:
         if self._output.console.is_terminal and event["step"] < event["num_steps"]:
             self._start_moving(event)
 
+    def _wentback(self, event: Mapping[str, Any]) -> None:
+        goes_on = f"goes on from the one before it, of step {event['step']}" if event["step"] else "begins again"
+        self.say(f"The newest state is damaged ({event['damage']}): the run {goes_on}. Its result is the same.")
+
     def _stepped(self, event: Mapping[str, Any]) -> None:
         self._loss = event["average_loss"]
         rates = " / ".join(f"{rate:.1e}" for rate in dict.fromkeys(event["learning_rates"].values()))

@@ -255,16 +255,22 @@ def _class_of(folder: str) -> str:
 
 def has_state(out: Path, preparation: Preparation) -> bool:
     """Whether there is something that ``resume`` can go on from."""
-    return (out / f"{preparation.recipe.output_name}-state" / "state.safetensors").exists()
+    return any(path.exists() for path in _states(out, preparation))
+
+
+def _states(out: Path, preparation: Preparation) -> tuple[Path, Path]:
+    """Where the engine keeps the newest state and the one before it."""
+    folder = out / f"{preparation.recipe.output_name}-state"
+    return folder / "state.safetensors", folder / "older.safetensors"
 
 
 def remove_run(out: Path, preparation: Preparation) -> None:
-    """Remove what an earlier run of this name left to go on from: its state and its events. Its LoRA files are
+    """Remove what an earlier run of this name left to go on from: its states and its events. Its LoRA files are
     replaced as the new ones are saved.
     """
     from enogu.whole_file import storage_failed
 
-    for path in (out / f"{preparation.recipe.output_name}-state" / "state.safetensors", out / "events.jsonl"):
+    for path in (*_states(out, preparation), out / "events.jsonl"):
         try:
             path.unlink(missing_ok=True)
         except OSError as error:

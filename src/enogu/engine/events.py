@@ -48,6 +48,17 @@ class Stepped:
 
 
 @dataclass(frozen=True)
+class WentBack:
+    """The newest state was damaged: the run goes on from an older one, of ``step``, or begins again with 0.
+
+    The result is the same.
+    """
+
+    step: int
+    damage: str
+
+
+@dataclass(frozen=True)
 class SparedMemory:
     """Memory ran out in the step after ``step``: it is made again with gradient checkpointing, and all that follow."""
 
@@ -142,6 +153,7 @@ Event = (
     Cached
     | Started
     | Stepped
+    | WentBack
     | SparedMemory
     | Validated
     | Sampled

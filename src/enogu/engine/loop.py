@@ -21,7 +21,7 @@ from enogu.engine.adapters import kinds, lora
 from enogu.engine.adapters.blocks import num_blocks_of
 from enogu.engine.adapters.starting import begin_with
 from enogu.engine.averaging import Average
-from enogu.engine.checkpoint import RunState, fingerprint_of, load_checkpoint, save_checkpoint, state_path
+from enogu.engine.checkpoint import RunState, fingerprint_of, has_state, restore, save_checkpoint, state_path
 from enogu.engine.control import Between, BetweenSteps, ask_nothing
 from enogu.engine.data.latent_cache import Latents, PlacedPicture, latents_of, picture_sha256
 from enogu.engine.data.loader import TrainBatch, TrainSet, held_out_batch, make_batch
@@ -38,6 +38,7 @@ from enogu.engine.events import (
     Stepped,
     Stopped,
     Validated,
+    WentBack,
 )
 from enogu.engine.export import PictureForMetadata, kohya_hashes, lora_metadata, save_lora
 from enogu.engine.failures import NotANumber, failed_event, in_words, is_out_of_memory, likely_cause
@@ -174,6 +175,7 @@ class _Run:
         self.spares_memory = False
         self.between_steps: BetweenSteps = ask_nothing
         self.fingerprint = ""
+        self.has_begun = not recipe.start_from
         self.previews_due = False
         self.losses: list[float] = []
         self.overflows = 0
@@ -198,11 +200,12 @@ class _Run:
     def begin_with(self, start: LoraFile | None) -> None:
         """Before the first step: what is trained further. A state to go on from comes after it and holds all."""
         if start is None:
-            if self.recipe.start_from and not self.checkpoint.exists():
+            if self.recipe.start_from and not has_state(self.checkpoint):
                 raise WrongUse(
                     f"The LoRA to start from, {self.recipe.start_from}, was not given.", "Leave start_from out."
                 )
             return
+        self.has_begun = True
         begin_with(self.parameters, start.tensors)
         if self.average is not None:
             self.average.begin()
@@ -212,8 +215,8 @@ class _Run:
         self.between_steps = between_steps
         hashes = [picture_sha256(picture.path) for picture in self.pictures]
         self.fingerprint = self._fingerprint(hashes)
-        if resume and self.checkpoint.exists():
-            self._restore(self.fingerprint)
+        if resume:
+            self.team.first_the_leader(self._restore)
         latents = self.team.first_the_leader(lambda: self._latents(hashes))
         self.set = TrainSet(latents, self.captions, self._masks(), frozenset(self.plan.regularisation))
         self._rest()
@@ -556,12 +559,22 @@ class _Run:
         )
         self.emit(Checkpointed(self.step, str(self.checkpoint)))
 
-    def _restore(self, fingerprint: str) -> None:
+    def _restore(self) -> None:
+        """From the newest state that is whole, if there is any."""
         averages = self.average.tensors if self.average else None
-        state = load_checkpoint(self.checkpoint, self.parameters, self.optimizer, self.scaler, fingerprint, averages)
-        self.step, self.started_at = state.step, state.started_at
-        self.losses, self.saved = list(state.losses), list(state.saved)
-        self.previews_due = state.previews_due
+        restored = restore(self.checkpoint, self.parameters, self.optimizer, self.scaler, self.fingerprint, averages)
+        state = restored.state
+        if state is not None:
+            self.step, self.started_at = state.step, state.started_at
+            self.losses, self.saved = list(state.losses), list(state.saved)
+            self.previews_due = state.previews_due
+        elif restored.damage and not self.has_begun:
+            raise WrongUse(
+                f"The state in {self.checkpoint.parent} is damaged, and so is the one before it.",
+                "Start again without --resume, which needs the LoRA that is trained further.",
+            )
+        if restored.damage:
+            self.emit(WentBack(self.step, restored.damage))
 
 
 class _Report:
