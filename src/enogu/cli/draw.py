@@ -71,6 +71,9 @@ def draw(
     sampler_name = None if sampler is None else _sampler_of(sampler)
     found = find_base_model(base, call.settings)
 
+    from enogu.engine.collector import collect_seldom
+
+    collect_seldom()
     from enogu.engine.families import load_base_model
     from enogu.engine.infotext_of import drawing_parameters
     from enogu.engine.lora_file import load_lora

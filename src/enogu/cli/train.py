@@ -184,6 +184,9 @@ def _train(
 ) -> tuple[tuple[Path, ...], LoadedBase]:
     """``interruption`` is None for a member that does not lead: it is told."""
     call.output.say(f"Loading {preparation.base.name} …")
+    from enogu.engine.collector import collect_seldom
+
+    collect_seldom()
     from enogu.engine.control import Asked
     from enogu.engine.events import Event, Started, event_to_dict
     from enogu.engine.families import load_base_model

@@ -36,6 +36,9 @@ class RealEngine:
     """The engine on one device. Making one imports torch, which takes seconds."""
 
     def __init__(self, device: str, threads: int) -> None:
+        from enogu.engine.collector import collect_seldom
+
+        collect_seldom()
         from enogu.engine import loop  # noqa: F401 - imported now, so that Ready means ready
         from enogu.engine.memory import use_threads
 

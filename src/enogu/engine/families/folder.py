@@ -56,15 +56,15 @@ def check_folder(path: Path, parts: tuple[str, ...], title: str, networks: tuple
 
 
 def load_options(path: Path, part: str, dtype: torch.dtype) -> dict[str, Any]:
-    """What ``from_pretrained`` is told for one part: offline, no pickle, the variant that is there."""
+    """What ``from_pretrained`` is told for one part: offline, no pickle, the variant that is there.
+
+    Not said, diffusers wants ``low_cpu_mem_usage``, which is accelerate's, and where that is not installed (it is none
+    of Enogu's dependencies) advises at each load to install it. Without, it is as quick and holds no more.
+    """
     plain = (path / part / WEIGHTS[part][0]).exists() or any((path / part).glob("*.index.json"))
-    kind = "dtype" if part.startswith("text_encoder") else "torch_dtype"
-    return {
-        "use_safetensors": True,
-        "local_files_only": True,
-        "variant": None if plain else "fp16",
-        kind: dtype,
-    }
+    is_transformers = part.startswith("text_encoder")
+    own: dict[str, Any] = {"dtype": dtype} if is_transformers else {"torch_dtype": dtype, "low_cpu_mem_usage": False}
+    return {"use_safetensors": True, "local_files_only": True, "variant": None if plain else "fp16", **own}
 
 
 @contextmanager
