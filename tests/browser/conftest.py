@@ -60,10 +60,14 @@ ODD_WORKER = """
 import sys
 from enogu.settings import read_settings
 from enogu.worker.main import run_worker
-engine = [sys.executable, "-m", "enogu.worker.fake_engine", *sys.argv[1:]]
-run_worker(read_settings(), device="cpu", engine_command=engine)
+card = [int(word) for word in sys.argv[1:2] if word.isdecimal()]
+engine = [sys.executable, "-m", "enogu.worker.fake_engine", *sys.argv[1 + len(card):]]
+device = "cuda:0" if card else "cpu"
+run_worker(read_settings(), device=device, engine_command=engine, memory_bytes=card[0] if card else None)
 """
-"""A worker whose fake engine is slow, or fails: what it is told stands on its command line."""
+"""A worker whose fake engine is slow, or fails: what it is told stands on its command line, behind the bytes of a
+graphics card where it is to have one.
+"""
 
 
 class Studio:
@@ -99,7 +103,9 @@ class Studio:
         return f"http://127.0.0.1:{self.port}"
 
     def change_worker(self, *fake_options: str) -> None:
-        """Another worker for the one that is there, which ends as when it is told to: its engine has these options."""
+        """Another worker for the one that is there, which ends as when it is told to: its engine has these options,
+        behind the bytes of a graphics card where it is to have one.
+        """
         self.worker.send_signal(signal.SIGTERM)
         self.worker.communicate(timeout=SECONDS)
         self.worker = self._worker([sys.executable, "-c", ODD_WORKER, *fake_options])

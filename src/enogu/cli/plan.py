@@ -28,8 +28,10 @@ def plan(
 ) -> None:
     """Say what `enogu train` would do with the same options; train nothing.
 
-    Pictures and their buckets, steps, files, and how long it takes as far as earlier runs on this machine tell.
+    Pictures and their buckets, steps, files, how long it takes as far as earlier runs on this machine tell, and whether
+    it fits the graphics card's memory: where it does not, what to change.
     """
+    from enogu.cli.memory import memory_here, say_memory
     from enogu.cli.preparation import describe, preparation_to_dict, prepare, warnings_of
     from enogu.cli.recipes import RecipeWish
     from enogu.cli.speed import estimate, read_speeds
@@ -41,11 +43,14 @@ def plan(
     expected = estimate(preparation.recipe, preparation.plan, preparation.base, speeds)
     call.output.say(describe(preparation))
     call.output.say(expected.words)
+    memory = memory_here(preparation)
+    say_memory(call.output, memory)
     for warning in warnings_of(preparation):
         call.output.say(warning, style="yellow")
     call.output.tell(
         {
             **preparation_to_dict(preparation),
+            **memory,
             "seconds_expected": expected.seconds,
             "seconds_are_rough": expected.is_rough,
             "seconds_explained": expected.words,

@@ -44,6 +44,8 @@ def plan(
     settings: SetOption = None,
 ) -> None:
     """Say what a run would do, cost and take. Takes the options of `start`; nothing is kept."""
+    from enogu.cli.memory import say_memory
+
     output = call_of(context).output
     with studio_of(context) as studio:
         body = wish_of(studio, dataset, base, trigger, name, recipe, preset, from_run, settings)
@@ -58,6 +60,7 @@ def plan(
     )
     if planned["expected_seconds"] is not None:
         output.say(f"It takes about {in_words(planned['expected_seconds'])}.")
+    say_memory(output, planned)
     for note in planned["notes"]:
         output.say(f"Note: {note['message']} {note['cure']}".rstrip(), style="yellow")
     say_proposals(output, planned)

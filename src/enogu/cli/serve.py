@@ -71,6 +71,12 @@ def worker(
         str, typer.Option("--lanes", metavar="NAMES", help="Which work it takes: train, draw, task.")
     ] = "train,draw,task",
     name: Annotated[str, typer.Option("--name", help="Tells two workers on one device apart.")] = "",
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            "--memory", metavar="GB", min=0.1, help="What a training may take of the device; else all that it says."
+        ),
+    ] = None,
     engine: Annotated[
         str, typer.Option("--engine", metavar="KIND", help="real, or fake: draws scribbles, for trying things out.")
     ] = "real",
@@ -96,6 +102,7 @@ def worker(
         lanes=cast("tuple[Lane, ...]", wanted),
         name=name,
         engine_command=engine_command(engine),
+        memory_bytes=None if memory is None else round(memory * 2**30),
     )
 
 

@@ -99,6 +99,12 @@ class Worker:
     """When it was last heard of."""
     stopped_at: datetime | None
     """When it left tidily; None while it works, or when it was killed."""
+    device_name: str = ""
+    """For people; empty when it is not known."""
+    memory_bytes: int | None = None
+    """The graphics card's, or main memory where the processor computes; None when it is not known."""
+    has_adamw8bit: bool = False
+    """Whether the optimizer that keeps eight bits runs on it."""
 
 
 class LostJob(EnoguError):

@@ -433,18 +433,28 @@ def read_now(engine: Engine) -> datetime:
 # ---- workers ---------------------------------------------------------------------------------------------------------
 
 
-def start_worker(session: Session, worker_id: str, lanes: Collection[Lane], device: str, now: datetime) -> None:
-    """A process begins to take jobs under this id."""
+def start_worker(
+    session: Session,
+    worker_id: str,
+    lanes: Collection[Lane],
+    device: str,
+    now: datetime,
+    *,
+    device_name: str = "",
+    memory_bytes: int | None = None,
+    has_adamw8bit: bool = False,
+) -> None:
+    """A process begins to take jobs under this id, on a device of which it says what it knows."""
+    values: dict[str, Any] = {
+        "lanes": list(lanes), "device": device, "started_at": now, "beat_at": now, "stopped_at": None,
+        "device_name": device_name[:200], "memory_bytes": memory_bytes, "has_adamw8bit": has_adamw8bit,
+    }  # fmt: skip
     row = store.find_worker(session, worker_id)
     if row is None:
-        store.add_worker(
-            session,
-            store.WorkerRow(
-                id=worker_id, lanes=list(lanes), device=device, started_at=now, beat_at=now, stopped_at=None
-            ),
-        )
+        store.add_worker(session, store.WorkerRow(id=worker_id, **values))
         return
-    row.lanes, row.device, row.started_at, row.beat_at, row.stopped_at = list(lanes), device, now, now, None
+    for name, value in values.items():
+        setattr(row, name, value)
     session.flush()
 
 
@@ -467,6 +477,12 @@ def stop_worker(session: Session, worker_id: str, now: datetime) -> None:
 def count_jobs(session: Session) -> dict[tuple[Lane, JobState], int]:
     """How many jobs wait and run, by lane; for who watches the studio."""
     return store.count_jobs(session)
+
+
+def find_worker(session: Session, worker_id: str) -> Worker | None:
+    """Whether it lives or not; None when it was not seen within a week."""
+    row = store.find_worker(session, worker_id)
+    return None if row is None else store.shown_worker(row)
 
 
 def list_workers(session: Session) -> tuple[Worker, ...]:

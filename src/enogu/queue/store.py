@@ -14,7 +14,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, Text, delete, func, inspect, select, text, tuple_, update
+from sqlalchemy import BigInteger, Index, String, Text, delete, func, inspect, select, text, tuple_, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from enogu.queue.entities import Ask, Job, JobState, Lane, Worker
@@ -73,6 +73,9 @@ class WorkerRow(Base):
     started_at: Mapped[datetime]
     beat_at: Mapped[datetime]
     stopped_at: Mapped[datetime | None]
+    device_name: Mapped[str] = mapped_column(String(200), default="")
+    memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    has_adamw8bit: Mapped[bool] = mapped_column(default=False)
 
 
 class PreparedRow(Base):
@@ -347,7 +350,10 @@ def shown(row: JobRow) -> Job:
 def shown_worker(row: WorkerRow) -> Worker:
     """The row as a value."""
     lanes: Any = tuple(row.lanes)
-    return Worker(row.id, lanes, row.device, row.started_at, row.beat_at, row.stopped_at)
+    return Worker(
+        row.id, lanes, row.device, row.started_at, row.beat_at, row.stopped_at,
+        device_name=row.device_name, memory_bytes=row.memory_bytes, has_adamw8bit=row.has_adamw8bit,
+    )  # fmt: skip
 
 
 def _is_postgresql(session: Session) -> bool:

@@ -49,7 +49,7 @@ from enogu.recipe.schedules import (
 from enogu.recipe.toml_text import load_recipe, parse_recipe, recipe_to_toml
 from enogu.recipe.train import TrainRecipe
 from enogu.recipe.training import TrainingRules
-from enogu.recipe.values import recipe_from_values, recipe_json_schema, with_settings
+from enogu.recipe.values import recipe_from_values, recipe_json_schema, with_changes, with_settings
 
 __all__ = [
     "AbsoluteLoss",
@@ -114,5 +114,6 @@ __all__ = [
     "seed_of",
     "split_tags",
     "warmup_steps",
+    "with_changes",
     "with_settings",
 ]

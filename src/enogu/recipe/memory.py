@@ -64,10 +64,22 @@ def estimate_memory(
     Without a graphics card everything is computed in fp32 and stays where it is. None for a family without figures,
     and for a base model that is far smaller than its family's.
     """
-    figures = _figures().get(family)
-    if figures is None or base_bytes < figures["network"]["parameters"]:
+    if not has_figures(family, base_bytes):
         return None
-    latent_pixels = max(one.bucket.width * one.bucket.height for one in plan.placements) // PIXELS_PER_LATENT**2
+    largest = max(one.bucket.width * one.bucket.height for one in plan.placements)
+    return estimate_at(recipe, largest, family, on_graphics_card=on_graphics_card)
+
+
+def has_figures(family: str, base_bytes: int) -> bool:
+    """Whether anything can be said of a base model whose file has ``base_bytes``."""
+    figures = _figures().get(family)
+    return figures is not None and base_bytes >= figures["network"]["parameters"]
+
+
+def estimate_at(recipe: TrainRecipe, pixels: int, family: str, *, on_graphics_card: bool) -> MemoryEstimate:
+    """As ``estimate_memory``, where the largest bucket has ``pixels``. Raises KeyError for a family without figures."""
+    figures = _figures()[family]
+    latent_pixels = pixels // PIXELS_PER_LATENT**2
     network, texts, vae = figures["network"], figures["text"], figures["vae"]
     number_bytes = 2 if on_graphics_card and recipe.training.mixed_precision != "none" else 4
     trains_network = recipe.adapter.parts != "text_encoder"

@@ -42,7 +42,6 @@ def with_settings(recipe: TrainRecipe, settings: Sequence[str]) -> TrainRecipe:
     they were given. A new ``kind`` drops the fields which that kind does not have, as a form would hide them.
     Raises RecipeRefused.
     """
-    values = recipe.model_dump(exclude_unset=True)
     problems: list[Problem] = []
     changes: dict[str, Any] = {}
     for setting in settings:
@@ -52,6 +51,16 @@ def with_settings(recipe: TrainRecipe, settings: Sequence[str]) -> TrainRecipe:
             problems.append(Problem(path, "it has no value.", "Write it as field=value, such as training.epochs=3."))
             continue
         changes[path] = _read_value(path, text.strip())
+    return _with(recipe, changes, problems)
+
+
+def with_changes(recipe: TrainRecipe, changes: Mapping[str, Any]) -> TrainRecipe:
+    """As ``with_settings``, with {dotted path: value}. Raises RecipeRefused."""
+    return _with(recipe, changes, [])
+
+
+def _with(recipe: TrainRecipe, changes: Mapping[str, Any], problems: list[Problem]) -> TrainRecipe:
+    values = recipe.model_dump(exclude_unset=True)
     for path, value in changes.items():
         if path.endswith(".kind"):
             _change_kind(values, path.removesuffix(".kind"), value)

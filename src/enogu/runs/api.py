@@ -23,6 +23,7 @@ from enogu.recipe import SavedFile, TrainPlan, describe_plan, recipe_fields, rec
 from enogu.recipe.for_family import families_of
 from enogu.recipe.foreign import Outcome, SettingsFile, export_to_kohya, import_recipe
 from enogu.recipe.foreign.files import MAX_CHARACTERS
+from enogu.recipe.memory_cures import CureKind, MemoryCure
 from enogu.runs import service
 from enogu.runs.entities import Epoch, Failure, Notice, Preset, Run, RunState, Sample
 from enogu.runs.rules.placing import file_name
@@ -294,6 +295,23 @@ class MemoryShown(BaseModel):
     passes: int
     overhead: int
     on_graphics_card: bool
+    capacity: int | None
+    """Of the worker that has most of all who train just now; null when nobody does, or it is not known."""
+    device_name: str
+    """Of that worker's device; empty when it is not known."""
+    fits: bool | None
+    """Whether ``total`` is within ``capacity``; null when that is not known."""
+
+
+class MemoryCureShown(BaseModel):
+    """A change to the recipe, or several together, that takes less memory."""
+
+    kinds: list[CureKind]
+    changes: dict[str, Any]
+    """{dotted path: value}; null leaves a field to its default."""
+    total: int
+    """Bytes at the most, when it is made."""
+    fits: bool
 
 
 class PlannedRunShown(BaseModel):
@@ -321,6 +339,10 @@ class PlannedRunShown(BaseModel):
     starts_in_seconds: float | None
     ends_in_seconds: float | None
     memory: MemoryShown | None
+    memory_cures: list[MemoryCureShown]
+    """What would take less where it does not fit, the least harmful first, each alone."""
+    memory_fit: MemoryCureShown | None
+    """The least of them that is enough together; where nothing is, all that helps, and ``fits`` says so."""
 
 
 class FailureShown(BaseModel):
@@ -331,6 +353,8 @@ class FailureShown(BaseModel):
     cure: Words
     path: str
     value: Any
+    changes: dict[str, Any]
+    """{dotted path: value, null for the default} to retry it with; empty where nothing can be said."""
 
 
 class RunInList(BaseModel):
@@ -894,18 +918,38 @@ def _planned(planned: service.PlannedRun, outlook: Any) -> PlannedRunShown:
         starts_in_seconds=outlook.starts_in_seconds,
         ends_in_seconds=outlook.ends_in_seconds,
         memory=_memory(planned),
+        memory_cures=[MemoryCureShown(**_cure(one)) for one in planned.fit.cures],
+        memory_fit=None if planned.fit.together is None else MemoryCureShown(**_cure(planned.fit.together)),
     )
+
+
+def _cure(cure: MemoryCure) -> dict[str, Any]:
+    return {**asdict(cure), "kinds": list(cure.kinds)}
 
 
 def _memory(planned: service.PlannedRun) -> MemoryShown | None:
     found = planned.memory
     if found is None:
         return None
-    return MemoryShown(**asdict(found), total=found.total, on_graphics_card=planned.on_graphics_card)
+    trainer = planned.trainer
+    room = None if trainer is None else trainer.memory_bytes
+    return MemoryShown(
+        **asdict(found),
+        total=found.total,
+        on_graphics_card=planned.on_graphics_card,
+        capacity=room,
+        device_name="" if trainer is None else trainer.device_name,
+        fits=None if room is None else found.total <= room,
+    )
 
 
 def _failure(failure: Failure | None) -> FailureShown | None:
-    return None if failure is None else FailureShown(**asdict(failure))
+    if failure is None:
+        return None
+    shown = asdict(failure)
+    if not failure.changes and failure.path and failure.value is not None:  # of a run that failed before there were any
+        shown["changes"] = {failure.path: failure.value}
+    return FailureShown(**shown)
 
 
 def _in_list(run: Run) -> Mapping[str, Any]:

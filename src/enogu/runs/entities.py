@@ -106,6 +106,8 @@ class Failure:
     """The recipe field to change, if one is to blame."""
     value: Any = None
     """What to set it to, if that can be said."""
+    changes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """{dotted path: value} to try it again with, ``path`` among them; empty where nothing can be said."""
 
 
 @dataclass(frozen=True)

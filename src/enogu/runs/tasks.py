@@ -12,22 +12,25 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from enogu.base_models import service as base_models
-from enogu.errors import EnoguError, NotFound, StorageFailed
+from enogu.errors import EnoguError, NotFound, StorageFailed, WrongUse
 from enogu.queue import service as queue
 from enogu.queue.entities import Job
 from enogu.recipe import TrainRecipe, recipe_from_values
+from enogu.recipe.memory_cures import MemoryWish, after_running_out
 from enogu.runs import store
 from enogu.runs.entities import Epoch, Failure, FrozenPicture, Run, Speed
 from enogu.runs.rules.noting import failure_of
-from enogu.runs.rules.placing import file_name
+from enogu.runs.rules.placing import file_name, sizes_of
 from enogu.runs.rules.states import Move, can
 from enogu.runs.service import working
 from enogu.runs.service.ending import move_run
+from enogu.runs.service.outlooks import place_of
+from enogu.runs.service.planning import figures_of
 from enogu.settings import Settings
 from enogu.storage.database import Engine, Session, new_id, reading, transaction, utc_now
 from enogu.storage.files import CHUNK_BYTES, Files
@@ -35,6 +38,7 @@ from enogu.whole_file import make_folder, storage_failed, write_whole
 
 MOST_FILE_BYTES = 64 * 2**30
 """Of one LoRA file or state; larger ones do not exist, and a file has to have a limit."""
+OUT_OF_MEMORY = "OutOfMemory"
 _NOT_TOLD_AGAIN = frozenset({"Finished", "Failed", "Stopped"})
 
 _ENDS: dict[Move, Any] = {"finish": "done", "fail": "failed", "cancel": "cancelled", "pause": "cancelled"}
@@ -220,6 +224,8 @@ def finish(worker: OnWorker, speed: Speed | None = None) -> None:
 
 def fail(worker: OnWorker, failure: Failure) -> None:
     """It stopped for a reason, in words; it costs nothing."""
+    if failure.kind == OUT_OF_MEMORY:
+        failure = _with_room(worker, failure)
     _end(worker, "fail", failure=failure)
 
 
@@ -245,6 +251,28 @@ def park(engine: Engine, job: Job) -> None:
                 "then retry.",
             )
             move_run(session, run, "park", utc_now(), failure=failure)
+
+
+def _with_room(worker: OnWorker, failure: Failure) -> Failure:
+    """With the changes to try it again with, counted for this run on this device; as it was where that is not known."""
+    with reading(worker.engine) as session:
+        run = store.find_run(session, worker.run_id)
+        if run is None:
+            return failure
+        trainer = queue.find_worker(session, worker.job.worker_id or "")
+        try:
+            base = base_models.get_base_model(session, worker.settings, run.owner_id, run.base_model.id)
+            recipe = recipe_from_values(run.given)
+        except (NotFound, WrongUse):
+            return failure
+        pictures = sizes_of(store.read_pictures(session, run.id))
+    figures = figures_of(base.id, base.family)
+    asked = MemoryWish(recipe, pictures, base.family, figures, base.size_bytes, place_of(trainer))
+    cure = after_running_out(asked, None if trainer is None else trainer.memory_bytes)
+    if cure is None:
+        return failure
+    path, value = next(iter(cure.changes.items()))
+    return replace(failure, path=path, value=value, changes=cure.changes)
 
 
 def failure_from(run: Run, error: EnoguError) -> Failure:

@@ -92,6 +92,9 @@ class WorkerSeen(BaseModel):
 
     id: str
     device: str
+    device_name: str
+    memory_bytes: int | None
+    """Of the graphics card, or main memory where the processor computes; null when it is not known."""
     lanes: list[Lane]
     started_at: datetime
     beat_at: datetime
@@ -244,6 +247,8 @@ def _worker(worker: Worker, is_alive: bool) -> WorkerSeen:
     return WorkerSeen(
         id=worker.id,
         device=worker.device,
+        device_name=worker.device_name,
+        memory_bytes=worker.memory_bytes,
         lanes=list(worker.lanes),
         started_at=worker.started_at,
         beat_at=worker.beat_at,

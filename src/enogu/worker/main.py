@@ -35,7 +35,7 @@ from enogu.queue import service as queue
 from enogu.queue.entities import LANES, SILENT_SECONDS, Job, Lane, LostJob
 from enogu.settings import Settings
 from enogu.storage.database import transaction
-from enogu.worker.devices import choose_device
+from enogu.worker.devices import DeviceFacts, choose_device, describe_device
 from enogu.worker.doing import Workplace, do_job, tell_parked
 from enogu.worker.engine_host import EngineHost
 from enogu.worker.handlers import BEAT_SECONDS, Handlers, JobContext
@@ -59,11 +59,13 @@ def run_worker(
     beat_seconds: float = BEAT_SECONDS,
     silent_seconds: float = SILENT_SECONDS,
     stop_seconds: float = STOP_SECONDS,
+    memory_bytes: int | None = None,
 ) -> None:
     """Work until a signal comes, or ``stop`` is set. There can be one in a process.
 
     ``name`` tells several workers of one device apart. ``silent_seconds`` must be the same for all workers of a studio
-    and several times ``beat_seconds``. Raises WrongUse when a worker of this name runs already, EnoguError when the
+    and several times ``beat_seconds``. ``memory_bytes`` is what runs may take of the device; unless given, all that it
+    says it has. Raises WrongUse when a worker of this name runs already, EnoguError when the
     studio cannot be opened.
     """
     if not lanes or not set(lanes) <= set(LANES):
@@ -81,6 +83,7 @@ def run_worker(
                 worker_id,
                 tuple(dict.fromkeys(lanes)),
                 chosen,
+                describe_device(chosen, memory_bytes=memory_bytes),
                 handlers or Handlers(),
                 engine_command,
                 ending,
@@ -101,6 +104,7 @@ class _Worker:
         worker_id: str,
         lanes: tuple[Lane, ...],
         device: str,
+        facts: DeviceFacts,
         handlers: Handlers,
         engine_command: Sequence[str] | None,
         stopping: threading.Event,
@@ -111,6 +115,7 @@ class _Worker:
         self._id = worker_id
         self._lanes = lanes
         self._device = device
+        self._facts = facts
         self._engine_command = engine_command
         self._stopping = stopping
         self._beat_seconds = beat_seconds
@@ -132,7 +137,11 @@ class _Worker:
 
         now = queue.read_now(self._engine)
         with transaction(self._engine) as session:
-            queue.start_worker(session, self._id, self._lanes, self._device, now)
+            queue.start_worker(
+                session, self._id, self._lanes, self._device, now,
+                device_name=self._facts.name, memory_bytes=self._facts.memory_bytes,
+                has_adamw8bit=self._facts.has_adamw8bit,
+            )  # fmt: skip
         for job in queue.reap_worker(self._engine, self._id, now):
             _log.warning("%s %s was this worker's when it ended; it is %s.", job.kind, job.id, job.state)
         caring = threading.Thread(target=self._care, name="beats and reaping", daemon=True)

@@ -10,10 +10,15 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from enogu.queue import service as queue
 from enogu.recipe import recipe_from_values
 from enogu.runs import api, tasks
+from enogu.runs.rules.changing import changed
+from enogu.storage.database import transaction, utc_now
 from tests.unit.api_client import app_of, client_of
 from tests.unit.runs.places import DATASET, REFERENCE, SMALL, Place, ScriptedEngine, metering_with
+
+GIB = 2**30
 
 
 @pytest.fixture
@@ -100,6 +105,64 @@ def test_the_reference_run_is_planned_with_quote_sentences_and_ways_to_fit(app: 
     assert set(fewer["left_out"]) <= {one.picture_id for one in place.pictures}
     refused = client.post("/api/runs", json={"dataset_id": DATASET, "recipe": REFERENCE})
     assert (refused.status_code, refused.json()["kind"]) == (422, "NotEnoughStamina")
+
+
+def start_worker(place: Place, device: str, memory_bytes: int | None, name: str = "") -> None:
+    with transaction(place.engine) as session:
+        queue.start_worker(
+            session, f"here:{device}", ["train"], device, utc_now(), device_name=name, memory_bytes=memory_bytes
+        )
+
+
+def test_a_plan_says_what_would_make_it_fit_the_card_with_most_memory(client: TestClient, place: Place) -> None:
+    """Issue 4, item 2: pony at 512 with dim 128 needs some 20 GB."""
+
+    def plan(recipe: dict[str, Any]) -> dict[str, Any]:
+        return client.post("/api/runs/plan", json={"dataset_id": DATASET, "recipe": recipe}).json()
+
+    unknown = plan(REFERENCE)
+    assert (unknown["memory"]["capacity"], unknown["memory"]["fits"]) == (None, None)
+    assert (unknown["memory_cures"], unknown["memory_fit"]) == ([], None)
+    start_worker(place, "cpu", 64 * GIB)
+    assert plan(REFERENCE)["memory"]["on_graphics_card"] is False
+    start_worker(place, "cuda:0", 8 * GIB, "Small")
+    start_worker(place, "cuda:1", 12 * GIB, "NVIDIA GeForce RTX 3060")
+    shown = plan(REFERENCE)
+    memory = shown["memory"]
+    assert (memory["capacity"], memory["device_name"]) == (12 * GIB, "NVIDIA GeForce RTX 3060")
+    assert (memory["on_graphics_card"], memory["fits"]) == (True, False)
+    assert shown["memory_cures"][0]["changes"] == {"training.gradient_checkpointing": True}
+    assert "adamw8bit" not in [one["kinds"][0] for one in shown["memory_cures"]]  # its worker has no bitsandbytes
+    fit = shown["memory_fit"]
+    assert fit["fits"]
+    assert fit["total"] <= 12 * GIB
+    cured = plan(changed(REFERENCE, fit["changes"]))
+    assert (cured["memory"]["total"], cured["memory"]["fits"]) == (fit["total"], True)
+    assert (cured["memory_cures"], cured["memory_fit"]) == ([], None)
+
+
+def test_where_memory_ran_out_the_retry_takes_less_of_it(client: TestClient, place: Place) -> None:
+    """G8: more than the checkpointing that the engine switches on by itself."""
+    start_worker(place, "cuda:0", 12 * GIB)
+    body = {"dataset_id": DATASET, "recipe": {**REFERENCE, "pictures": {"resolution": 1024}}}
+    started = client.post("/api/runs", json=body).json()
+    with transaction(place.engine) as session:
+        job = queue.take_next(session, "train", "here:cuda:0", utc_now())
+    assert job is not None
+    worker = place.on_worker(job)
+    run = tasks.begin_run(worker)
+    assert run is not None
+    event = {"kind": "OutOfMemory", "message": "The graphics card ran out of memory.", "field": "training.batch_size"}
+    tasks.fail(worker, tasks.failure_said(run, event))
+    failure = client.get(f"/api/runs/{started['id']}").json()["failure"]
+    assert len(failure["changes"]) > 1
+    assert failure["changes"]["training.gradient_checkpointing"] is True
+    assert failure["changes"][failure["path"]] == failure["value"]
+    again = client.post(f"/api/runs/{started['id']}/retry", json={"changes": failure["changes"]})
+    assert again.status_code == 201
+    recipe = client.get(f"/api/runs/{again.json()['id']}/recipe").json()
+    planned = client.post("/api/runs/plan", json={"dataset_id": DATASET, "recipe": recipe}).json()
+    assert planned["memory"]["fits"] is True
 
 
 def test_a_start_with_mistakes_names_each_field(client: TestClient) -> None:

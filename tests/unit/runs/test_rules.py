@@ -149,6 +149,7 @@ def test_a_failure_names_the_setting_to_change_first() -> None:
     recipe = recipe_from_values({"training": {"batch_size": 4}})
     memory = noting.failure_of("OutOfMemory", "Out of memory.", "", recipe)
     assert (memory.path, memory.value) == ("training.gradient_checkpointing", True)
+    assert memory.changes == {"training.gradient_checkpointing": True}
     recipe = recipe_from_values({"training": {"batch_size": 4, "gradient_checkpointing": True}})
     memory = noting.failure_of("OutOfMemory", "Out of memory.", "", recipe)
     assert (memory.path, memory.value) == ("training.batch_size", 2)

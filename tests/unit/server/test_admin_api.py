@@ -112,7 +112,7 @@ def test_the_queue_is_seen_without_what_is_in_it(stage: Stage) -> None:
             session, lane="draw", kind="draw", owner_id=stage.mame_id, subject_id="d", priority=1, now=utc_now(),
             payload={"prompt": "a secret wish"},
         )  # fmt: skip
-        queue.start_worker(session, "host:cpu", ("draw",), "cpu", utc_now())
+        queue.start_worker(session, "host:cpu", ("draw",), "cpu", utc_now(), device_name="EPYC", memory_bytes=2**34)
     answer = stage.admin.get("/api/admin/queue")
     assert answer.json()["counts"] == {"draw": {"waiting": 1}}
     assert [(one["id"], one["owner_id"], one["state"]) for one in answer.json()["jobs"]] == [
@@ -121,6 +121,7 @@ def test_the_queue_is_seen_without_what_is_in_it(stage: Stage) -> None:
     assert "secret wish" not in answer.text
     (worker,) = stage.admin.get("/api/admin/workers").json()
     assert (worker["id"], worker["lanes"], worker["is_alive"]) == ("host:cpu", ["draw"], True)
+    assert (worker["device_name"], worker["memory_bytes"]) == ("EPYC", 2**34)
 
 
 def test_power_over_other_accounts_is_for_a_person_and_not_for_a_token(stage: Stage) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from enogu.errors import WrongUse
-from enogu.worker.devices import choose_device, count_nvidia_gpus
+from enogu.worker.devices import DeviceFacts, choose_device, count_nvidia_gpus, describe_device
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,47 @@ def test_gpus_are_counted_as_the_driver_lists_them(tmp_path: Path) -> None:
     assert count_nvidia_gpus((sys.executable, str(lister))) == 2
     assert count_nvidia_gpus((sys.executable, "-c", "raise SystemExit(9)")) == 0
     assert count_nvidia_gpus(("no-such-program-anywhere",)) == 0
+
+
+CARDS = (
+    "0, GPU-aaa1, 12288, NVIDIA GeForce RTX 3060",
+    "1, GPU-bbb2, 24576, NVIDIA GeForce RTX 4090",
+    "2, GPU-ccc3, [N/A], NVIDIA GB10",
+)
+
+
+def asked(*lines: str) -> tuple[str, ...]:
+    """A program that says what nvidia-smi would."""
+    return (sys.executable, "-c", f"print({chr(10).join(lines)!r})")
+
+
+def test_a_card_says_its_name_and_memory() -> None:
+    facts = describe_device("cuda:1", {}, asked(*CARDS))
+    assert (facts.name, facts.memory_bytes) == ("NVIDIA GeForce RTX 4090", 24 * 2**30)
+
+
+@pytest.mark.parametrize(
+    ("visible", "device", "name"),
+    [
+        ("1,0", "cuda:0", "NVIDIA GeForce RTX 4090"),
+        ("GPU-bbb", "cuda:0", "NVIDIA GeForce RTX 4090"),
+        ("1, 0", "cuda:1", "NVIDIA GeForce RTX 3060"),
+        ("7,0", "cuda:0", ""),
+    ],
+)
+def test_cards_are_counted_as_cuda_counts_the_visible_ones(visible: str, device: str, name: str) -> None:
+    assert describe_device(device, {"CUDA_VISIBLE_DEVICES": visible}, asked(*CARDS)).name == name
+
+
+def test_memory_that_a_card_does_not_say_is_not_known_unless_a_person_says_it() -> None:
+    assert describe_device("cuda:2", {}, asked(*CARDS)).memory_bytes is None
+    nobody = ("no-such-program-anywhere",)
+    assert describe_device("cuda:0", {}, nobody) == DeviceFacts("", None, has_adamw8bit=False)
+    assert describe_device("cuda:0", {}, nobody, memory_bytes=8 * 2**30).memory_bytes == 8 * 2**30
+
+
+def test_a_processor_has_main_memory_and_no_optimizer_in_eight_bits() -> None:
+    facts = describe_device("cpu", {})
+    assert facts.memory_bytes is not None
+    assert 2**28 < facts.memory_bytes <= psutil.virtual_memory().total
+    assert not facts.has_adamw8bit

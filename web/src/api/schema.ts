@@ -4272,6 +4272,22 @@ export interface components {
             csrf_token: string | null;
         };
         /**
+         * MemoryCureShown
+         * @description A change to the recipe, or several together, that takes less memory.
+         */
+        MemoryCureShown: {
+            /** Kinds */
+            kinds: ("gradient_checkpointing" | "smaller_batches" | "smaller_previews" | "half_precision" | "adamw8bit" | "fp8_base" | "blocks_to_swap" | "captions_read_once" | "unet_only" | "smaller_dim" | "smaller_pictures")[];
+            /** Changes */
+            changes: {
+                [key: string]: unknown;
+            };
+            /** Total */
+            total: number;
+            /** Fits */
+            fits: boolean;
+        };
+        /**
          * MemoryShown
          * @description What a run holds in memory at its most, in bytes.
          */
@@ -4288,6 +4304,12 @@ export interface components {
             overhead: number;
             /** On Graphics Card */
             on_graphics_card: boolean;
+            /** Capacity */
+            capacity: number | null;
+            /** Device Name */
+            device_name: string;
+            /** Fits */
+            fits: boolean | null;
         };
         /**
          * NameAndPassword
@@ -4614,6 +4636,9 @@ export interface components {
             /** Ends In Seconds */
             ends_in_seconds: number | null;
             memory: components["schemas"]["MemoryShown"] | null;
+            /** Memory Cures */
+            memory_cures: components["schemas"]["MemoryCureShown"][];
+            memory_fit: components["schemas"]["MemoryCureShown"] | null;
         };
         /**
          * PrependBody
@@ -5693,6 +5718,10 @@ export interface components {
             id: string;
             /** Device */
             device: string;
+            /** Device Name */
+            device_name: string;
+            /** Memory Bytes */
+            memory_bytes: number | null;
             /** Lanes */
             lanes: ("train" | "draw" | "task")[];
             /**
@@ -5833,6 +5862,10 @@ export interface components {
             path: string;
             /** Value */
             value: unknown;
+            /** Changes */
+            changes: {
+                [key: string]: unknown;
+            };
         };
         /**
          * PartShown

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { formatBytes, formatDuration, formatSmall } from "./format";
+import { formatBytes, formatDuration, formatMemory, formatSmall } from "./format";
 
 describe("format", () => {
   it("writes durations with their two largest units, by language", () => {
@@ -17,5 +17,9 @@ describe("format", () => {
   it("writes sizes in decimal units", () => {
     expect(formatBytes(1_500_000, "en")).toBe("1.5 MB");
     expect(formatBytes(0, "en")).toBe("0 byte");
+  });
+  it("writes memory as graphics cards are sold", () => {
+    expect(formatMemory(12 * 2 ** 30, "en")).toBe("12 GB");
+    expect(formatMemory(0.72 * 2 ** 30, "ja")).toBe("0.72 GB");
   });
 });

@@ -19,6 +19,13 @@ export function formatBytes(bytes: number, locale: string): string {
   );
 }
 
+/** As graphics cards are sold: a card of 12 GB has 12 × 2³⁰ bytes. */
+export function formatMemory(bytes: number, locale: string): string {
+  const style = { style: "unit", unit: "gigabyte", unitDisplay: "short" } as const;
+  const digits = bytes < 2 ** 31 ? 2 : 1;
+  return new Intl.NumberFormat(locale, { ...style, maximumFractionDigits: digits }).format(bytes / 2 ** 30);
+}
+
 /** The two largest units that matter: 2 h 5 min, 3 min 20 s, 8 s. */
 export function formatDuration(seconds: number, locale: string): string {
   const whole = Math.max(0, Math.round(seconds));

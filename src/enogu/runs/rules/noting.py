@@ -28,7 +28,7 @@ def failure_of(kind: str, message: str, cure: str, recipe: TrainRecipe, path: st
     """
     if not path:
         path, value = _change_after(kind, message, recipe)
-    return Failure(kind, message, cure, path, value)
+    return Failure(kind, message, cure, path, value, {path: value} if path and value is not None else {})
 
 
 def _notes_on(recipe: TrainRecipe, listed: Sequence[FrozenPicture], side: int | None) -> Iterator[Note]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from enogu.queue import service as queue
-from enogu.queue.entities import Ask, Position
+from enogu.queue.entities import Ask, Position, Worker
+from enogu.recipe.memory_cures import Place
 from enogu.runs import store
 from enogu.runs.entities import Run
 from enogu.runs.rules.expecting import Outlook, outlook
 from enogu.runs.rules.states import ON_A_WORKER
 from enogu.storage.database import Session
 
-__all__ = ["expect_times", "find_asked", "find_position", "has_graphics_card", "outlook_of_new"]
+__all__ = ["expect_times", "find_asked", "find_best_trainer", "find_position", "outlook_of_new", "place_of"]
 
 
 def outlook_of_new(session: Session, priority: int, seconds: float | None, now: datetime) -> Outlook:
@@ -22,10 +23,20 @@ def outlook_of_new(session: Session, priority: int, seconds: float | None, now: 
     return outlook(running, store.list_waiting_seconds(session, priority), seconds, workers)
 
 
-def has_graphics_card(session: Session, now: datetime) -> bool:
-    """Whether a run would be trained on one: no when all who train now have nothing but a processor."""
-    devices = [worker.device for worker in queue.list_live_workers(session, now) if "train" in worker.lanes]
-    return not devices or any(not device.startswith("cpu") for device in devices)
+def find_best_trainer(session: Session, now: datetime) -> Worker | None:
+    """Of those that train just now, the one with the most room: a graphics card before any processor, and one whose
+    memory is known before any other. None when nobody trains.
+    """
+    trainers = [worker for worker in queue.list_live_workers(session, now) if "train" in worker.lanes]
+    return max(trainers, key=lambda one: (not one.device.startswith("cpu"), one.memory_bytes or 0), default=None)
+
+
+def place_of(trainer: Worker | None) -> Place:
+    """What can be done there; of nobody, as on a graphics card."""
+    if trainer is None:
+        return Place(on_graphics_card=True)
+    kind = trainer.device.partition(":")[0]
+    return Place(on_graphics_card=kind != "cpu", has_fp8=kind != "mps", has_adamw8bit=trainer.has_adamw8bit)
 
 
 def expect_times(session: Session, run: Run, now: datetime) -> tuple[datetime | None, datetime | None]:

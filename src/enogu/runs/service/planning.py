@@ -14,9 +14,11 @@ from enogu.base_models import STARTER
 from enogu.base_models import service as base_models
 from enogu.datasets import service as datasets
 from enogu.errors import RecipeRefused
+from enogu.queue.entities import Worker
 from enogu.recipe import TrainPlan, TrainRecipe, plan_training, recipe_from_values
 from enogu.recipe.for_family import refuse_for_family
 from enogu.recipe.memory import MemoryEstimate, estimate_memory
+from enogu.recipe.memory_cures import MemoryFit, MemoryWish, fit_memory
 from enogu.runs import store
 from enogu.runs.entities import FrozenBaseModel, FrozenPicture, Note, RunRefused, StartFile
 from enogu.runs.rules.expecting import Outlook, expected_seconds
@@ -67,6 +69,10 @@ class PlannedRun:
     """None where nothing is known of the base model's networks."""
     on_graphics_card: bool
     """Whether ``memory`` is a graphics card's; else the processor's."""
+    trainer: Worker | None
+    """The worker with the most room, which ``memory`` is held against; None when nobody trains just now."""
+    fit: MemoryFit
+    """What would make it fit there; nothing where it does, or where that is not known."""
     notes: tuple[Note, ...]
 
 
@@ -137,8 +143,11 @@ def plan_frozen(
     plan = plan_training(recipe, sizes)
     quoted = stamina.quote_run(session, metering, account, recipe, sizes, base.family, now, with_proposals=True)
     speeds = store.list_speeds(session, base.family)
-    on_graphics_card = outlooks.has_graphics_card(session, now)
-    figures = STARTER if base.id == STARTER else base.family
+    trainer = outlooks.find_best_trainer(session, now)
+    place = outlooks.place_of(trainer)
+    figures = figures_of(base.id, base.family)
+    asked = MemoryWish(recipe, sizes, base.family, figures, base.size_bytes, place)
+    room = None if trainer is None else trainer.memory_bytes
     return PlannedRun(
         name=name.strip() or recipe.output_name,
         dataset_id=dataset_id,
@@ -153,8 +162,10 @@ def plan_frozen(
         plan=plan,
         quoted=quoted,
         expected_seconds=expected_seconds(recipe, plan, speeds),
-        memory=estimate_memory(recipe, plan, figures, base.size_bytes, on_graphics_card=on_graphics_card),
-        on_graphics_card=on_graphics_card,
+        memory=estimate_memory(recipe, plan, figures, base.size_bytes, on_graphics_card=place.on_graphics_card),
+        on_graphics_card=place.on_graphics_card,
+        trainer=trainer,
+        fit=MemoryFit((), None) if room is None else fit_memory(asked, room),
         notes=notes_on(recipe, pictures, base.family, base.native_side),
     )
 
@@ -163,6 +174,11 @@ def outlook_of(session: Session, metering: Metering, account: Account, planned: 
     """When the run would start and end if it were started now (G1)."""
     priority = stamina.get_balance(session, metering, account, now).standing.plan.queue_priority
     return outlooks.outlook_of_new(session, priority, planned.expected_seconds, now)
+
+
+def figures_of(base_model_id: str, family: str) -> str:
+    """The name under which a base model's networks stand in memory_figures.toml."""
+    return STARTER if base_model_id == STARTER else family
 
 
 def with_defaults(values: Mapping[str, Any], trigger: str, dataset_name: str) -> dict[str, Any]:

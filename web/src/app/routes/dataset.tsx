@@ -55,7 +55,10 @@ function DatasetOf({ datasetId, words }: { readonly datasetId: string; readonly 
         datasetId={datasetId}
         recipe={recipe}
         hasPictures={hasPictures}
-        onFix={(changes) => change(changedBy(own, recipe.suited, changes, recipe.fields))}
+        onFix={(changes) => {
+          change(changedBy(own, recipe.suited, changes, recipe.fields));
+          return () => change(own);
+        }}
       />
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, md: 7 }} order={{ base: 1, md: 2 }}>

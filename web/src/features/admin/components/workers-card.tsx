@@ -4,7 +4,7 @@ import { IconServerOff } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 
-import { formatDateTime } from "@/lib/format";
+import { formatDateTime, formatMemory } from "@/lib/format";
 import { EmptyState } from "@/ui/feedback/empty-state";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 
@@ -44,6 +44,14 @@ export function WorkersCard() {
                   <Text size="sm" fw={600} className={classes.name}>
                     {one.id}
                   </Text>
+                  {one.memory_bytes != null && (
+                    <Text size="xs" c="dimmed">
+                      {t("workers.device", {
+                        name: one.device_name || one.device,
+                        memory: formatMemory(one.memory_bytes, i18n.language),
+                      })}
+                    </Text>
+                  )}
                   <Text size="xs" c="dimmed">
                     {one.is_alive
                       ? t("workers.takes", { lanes: one.lanes.map(words.lane).join(t("queue.and")) })

@@ -5,6 +5,8 @@ import { countLanes, jobsOf, type JobSeen, knownKind, lanesWithoutWorker, sortWo
 const worker = (id: string, more: Partial<WorkerSeen> = {}): WorkerSeen => ({
   id,
   device: "cpu",
+  device_name: "EPYC",
+  memory_bytes: 2 ** 34,
   lanes: ["draw", "task"],
   started_at: "2026-11-25T00:00:00Z",
   beat_at: "2026-11-25T00:00:00Z",

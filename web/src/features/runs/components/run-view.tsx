@@ -1,5 +1,5 @@
 /** One run, live: where it stands, its curve, previews as they come, and what one may do with it (G1 to G8, B9, H1 to H3). */
-import { Alert, Button, Card, Group, SimpleGrid, Slider, Stack, Text, Title } from "@mantine/core";
+import { Alert, Button, Card, Group, List, SimpleGrid, Slider, Stack, Text, Title } from "@mantine/core";
 import { IconDownload, IconHistory } from "@tabler/icons-react";
 import { useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
@@ -242,17 +242,18 @@ function FailureNotice({ run }: { readonly run: Run }) {
   const [retry, isRetrying] = useRetry(run);
   const failure = run.failure;
   if (failure == null) return null;
-  const canChange = failure.path !== "" && failure.value !== null;
+  const changes = Object.entries(failure.changes);
   return (
     <Alert color="shu" title={t("failure.title")}>
       <Stack gap="sm">
         <Text size="sm">
           {failure.message} {failure.cure}
         </Text>
+        {changes.length > 1 && <RetryChanges changes={changes} />}
         <Group>
-          {canChange && (
-            <Button size="xs" loading={isRetrying} onClick={() => retry({ [failure.path]: failure.value })}>
-              <RetryWords path={failure.path} value={failure.value} />
+          {changes.length > 0 && (
+            <Button size="xs" loading={isRetrying} onClick={() => retry(failure.changes)}>
+              {changes.length > 1 ? t("failure.retryChanged") : <RetryWords changes={changes} />}
             </Button>
           )}
           <Button size="xs" variant="default" loading={isRetrying} onClick={() => retry({})}>
@@ -264,10 +265,35 @@ function FailureNotice({ run }: { readonly run: Run }) {
   );
 }
 
+interface RetryProps {
+  readonly changes: readonly [string, unknown][];
+}
+
 /** Apart, since the words of the recipe's options are loaded for it. */
-function RetryWords({ path, value }: { readonly path: string; readonly value: unknown }) {
+function RetryWords({ changes }: RetryProps) {
   const { t } = useTranslation("runs");
-  return t("failure.retryWith", { change: `${useOptionTexts().label(path)}: ${String(value)}` });
+  return t("failure.retryWith", { change: useChangeWords(changes).join() });
+}
+
+function RetryChanges({ changes }: RetryProps) {
+  return (
+    <List size="sm">
+      {useChangeWords(changes).map((words) => (
+        <List.Item key={words}>{words}</List.Item>
+      ))}
+    </List>
+  );
+}
+
+function useChangeWords(changes: readonly [string, unknown][]): string[] {
+  const { t } = useTranslation("runs");
+  const texts = useOptionTexts();
+  const word = (path: string, value: unknown) => {
+    if (value === null) return t("recall.unset");
+    if (typeof value === "boolean") return t(value ? "recall.on" : "recall.off");
+    return texts.choice(path, String(value));
+  };
+  return changes.map(([path, value]) => `${texts.label(path)}: ${word(path, value)}`);
 }
 
 function Curve({ id, isEmpty }: { readonly id: string; readonly isEmpty: boolean }) {

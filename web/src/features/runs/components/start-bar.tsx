@@ -4,20 +4,22 @@ import { IconBolt, IconPlayerPlay } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 
-import { formatBytes, formatDuration, formatNumber } from "@/lib/format";
-import { noticeFailure } from "@/ui/feedback/notices";
+import { formatDuration, formatMemory, formatNumber } from "@/lib/format";
+import { noticeDone, noticeFailure } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 
 import { useOptionTexts } from "../model/option-texts";
 import { type PlannedRun, useStartRun } from "../queries";
 import type { Recipe } from "../use-recipe";
+import { MemoryFit } from "./memory-fit";
 import classes from "./start-bar.module.css";
 
 export interface StartBarProps {
   readonly datasetId: string;
   readonly recipe: Recipe;
   readonly hasPictures: boolean;
-  readonly onFix: (changes: Record<string, unknown>) => void;
+  /** Changes the draft; what comes back undoes it. */
+  readonly onFix: (changes: Record<string, unknown>) => () => void;
 }
 
 export function StartBar({ datasetId, recipe, hasPictures, onFix }: StartBarProps) {
@@ -25,6 +27,7 @@ export function StartBar({ datasetId, recipe, hasPictures, onFix }: StartBarProp
   const start = useStartRun();
   const navigate = useNavigate();
   const plan = recipe.plan.data;
+  const handleFix = (changes: Record<string, unknown>) => noticeDone(t("fit.done"), onFix(changes));
   const handleStart = () =>
     start.mutate(
       { dataset_id: datasetId, recipe: { ...recipe.values }, name: "" },
@@ -65,7 +68,7 @@ export function StartBar({ datasetId, recipe, hasPictures, onFix }: StartBarProp
         </div>
       </Card>
       {recipe.plan.isError && <ProblemNotice error={recipe.plan.error} />}
-      {plan !== undefined && hasPictures && <Against plan={plan} recipe={recipe} onFix={onFix} />}
+      {plan !== undefined && hasPictures && <Against plan={plan} recipe={recipe} onFix={handleFix} />}
     </Stack>
   );
 }
@@ -98,8 +101,9 @@ function Line({ plan }: { readonly plan: PlannedRun }) {
       )}
       {plan.memory != null && (
         <Text size="sm" component="span">
-          {t(plan.memory.on_graphics_card ? "plan.graphicsMemory" : "plan.mainMemory", {
-            size: formatBytes(plan.memory.total, i18n.language),
+          {t(`plan.${memoryWords(plan.memory)}`, {
+            size: formatMemory(plan.memory.total, i18n.language),
+            capacity: formatMemory(plan.memory.capacity ?? 0, i18n.language),
           })}
         </Text>
       )}
@@ -121,6 +125,11 @@ function Line({ plan }: { readonly plan: PlannedRun }) {
       )}
     </>
   );
+}
+
+function memoryWords(memory: NonNullable<PlannedRun["memory"]>) {
+  if (!memory.on_graphics_card) return "mainMemory";
+  return memory.capacity == null ? "graphicsMemory" : "graphicsMemoryOf";
 }
 
 interface AgainstProps {
@@ -164,6 +173,7 @@ function Against({ plan, recipe, onFix }: AgainstProps) {
           </Stack>
         </Alert>
       )}
+      <MemoryFit plan={plan} onFix={onFix} />
       {plan.notes.map((note) => (
         <Text key={`${note.kind}${note.path}`} size="sm" c="dimmed">
           {note.message} {note.cure}
