@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage, Studio, wait_until
 from tests.browser.places import settle, start_run, tagged_sample
+from tests.browser.test_accessibility import AXE, LOOK
 
 SMALL_CARD = round(0.70 * 2**30)
 """The starter's usual recipe needs 0.72 GB, and 0.69 with gradient checkpointing."""
@@ -47,6 +49,19 @@ def test_a_recipe_is_made_to_fit_the_card_and_back(own_studio: Studio, open_page
     recipe = own_studio.get(f"/runs/{page.url.rpartition('/')[2]}/recipe")
     assert recipe["training"]["gradient_checkpointing"] is True
     assert recipe["training"]["batch_size"] == 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_notice_shuts_nobody_out(own_studio: Studio, open_page: OpenPage, scheme: str) -> None:
+    if not AXE.exists():
+        pytest.skip("no axe-core in web/node_modules; tools/build_web.py installs it when it builds")
+    dataset = tagged_sample(own_studio)
+    give_card(own_studio, SMALL_CARD)
+    page = open_page(own_studio, path=f"/datasets/{dataset}", scheme=scheme)
+    settle(page)
+    page.get_by_role("alert").filter(has_text=TITLE).locator("summary").click()
+    page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+    assert not page.evaluate(LOOK)
 
 
 def test_where_no_change_is_enough_the_page_says_so(own_studio: Studio, open_page: OpenPage) -> None:

@@ -94,11 +94,11 @@ def show(context: typer.Context, dataset: DatasetArgument) -> None:
     )
     output.say()
     rows = [
-        (one["name"], f"{one['trained_width']}x{one['trained_height']}", one["repeats"], one["caption"])
+        (one["name"], f"{one['trained_width']}x{one['trained_height']}", one["repeats"], _marks(one), one["caption"])
         for one in pictures
     ]
     none = f"No pictures yet: `enogu dataset add {shown['name']} FOLDER`."
-    show_rows(output, ("picture", "trained at", "repeats", "caption"), rows, none)
+    show_rows(output, ("picture", "trained at", "repeats", "role", "caption"), rows, none)
     output.tell({**shown, "pictures": pictures})
 
 
@@ -286,6 +286,11 @@ def restore(context: typer.Context, dataset: DatasetArgument) -> None:
         back = studio.post(f"/api/datasets/{dataset_id_of(studio, dataset, is_deleted=True)}/restore")
     output.say(f"{back['name']} is back, with {back['num_pictures']} pictures.")
     output.tell(back)
+
+
+def _marks(picture: Any) -> str:
+    role = "regularisation" if picture["is_regularisation"] else "learn"
+    return f"{role}, masked" if picture["mask_url"] is not None else role
 
 
 def wait_for_task(studio: StudioClient, output: Output, dataset_id: str, task: Any, words: str) -> Any:

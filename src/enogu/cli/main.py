@@ -18,7 +18,7 @@ from enogu.cli import (
     admin,
     base,
     caption,
-    dataset,
+    dataset_roles,  # the commands of dataset, and its own
     draw,
     drawing,
     inspect,
@@ -47,7 +47,7 @@ GLOBAL_OPTIONS = ("--home", "--server", "--token")
 RUNNING = (studio.studio, serve.serve, serve.worker)
 ALONE = (run_demo.run_demo, train.train, plan.plan, tag.tag, draw.draw, inspect.inspect)
 IN_THE_STUDIO = {
-    "dataset": dataset.app,
+    "dataset": dataset_roles.app,
     "caption": caption.app,
     "base": base.app,
     "runs": runs.app,

@@ -115,3 +115,54 @@ def test_the_zip_holds_originals_and_captions_under_the_datasets_name(enogu: Eno
     assert Path(told["path"]).name == "豆.zip"
     with zipfile.ZipFile(told["path"]) as archive:
         assert len([name for name in archive.namelist() if name.endswith(".png")]) == 7
+
+
+def test_pictures_are_marked_for_regularisation_by_name_or_pattern_and_back(enogu: Enogu) -> None:
+    """F28."""
+    names = [one["name"] for one in enogu("dataset", "roles", "mame", "--json").json["pictures"]]
+    said = enogu("dataset", "roles", "mame", names[0], "*_02.png", "--set", "regularisation")
+    assert said.out.count("regularisation") == 2
+    listed = enogu("dataset", "roles", "mame", "--json").json["pictures"]
+    assert [one["role"] for one in listed] == ["regularisation"] * 2 + ["learn"] * (len(names) - 2)
+    assert "regularisation" in enogu("dataset", "show", "mame").out
+    enogu("dataset", "roles", "mame", "*", "--set", "learn")
+    assert {one["role"] for one in enogu("dataset", "roles", "mame", "--json").json["pictures"]} == {"learn"}
+    assert "There is no picture nobody.png" in enogu("dataset", "roles", "mame", "nobody.png", code=2).err
+    assert "which pictures" in enogu("dataset", "roles", "mame", "--set", "learn", code=2).err
+
+
+def test_masks_are_given_by_name_saved_and_removed(enogu: Enogu, tmp_path: Path) -> None:
+    """F28: of another size or name they are refused in words, and the rest comes in."""
+    from PIL import Image
+
+    pictures = enogu("dataset", "show", "mame", "--json").json["pictures"]
+    first, second = pictures[0], pictures[1]
+    masks = tmp_path / "masks"
+    masks.mkdir()
+
+    def draw(name: str, size: tuple[int, int]) -> Path:
+        half = Image.new("L", size, 0)
+        half.paste(255, (0, 0, size[0] // 2, size[1]))
+        half.save(masks / name)
+        return masks / name
+
+    draw(first["name"], (first["width"], first["height"]))
+    draw(second["name"], (8, 8))
+    draw("nobody.png", (8, 8))
+    told = enogu("dataset", "mask", "mame", masks, "--json").json
+    assert [one["picture"] for one in told["given"]] == [first["name"]]
+    assert {Path(one["mask"]).name for one in told["refused"]} == {second["name"], "nobody.png"}
+    assert "No picture is called nobody" in enogu("dataset", "mask", "mame", masks / "nobody.png", code=1).out
+    whole = draw("other.png", (second["width"], second["height"]))
+    said = enogu("dataset", "mask", "mame", whole, "--picture", second["name"])
+    assert "1 mask given" in said.out and "pictures.masked_loss=true" in said.out
+    listed = enogu("dataset", "roles", "mame", "--json").json["pictures"]
+    assert [one["has_mask"] for one in listed][:3] == [True, True, False]
+    assert "learn, masked" in enogu("dataset", "show", "mame").out
+    saved = enogu("dataset", "mask", "mame", "--out", tmp_path / "saved", "--json").json["saved"]
+    assert [Path(one).name for one in saved] == [first["name"], second["name"]]
+    with Image.open(saved[0]) as back, Image.open(masks / first["name"]) as sent:
+        assert back.convert("L").tobytes() == sent.tobytes()
+    assert "2 masks removed." in enogu("dataset", "mask", "mame", "--remove", "*").out
+    assert "nothing to do" in enogu("dataset", "mask", "mame", code=2).err
+    assert "There is no" in enogu("dataset", "mask", "mame", tmp_path / "gone", code=2).err
