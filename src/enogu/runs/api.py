@@ -395,6 +395,8 @@ class LiveShown(BaseModel):
     memory_mib: int | None
     spared_memory_at: int | None
     """The step after which memory ran out and gradient checkpointing was switched on."""
+    went_back_to: int | None
+    """The step of the older state that the run went on from, since the newest was damaged; 0: from the beginning."""
 
 
 class RunShown(RunInList):

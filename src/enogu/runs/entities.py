@@ -121,6 +121,8 @@ class Live:
     memory_mib: int | None = None
     spared_memory_at: int | None = None
     """The step after which memory ran out and gradient checkpointing was switched on; None when it never did."""
+    went_back_to: int | None = None
+    """The step of the older state that the run went on from, since the newest was damaged; 0: from the beginning."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,9 @@ class Run:
     job_id: str | None
     checkpoint_sha256: str | None
     checkpoint_step: int
+    older_checkpoint_sha256: str | None
+    """Of the state before the newest one, which is gone back to when that is damaged."""
+    older_checkpoint_step: int
     made_of_run_id: str | None
     """The run whose pictures and recipe it was started with again, changed."""
     start_name: str

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Index, String, UniqueConstraint, delete, func, select
+from sqlalchemy import Float, ForeignKey, Index, String, UniqueConstraint, delete, func, or_, select
 from sqlalchemy.orm import Mapped, defer, mapped_column
 
 from enogu.accounts.store import AccountRow
@@ -76,6 +76,8 @@ class RunRow(Base):
     job_id: Mapped[str | None] = mapped_column(String(ID_LENGTH), index=True)
     checkpoint_sha256: Mapped[str | None] = mapped_column(String(64))
     checkpoint_step: Mapped[int]
+    older_checkpoint_sha256: Mapped[str | None] = mapped_column(String(64))
+    older_checkpoint_step: Mapped[int]
     made_of_run_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     start_name: Mapped[str] = mapped_column(String(START_NAME_LENGTH))
     start_sha256: Mapped[str | None] = mapped_column(String(64))
@@ -198,6 +200,8 @@ def add_run(session: Session, run: Run, pictures: Sequence[FrozenPicture], start
             job_id=run.job_id,
             checkpoint_sha256=None,
             checkpoint_step=0,
+            older_checkpoint_sha256=None,
+            older_checkpoint_step=0,
             made_of_run_id=run.made_of_run_id,
             start_name=run.start_name[:START_NAME_LENGTH],
             start_sha256=run.start_sha256,
@@ -398,7 +402,7 @@ def list_named_files(session: Session) -> set[str]:
     is trained further.
     """
     named = set(session.scalars(select(EpochRow.sha256))) | set(session.scalars(select(SampleRow.sha256)))
-    for column in (RunRow.checkpoint_sha256, RunRow.start_sha256):
+    for column in (RunRow.checkpoint_sha256, RunRow.older_checkpoint_sha256, RunRow.start_sha256):
         named |= {sha256 for sha256 in session.scalars(select(column)) if sha256 is not None}
     for pictures in session.scalars(select(RunRow.pictures).execution_options(yield_per=20)):
         named |= {str(one[name]) for one in pictures for name in ("sha256", "mask_sha256") if one.get(name)}
@@ -512,8 +516,9 @@ def list_waiting_seconds(session: Session, priority: int) -> list[float | None]:
 
 
 def names_state(session: Session, sha256: str) -> bool:
-    """Whether any run goes on from this file."""
-    return session.scalars(select(RunRow.id).where(RunRow.checkpoint_sha256 == sha256).limit(1)).first() is not None
+    """Whether any run goes on from this file, or would go back to it."""
+    names = or_(RunRow.checkpoint_sha256 == sha256, RunRow.older_checkpoint_sha256 == sha256)
+    return session.scalars(select(RunRow.id).where(names).limit(1)).first() is not None
 
 
 # ---- all of one owner's ----------------------------------------------------------------------------------------------
@@ -562,6 +567,8 @@ def _run(row: RunRow) -> Run:
         job_id=row.job_id,
         checkpoint_sha256=row.checkpoint_sha256,
         checkpoint_step=row.checkpoint_step,
+        older_checkpoint_sha256=row.older_checkpoint_sha256,
+        older_checkpoint_step=row.older_checkpoint_step,
         made_of_run_id=row.made_of_run_id,
         start_name=row.start_name,
         start_sha256=row.start_sha256,

@@ -39,9 +39,14 @@ from enogu.whole_file import make_folder, storage_failed, write_whole
 MOST_FILE_BYTES = 64 * 2**30
 """Of one LoRA file or state; larger ones do not exist, and a file has to have a limit."""
 OUT_OF_MEMORY = "OutOfMemory"
+_TRIES_OF_A_STATE = 2
 _NOT_TOLD_AGAIN = frozenset({"Finished", "Failed", "Stopped"})
 
 _ENDS: dict[Move, Any] = {"finish": "done", "fail": "failed", "cancel": "cancelled", "pause": "cancelled"}
+
+
+class CameDamaged(StorageFailed):
+    """A file of the store has other bytes than those that were put."""
 
 
 @dataclass(frozen=True)
@@ -294,7 +299,7 @@ def failure_said(run: Run, event: Mapping[str, Any]) -> Failure:
 
 def _end(worker: OnWorker, move: Move, *, failure: Failure | None = None, speed: Speed | None = None) -> None:
     now = utc_now()
-    unneeded: str | None = None
+    unneeded: list[str] = []
     with transaction(worker.engine) as session:
         worker.hold(session)
         run = working.get_held(session, worker.run_id)
@@ -304,8 +309,7 @@ def _end(worker: OnWorker, move: Move, *, failure: Failure | None = None, speed:
             reason = "" if failure is None else failure.message
             reason = "paused" if move == "pause" else reason
             queue.end(session, worker.job.id, worker.job.token, _ENDS[move], now, reason)
-    if unneeded is not None:
-        _forget(worker, [unneeded])
+    _forget(worker, unneeded)
     if move in ("finish", "fail", "cancel"):
         shutil.rmtree(worker.folder, ignore_errors=True)
 
@@ -359,14 +363,15 @@ def _note(session: Session, run: Run, event: Mapping[str, Any], now: Any) -> lis
             working.note_steps(session, run, event, now)
         case "SparedMemory":
             working.note_spared_memory(session, run, event, now)
+        case "WentBack":
+            working.note_went_back(session, run, event, now)
         case "Saved":
             if event["sha256"] is not None:
                 working.keep_file(session, _epoch_of(run, event, now), now)
         case "Sampled":
             working.keep_sample(session, run, event, event["sha256"], now)
         case "Checkpointed":
-            older = working.keep_state(session, run, event["sha256"], int(event["step"]), now)
-            return [] if older is None else [older]
+            return working.keep_state(session, run, event["sha256"], int(event["step"]), now)
         case _:
             working.tell(session, run.id, event, now)
     return []
@@ -397,23 +402,50 @@ def _place(files: Files, sha256: str, path: Path) -> None:
     write_whole(path, lambda aside: _write(aside, chunks))
     if _sha256(path) != sha256:
         path.unlink(missing_ok=True)
-        raise StorageFailed(f"The file {sha256[:8]} came damaged out of the store of files.", "Try again.")
+        raise CameDamaged(f"The file {sha256[:8]} came damaged out of the store of files.", "Try again.")
 
 
 def _place_state(worker: OnWorker, run: Run, path: Path) -> bool:
-    """The state that the row names, in place of whatever this machine has: a later one may know of files that were
-    never kept.
+    """The newest state that the row names and that is whole, in place of whatever this machine has: a later one may
+    know of files that were never kept. False when there is none: the run begins anew and ends the same.
     """
     shutil.rmtree(worker.folder / "states", ignore_errors=True)
-    if run.checkpoint_sha256 is None:
+    path.with_name("older.safetensors").unlink(missing_ok=True)
+    named = [one for one in (run.checkpoint_sha256, run.older_checkpoint_sha256) if one is not None]
+    placed = next((sha256 for sha256 in named if _is_placed(worker.files, sha256, path)), None)
+    if placed is None:
         path.unlink(missing_ok=True)
-        return False
-    try:
-        _place(worker.files, run.checkpoint_sha256, path)
-    except NotFound:  # swept or lost: the run begins anew and ends the same
-        path.unlink(missing_ok=True)
-        return False
-    return True
+    if named and placed != named[0]:
+        _go_back(worker, named, placed, run)
+    return placed is not None
+
+
+def _is_placed(files: Files, sha256: str, path: Path) -> bool:
+    """Whether the file could be had and is what it was. One that was swept or damaged is not."""
+    for _ in range(_TRIES_OF_A_STATE):  # it may have been the line
+        try:
+            _place(files, sha256, path)
+        except NotFound:
+            return False
+        except CameDamaged:
+            continue
+        return True
+    return False
+
+
+def _go_back(worker: OnWorker, named: Sequence[str], placed: str | None, run: Run) -> None:
+    """The row names what there is, people hear of it, and the store lets go of what is damaged: the same state is made
+    again, and would else be taken for there.
+    """
+    now = utc_now()
+    with transaction(worker.engine) as session:
+        worker.hold(session)
+        held = working.get_held(session, run.id)
+        if held is not None:
+            working.go_back(session, held, placed)
+            step = held.older_checkpoint_step if placed else 0
+            working.note_went_back(session, held, {"event": "WentBack", "step": step}, now)
+    _forget(worker, [sha256 for sha256 in named if sha256 != placed])
 
 
 def _step_of_state(path: Path) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -10,7 +12,7 @@ from enogu.errors import EnoguError, StorageFailed
 from enogu.queue import service as queue
 from enogu.queue.entities import LostJob
 from enogu.runs import service, store, tasks
-from enogu.runs.entities import Speed
+from enogu.runs.entities import Run, Speed
 from enogu.storage.database import reading, transaction, utc_now
 from tests.unit.runs.places import SMALL, Place, ScriptedEngine, loss_of
 
@@ -114,19 +116,95 @@ def test_a_file_that_is_kept_already_is_not_kept_again(place: Place) -> None:
     assert len(epochs_of(place, run.id)) == 1
 
 
-def test_only_the_newest_state_is_kept(place: Place) -> None:
+def test_the_newest_two_states_are_kept_as_long_as_the_run_is_not_finished(place: Place) -> None:
     run = place.start()
     worker, _, says = begun(place)
-    tasks.note_events(worker, run, [says.started(), tasks.set_aside(worker, says.checkpointed(3))])
-    first = place.get(run.id).checkpoint_sha256
-    tasks.note_events(worker, run, [tasks.set_aside(worker, says.checkpointed(5))])
-    second = place.get(run.id)
-    assert first is not None
-    assert second.checkpoint_sha256 is not None
-    assert (place.files.find(first), second.checkpoint_step) == (None, 5)
+    tasks.note_events(worker, run, [says.started()])
+    kept = [_keep_state(place, worker, run, says, step) for step in (3, 5, 7)]
+    now = place.get(run.id)
+    assert (now.checkpoint_sha256, now.checkpoint_step) == (kept[2], 7)
+    assert (now.older_checkpoint_sha256, now.older_checkpoint_step) == (kept[1], 5)
+    assert [place.files.find(sha256) is not None for sha256 in kept] == [False, True, True]
     tasks.finish(worker)
     assert place.get(run.id).checkpoint_sha256 is None
-    assert place.files.find(second.checkpoint_sha256) is None
+    assert [place.files.find(sha256) for sha256 in kept] == [None, None, None]
+
+
+def test_a_state_that_is_told_twice_does_not_push_out_the_older_one(place: Place) -> None:
+    run = place.start()
+    worker, _, says = begun(place)
+    tasks.note_events(worker, run, [says.started()])
+    first, second, again = (_keep_state(place, worker, run, says, step) for step in (3, 5, 5))
+    assert second == again
+    assert place.get(run.id).older_checkpoint_sha256 == first
+
+
+@pytest.mark.parametrize("loss", ["damaged", "gone"])
+@pytest.mark.parametrize(("lost", "step"), [((5,), 3), ((5, 3), 0), ((3,), 5)])
+def test_a_state_that_the_store_has_lost_is_not_the_end_of_a_run(
+    place: Place, monkeypatch: pytest.MonkeyPatch, loss: str, lost: tuple[int, ...], step: int
+) -> None:
+    """The one before it, or the beginning. People hear of it, and the next states are kept as ever."""
+    run = place.start()
+    worker, _, says = begun(place)
+    tasks.note_events(worker, run, [says.started()])
+    kept = {at: _keep_state(place, worker, run, says, at) for at in (3, 5)}
+    bad = {kept[at] for at in lost}
+    with transaction(place.engine) as session:
+        queue.give_back(session, worker.job.id, worker.job.token, utc_now())
+    get = place.files.get
+
+    def damaged(sha256: str, *range_of: int) -> Iterator[bytes]:
+        return iter([b"other bytes"]) if sha256 in bad and place.files.find(sha256) else get(sha256, *range_of)
+
+    shutil.rmtree(worker.folder)
+    with monkeypatch.context() as patch:
+        if loss == "gone":
+            for sha256 in bad:
+                place.files.delete(sha256)
+        else:
+            patch.setattr(place.files, "get", damaged)
+        worker, prepared, says = begun(place)
+    path = tasks.state_path(prepared.out, prepared.recipe)
+    assert prepared.resume == (step > 0)
+    assert path.exists() == (step > 0)
+    now = place.get(run.id)
+    if step == 5:
+        assert now.live.went_back_to is None
+        return
+    assert f'"step":"{step}"'.encode() in path.read_bytes() if step else now.checkpoint_sha256 is None
+    assert (now.checkpoint_step, now.older_checkpoint_sha256) == (step, None)
+    assert now.live.went_back_to == step
+    with reading(place.engine) as session:
+        events = service.list_events(session, place.account.id, run.id)
+    assert [event.data for event in events if event.kind == "WentBack"] == [{"step": step}]
+    assert all(place.files.find(sha256) is None for sha256 in bad)
+    tasks.note_events(worker, run, [says.started()])
+    newest = _keep_state(place, worker, run, says, 5)
+    assert place.files.find(newest) is not None
+    assert place.get(run.id).checkpoint_step == 5
+
+
+def test_an_older_state_of_this_machine_is_not_gone_back_to(place: Place) -> None:
+    """It may be later than the newest one that the row names."""
+    run = place.start()
+    worker, prepared, says = begun(place)
+    tasks.note_events(worker, run, [says.started()])
+    _keep_state(place, worker, run, says, 3)
+    older = tasks.state_path(prepared.out, prepared.recipe).with_name("older.safetensors")
+    older.write_bytes(b"of step 9")
+    with transaction(place.engine) as session:
+        queue.give_back(session, worker.job.id, worker.job.token, utc_now())
+    begun(place)
+    assert not older.exists()
+
+
+def _keep_state(place: Place, worker: tasks.OnWorker, run: Run, says: ScriptedEngine, step: int) -> str:
+    """The sha256 of what the row names afterwards."""
+    tasks.note_events(worker, run, [tasks.set_aside(worker, says.checkpointed(step))])
+    sha256 = place.get(run.id).checkpoint_sha256
+    assert sha256 is not None
+    return sha256
 
 
 def test_two_states_of_one_step_do_not_take_each_others_file(place: Place) -> None:

@@ -4046,6 +4046,8 @@ export interface components {
             memory_mib: number | null;
             /** Spared Memory At */
             spared_memory_at: number | null;
+            /** Went Back To */
+            went_back_to: number | null;
         };
         /**
          * LoraChange

@@ -178,6 +178,8 @@ def _start(
         job_id=None,
         checkpoint_sha256=None,
         checkpoint_step=0,
+        older_checkpoint_sha256=None,
+        older_checkpoint_step=0,
         made_of_run_id=made_of_run_id,
         start_name="" if planned.start is None else planned.start.name,
         start_sha256=None if planned.start is None else planned.start.sha256,

@@ -48,6 +48,7 @@ def note_steps(session: Session, run: Run, event: Mapping[str, Any], now: dateti
         seconds_left=event.get("seconds_left"),
         memory_mib=event.get("memory_mib"),
         spared_memory_at=run.live.spared_memory_at,
+        went_back_to=run.live.went_back_to,
     )
     store.change_run(session, run.id, step=int(event["step"]), epoch=int(event["epoch"]), live=asdict(live))
     _tell(session, run.id, event, now)
@@ -56,6 +57,12 @@ def note_steps(session: Session, run: Run, event: Mapping[str, Any], now: dateti
 def note_spared_memory(session: Session, run: Run, event: Mapping[str, Any], now: datetime) -> None:
     """Memory ran out, and the run goes on in less."""
     store.change_run(session, run.id, live=asdict(replace(run.live, spared_memory_at=int(event["step"]))))
+    _tell(session, run.id, event, now)
+
+
+def note_went_back(session: Session, run: Run, event: Mapping[str, Any], now: datetime) -> None:
+    """The newest state was damaged."""
+    store.change_run(session, run.id, live=asdict(replace(run.live, went_back_to=int(event["step"]))))
     _tell(session, run.id, event, now)
 
 
@@ -94,11 +101,22 @@ def keep_sample(session: Session, run: Run, event: Mapping[str, Any], sha256: st
         _tell(session, run.id, data, now)
 
 
-def keep_state(session: Session, run: Run, sha256: str, step: int, now: datetime) -> str | None:
-    """The state of ``step`` is in the store of files; the older one's sha256 when no run needs it any more."""
-    store.change_run(session, run.id, checkpoint_sha256=sha256, checkpoint_step=step)
+def keep_state(session: Session, run: Run, sha256: str, step: int, now: datetime) -> list[str]:
+    """The state of ``step`` is in the store of files, and the one before it stays; the sha256 of those that no run
+    needs any more.
+    """
     _tell(session, run.id, {"event": "Checkpointed", "step": step}, now)
-    return _unneeded(session, run.checkpoint_sha256, sha256)
+    if sha256 == run.checkpoint_sha256:
+        return []
+    values = _states((sha256, step), (run.checkpoint_sha256, run.checkpoint_step))
+    store.change_run(session, run.id, **values)
+    return _unneeded(session, run.older_checkpoint_sha256)
+
+
+def go_back(session: Session, run: Run, placed: str | None) -> None:
+    """The newest state could not be had: the older one, ``placed``, is the newest now, or there is none."""
+    kept = (placed, run.older_checkpoint_step if placed else 0)
+    store.change_run(session, run.id, **_states(kept, (None, 0)))
 
 
 def tell(session: Session, run_id: str, event: Mapping[str, Any], now: datetime) -> None:
@@ -108,22 +126,31 @@ def tell(session: Session, run_id: str, event: Mapping[str, Any], now: datetime)
 
 def end(
     session: Session, run: Run, move: Move, now: datetime, *, failure: Failure | None = None, speed: Speed | None = None
-) -> str | None:
-    """It ended, or goes back into the queue. The state of a finished one is needed no more: its sha256."""
+) -> list[str]:
+    """It ended, or goes back into the queue. The states of a finished one are needed no more: their sha256."""
     values: dict[str, Any] = {}
     if move == "finish":
-        values = {"checkpoint_sha256": None, "step": run.num_steps, "epoch": run.num_epochs}
+        values = {"checkpoint_sha256": None, "older_checkpoint_sha256": None}
+        values |= {"step": run.num_steps, "epoch": run.num_epochs}
     left = {**asdict(run.live), "seconds_left": None}
     move_run(session, run, move, now, failure=failure, live=left, **values)
     if speed is not None:
         store.keep_speed(session, speed)
-    return _unneeded(session, run.checkpoint_sha256, None) if move == "finish" else None
+    return _unneeded(session, run.checkpoint_sha256, run.older_checkpoint_sha256) if move == "finish" else []
 
 
-def _unneeded(session: Session, older: str | None, newer: str | None) -> str | None:
-    if older is None or older == newer or store.names_state(session, older):
-        return None
-    return older
+def _states(newest: tuple[str | None, int], older: tuple[str | None, int]) -> dict[str, Any]:
+    """The columns of both."""
+    return {
+        "checkpoint_sha256": newest[0],
+        "checkpoint_step": newest[1],
+        "older_checkpoint_sha256": older[0],
+        "older_checkpoint_step": older[1],
+    }
+
+
+def _unneeded(session: Session, *sha256s: str | None) -> list[str]:
+    return [sha256 for sha256 in sha256s if sha256 is not None and not store.names_state(session, sha256)]
 
 
 def _tell(session: Session, run_id: str, event: Mapping[str, Any], now: datetime) -> None:

@@ -25,6 +25,7 @@ const KINDS = [
   "Loaded",
   "Stepped",
   "SparedMemory",
+  "WentBack",
   "Saved",
   "Sampled",
   "SampleFailed",
@@ -91,6 +92,13 @@ export function RunView({ id, results }: { readonly id: string; readonly results
       {run.live.spared_memory_at != null && (
         <Alert color="odo">
           {t("live.sparedMemory", { step: formatNumber(run.live.spared_memory_at + 1, i18n.language) })}
+        </Alert>
+      )}
+      {run.live.went_back_to != null && (
+        <Alert color="odo">
+          {run.live.went_back_to > 0
+            ? t("live.wentBack", { step: formatNumber(run.live.went_back_to, i18n.language) })
+            : t("live.beganAgain")}
         </Alert>
       )}
       <FailureNotice run={run} />
