@@ -12,7 +12,7 @@ help:
 	@echo "make run    set up, then start the studio on this machine and say its address; Ctrl-C ends it"
 	@echo "make demo   set up, then train the mascot on the starter model; look at demo/ (minutes, no GPU, no network)"
 	@echo "make test   set up, then run every test"
-	@echo "make check  set up, then ruff, pyright, import-linter and the architecture tests"
+	@echo "make check  set up, then ruff, pyright, import-linter, the web app's checks and the architecture tests"
 	@echo "make bench  set up, then measure; make setup: only set up; make clean: remove what was made, and .venv"
 
 setup:

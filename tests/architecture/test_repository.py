@@ -1,4 +1,4 @@
-"""What lies in the repository besides code: sizes, links, names of tests, and the two forms of the make commands."""
+"""What lies in the repository besides code: sizes, links and names of tests."""
 
 from __future__ import annotations
 
@@ -39,12 +39,6 @@ def test_the_name_of_every_test_is_a_sentence() -> None:
     """At least four words after ``test``: a red test should say what is broken before anybody opens the file."""
     names = [(path, name) for path in python_files("tests") for name in _test_names(path)]
     assert not [f"{shown(path)}: {name}" for path, name in names if len(name.strip("_").split("_")) < 5]
-
-
-def test_make_on_windows_knows_the_same_commands() -> None:
-    unix = set(re.findall(r"^([a-z]+):", _text(ROOT / "Makefile"), re.MULTILINE)) - {"help"}
-    windows = set(re.findall(r'"%1"=="([a-z]+)"', _text(ROOT / "make.bat")))
-    assert unix == windows
 
 
 def test_every_news_fragment_is_one_line() -> None:
