@@ -35,7 +35,8 @@ _TRIES = 2
 _ALWAYS = frozenset(
     {"format", "fingerprint", "step", "started_at", "saved", "optimizer_values", "optimizer_groups", "loss_scaler"}
 )
-_SOMETIMES = frozenset({"previews_due", SEAL})
+_MARKS = ("previews_due", "spares_memory")
+_SOMETIMES = frozenset({*_MARKS, SEAL})
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class RunState:
     """Names of the LoRA files saved so far."""
     previews_due: bool = False
     """The run was stopped while it drew the previews of this step's file: a resume draws them first."""
+    spares_memory: bool = False
+    """Memory ran out, and gradient checkpointing is on since then."""
 
 
 def state_path(out: Path, output_name: str) -> Path:
@@ -114,8 +117,9 @@ def save_checkpoint(
         "optimizer_groups": json.dumps(changing_values(optimizer)),
         "loss_scaler": json.dumps(scaler.state_dict()),
     }
-    if state.previews_due:
-        metadata["previews_due"] = "True"
+    for name in _MARKS:
+        if getattr(state, name):
+            metadata[name] = "True"
     data = sealed_file_bytes(tensors, metadata)
     for tries_left in reversed(range(_TRIES)):
         try:
@@ -244,7 +248,7 @@ def load_checkpoint(
         started_at=float(metadata["started_at"]),
         losses=tuple(tensors["losses"].tolist()),
         saved=tuple(json.loads(metadata["saved"])),
-        previews_due="previews_due" in metadata,
+        **{name: name in metadata for name in _MARKS},
     )
 
 

@@ -51,9 +51,15 @@ def lora_metadata(
     step: int,
     started_at: float,
     finished_at: float,
+    gradient_checkpointing: bool | None = None,
 ) -> dict[str, str]:
-    """``ss_*`` and ``modelspec.*`` for the file of ``epoch``; times are Unix seconds."""
+    """``ss_*`` and ``modelspec.*`` for the file of ``epoch``; times are Unix seconds.
+
+    ``gradient_checkpointing``: whether it was on in the end, when that is not what the recipe says.
+    """
     values = _ss_values(recipe, plan, base, epoch, step, started_at, finished_at)
+    if gradient_checkpointing is not None:
+        values["ss_gradient_checkpointing"] = gradient_checkpointing
     values |= _data_set_values(recipe, plan, pictures)
     values |= _modelspec_values(recipe, base, started_at)
     if base.schedule.prediction_type == "flow":

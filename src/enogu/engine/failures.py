@@ -16,6 +16,17 @@ from enogu.errors import EnoguError, RecipeRefused, StorageFailed, TrainingFaile
 from enogu.recipe import TrainRecipe, finds_its_rate
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_PROCESSORS = "can't allocate memory"
+_NO_MEMORY = (
+    _PROCESSORS,
+    "MPS backend out of memory",
+    "CUDA error: out of memory",
+    "HIP error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "HIPBLAS_STATUS_ALLOC_FAILED",
+    "UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY",
+)
 _SIDES = (1024, 768, 512, 384, 256)
 
 
@@ -55,7 +66,8 @@ def in_words(error: BaseException) -> EnoguError | None:
         return error
     if not is_out_of_memory(error):
         return None
-    where = "The graphics card" if isinstance(error, torch.OutOfMemoryError) else "The computer"
+    is_computer = isinstance(error, MemoryError) or _PROCESSORS in str(error)
+    where = "The computer" if is_computer else "The graphics card"
     return OutOfMemory(
         f"{where} ran out of memory.",
         "Set training.gradient_checkpointing = true, lower training.batch_size, pictures.resolution or adapter.dim, "
@@ -64,9 +76,11 @@ def in_words(error: BaseException) -> EnoguError | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """CUDA's own error, Python's, or the words of torch's allocator on the CPU."""
+    """torch's own error, Python's, or the words of those that raise a plain RuntimeError: torch's allocators on the CPU
+    and on Apple's processors, the drivers, and CUDA's libraries.
+    """
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
     )
 
 

@@ -46,7 +46,7 @@ from enogu.engine.families import LoadedBase, TextRules
 from enogu.engine.flow import FlowSchedule
 from enogu.engine.lora_file import LoraFile
 from enogu.engine.losses import errors, loss_weight
-from enogu.engine.memory import free_unused, gradient_checkpointing, peak_memory_mib
+from enogu.engine.memory import forget_peak_memory, free_unused, gradient_checkpointing, peak_memory_mib
 from enogu.engine.noise import schedule_of
 from enogu.engine.optim import block_factor, clip_gradients, make_optimizer, rates_of, set_rates
 from enogu.engine.pace import Pace
@@ -212,6 +212,7 @@ class _Run:
 
     def go(self, resume: bool, between_steps: BetweenSteps) -> TrainResult:
         make_folder(self.out)
+        forget_peak_memory(self.base.compute.device)
         self.between_steps = between_steps
         hashes = [picture_sha256(picture.path) for picture in self.pictures]
         self.fingerprint = self._fingerprint(hashes)
@@ -471,6 +472,7 @@ class _Run:
             step=step,
             started_at=self.started_at,
             finished_at=_now(),
+            gradient_checkpointing=self.spares_memory,
         )
 
     def _latents(self, hashes: Sequence[str]) -> dict[tuple[int, bool], Latents]:
@@ -552,7 +554,14 @@ class _Run:
         if not self.team.leads:
             return
         self._check_weights()
-        state = RunState(self.step, self.started_at, tuple(self.losses), tuple(self.saved), self.previews_due)
+        state = RunState(
+            self.step,
+            self.started_at,
+            tuple(self.losses),
+            tuple(self.saved),
+            self.previews_due,
+            self.spares_memory and not self.recipe.training.gradient_checkpointing,
+        )
         averages = self.average.tensors if self.average else None
         save_checkpoint(
             self.checkpoint, state, self.parameters, self.optimizer, self.scaler, self.fingerprint, averages
@@ -568,6 +577,8 @@ class _Run:
             self.step, self.started_at = state.step, state.started_at
             self.losses, self.saved = list(state.losses), list(state.saved)
             self.previews_due = state.previews_due
+            if state.spares_memory and not self.spares_memory:
+                self.spare_memory()
         elif restored.damage and not self.has_begun:
             raise WrongUse(
                 f"The state in {self.checkpoint.parent} is damaged, and so is the one before it.",

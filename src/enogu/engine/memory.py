@@ -58,7 +58,7 @@ def choose_compute(
     if where.type == "cpu" and (wanted == torch.float16 or (wanted == torch.bfloat16 and not cpu_has_native_bf16())):
         dtype = torch.float32
         notes.append(f"This processor is far slower in {mixed_precision} than in fp32, so fp32 is used.")
-    if where.type == "cuda" and wanted == torch.bfloat16 and not torch.cuda.is_bf16_supported():
+    if where.type == "cuda" and wanted == torch.bfloat16 and not _card_has_bf16(where):
         dtype = torch.float16
         notes.append("This GPU has no bf16, so fp16 is used.")
     if fp8_base and where.type == "mps":
@@ -75,17 +75,29 @@ def compute_for(training: TrainingRules, device: str | None = None) -> ComputePl
 
 
 def device_of_member(number: int) -> str | None:
-    """The device of one of several processes; None leaves the choice to ``choose_compute``, as on a processor.
+    """The device of one of several processes; without graphics cards all compute on the processor.
 
-    Raises WrongUse when there are fewer graphics cards.
+    Raises WrongUse when there are fewer graphics cards, or when they are of a kind that cannot add up gradients.
     """
     if not torch.cuda.is_available():
-        return None
+        if (best := _best_device()) != "cpu":
+            raise WrongUse(
+                f"Several devices train together on NVIDIA's and AMD's cards only, and this machine has {best}.",
+                "Leave --devices out.",
+            )
+        return "cpu"
     if number >= torch.cuda.device_count():
         raise WrongUse(
             f"There are {torch.cuda.device_count()} graphics cards, and one more is asked for.", "Lower --devices."
         )
     return f"cuda:{number}"
+
+
+def _card_has_bf16(card: torch.device) -> bool:
+    """Whether it multiplies bf16 itself, as all of AMD's do, and NVIDIA's from Ampere on. torch also says so of older
+    ones, where it computes in fp32 and rounds: many times slower than fp16.
+    """
+    return bool(torch.version.hip) or torch.cuda.get_device_capability(card)[0] >= 8
 
 
 @lru_cache(maxsize=1)
@@ -122,8 +134,19 @@ def gradient_checkpointing(networks: Mapping[str, Any], *, on: bool) -> Iterator
             block.gradient_checkpointing = block.training = False
 
 
+def forget_peak_memory(device: torch.device) -> None:
+    """What earlier runs of this process held is not this one's. The operating system's own count stays as it is."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif device.type == "xpu":
+        torch.xpu.reset_peak_memory_stats(device)
+
+
 def peak_memory_mib(device: torch.device) -> float:
-    """The most memory this process has held so far: on the GPU, or resident on the CPU. MiB, 0 if unknown."""
+    """The most memory this process has held since ``forget_peak_memory``: on the GPU, or ever, resident on the CPU.
+
+    MiB, 0 if unknown.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     if device.type == "xpu":

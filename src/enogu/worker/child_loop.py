@@ -38,6 +38,8 @@ from enogu.worker.engine_messages import (
 Say = Callable[[dict[str, Any]], None]
 
 _MOST_CANCELLED = 1000
+_BROKEN = ("CUDA error", "HIP error", "UR_RESULT_ERROR_DEVICE_LOST")
+"""What a driver says after which its process can compute nothing more: NVIDIA's, AMD's, Intel's."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -224,7 +226,8 @@ class ChildLoop:
 
     def _end_if_broken(self, error: BaseException) -> None:
         """A graphics card that met an error of its own answers nothing more: a new process is needed."""
-        if "CUDA error" in str(error):
+        said = f"{error} {error.__cause__ or ''}"
+        if any(words in said for words in _BROKEN):
             self._events.flush()
             sys.stderr.flush()
             os._exit(70)

@@ -191,6 +191,12 @@ def test_the_rest_is_steps_and_files_and_previews_as_long_as_they_took() -> None
         (torch.OutOfMemoryError("CUDA out of memory"), "OutOfMemory"),
         (MemoryError(), "OutOfMemory"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried …"), "OutOfMemory"),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 8.63 GB, max allowed: 9.07 GB)."), "OutOfMemory"),
+        (RuntimeError("CUDA error: out of memory"), "OutOfMemory"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), "OutOfMemory"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "OutOfMemory"),
+        (RuntimeError("HIP error: out of memory"), "OutOfMemory"),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), "Unforeseen"),
         (OutOfMemory("The computer ran out of memory."), "OutOfMemory"),
         (loop.NotANumber("The loss became nan."), "NotANumber"),
         (BaseModelRefused("It has no unet."), "BaseModelRefused"),
@@ -201,6 +207,21 @@ def test_every_cause_has_a_stable_word(error: BaseException, kind: str) -> None:
     assert kind_of(error) == kind
     worded = in_words(error)
     assert (worded is None) == (kind == "Unforeseen")
+
+
+@pytest.mark.parametrize(
+    ("error", "where"),
+    [
+        (MemoryError(), "The computer"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "The computer"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "The graphics card"),
+        (RuntimeError("MPS backend out of memory"), "The graphics card"),
+    ],
+)
+def test_whose_memory_ran_out_is_said(error: BaseException, where: str) -> None:
+    worded = in_words(error)
+    assert worded is not None
+    assert worded.message.startswith(where)
 
 
 @pytest.mark.parametrize(

@@ -495,7 +495,34 @@ def test_where_memory_runs_out_the_step_is_made_again_in_less_and_the_run_ends_t
     found = tiny_train(recipe, tiny_pictures, base, tmp_path / "short")
     assert [event.step for event in found.said(SparedMemory)] == [1]
     assert found.losses == wanted.losses
-    assert found.file_bytes() == wanted.file_bytes()
+    for name in wanted.file_bytes():
+        ours, theirs = found.out / name, wanted.out / name
+        assert all(torch.equal(tensor, load_file(theirs)[key]) for key, tensor in load_file(ours).items())
+        metadata = header_of(theirs)["__metadata__"]
+        assert metadata["ss_gradient_checkpointing"] == "False"
+        assert header_of(ours)["__metadata__"] == metadata | {"ss_gradient_checkpointing": "True"}
+    unet = tiny_base.networks["unet"].modules()
+    assert not any(getattr(module, "gradient_checkpointing", False) for module in unet), "it is left as it was"
+
+
+def test_a_run_that_spared_memory_goes_on_sparing_it_when_it_is_resumed(
+    tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path
+) -> None:
+    """It would only run out of memory once more; and its files say what was done."""
+
+    def needing_much(base: LoadedBase, *given: Any) -> torch.Tensor:
+        if not any(getattr(module, "gradient_checkpointing", False) for module in base.networks["unet"].modules()):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return tiny_base.family.predict(base, *given)
+
+    base = dataclasses.replace(tiny_base, family=dataclasses.replace(tiny_base.family, predict=needing_much))
+    straight = tiny_train(tiny_recipe(), tiny_pictures, base, tmp_path / "straight")
+    with pytest.raises(TrainingFailed, match="Stopped"):
+        tiny_train(tiny_recipe(), tiny_pictures, base, tmp_path / "out", between_steps=_after(3))
+    resumed = tiny_train(tiny_recipe(), tiny_pictures, base, tmp_path / "out", resume=True)
+    assert len(straight.said(SparedMemory)) == 1
+    assert not resumed.said(SparedMemory)
+    assert resumed.file_bytes() == straight.file_bytes()
     unet = tiny_base.networks["unet"].modules()
     assert not any(getattr(module, "gradient_checkpointing", False) for module in unet), "it is left as it was"
 

@@ -12,7 +12,14 @@ import torch
 from enogu.engine import memory
 from enogu.engine.families import LoadedBase
 from enogu.engine.loop import TrainPicture
-from enogu.engine.memory import choose_compute, gradient_checkpointing, peak_memory_mib
+from enogu.engine.memory import (
+    choose_compute,
+    device_of_member,
+    forget_peak_memory,
+    gradient_checkpointing,
+    peak_memory_mib,
+)
+from enogu.errors import WrongUse
 from tests.unit.engine.tiny_run import tiny_recipe, tiny_train
 
 
@@ -41,22 +48,69 @@ def test_fp32_needs_no_note() -> None:
 @pytest.mark.parametrize("there", [("cuda", "mps", "xpu"), ("mps", "xpu"), ("xpu",), ()])
 def test_the_best_device_there_is_is_taken(there: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """ROCm's torch calls its cards "cuda"."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in there)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in there)
-    monkeypatch.setattr(torch.xpu, "is_available", lambda: "xpu" in there)
+    _pretend(monkeypatch, *there)
     assert choose_compute("none").device.type == (there[0] if there else "cpu")
 
 
-@pytest.mark.parametrize("has_bf16", [True, False])
+@pytest.mark.parametrize(
+    ("capability", "hip", "has_bf16"), [((8, 0), None, True), ((7, 5), None, False), ((9, 0), "6.2", True)]
+)
 def test_a_card_without_bf16_computes_in_fp16_with_a_scaled_loss_and_says_so(
-    has_bf16: bool, monkeypatch: pytest.MonkeyPatch
+    capability: tuple[int, int], hip: str | None, has_bf16: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: has_bf16)
-    plan = choose_compute("bf16", "cuda")
+    """It is asked of the card that is used. torch itself says yes for Turing, where it only imitates bf16."""
+    asked: list[torch.device] = []
+
+    def capability_of(card: torch.device) -> tuple[int, int]:
+        asked.append(card)
+        return capability
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", capability_of)
+    monkeypatch.setattr(torch.version, "hip", hip)
+    plan = choose_compute("bf16", "cuda:1")
     assert plan.dtype == (torch.bfloat16 if has_bf16 else torch.float16)
     assert plan.needs_loss_scaling is not has_bf16
     assert plan.notes == (() if has_bf16 else ("This GPU has no bf16, so fp16 is used.",))
+    assert hip or asked == [torch.device("cuda:1")]
+
+
+@pytest.mark.parametrize("there", ["mps", "xpu"])
+def test_several_devices_are_refused_where_they_cannot_work_together(
+    there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all of them would be the same one."""
+    _pretend(monkeypatch, there)
+    with pytest.raises(WrongUse, match=f"this machine has {there}"):
+        device_of_member(1)
+
+
+def test_members_have_a_card_each_or_share_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    _pretend(monkeypatch)
+    assert [device_of_member(number) for number in (0, 1)] == ["cpu", "cpu"]
+    _pretend(monkeypatch, "cuda")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [device_of_member(number) for number in (0, 1)] == ["cuda:0", "cuda:1"]
+    with pytest.raises(WrongUse, match="There are 2 graphics cards"):
+        device_of_member(2)
+
+
+@pytest.mark.parametrize("kind", ["cuda", "xpu"])
+def test_a_runs_peak_is_not_that_of_the_run_before_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker's process trains one run after the other."""
+    peaks = {torch.device(kind, 1): 7 * 2**20}
+    module = getattr(torch, kind)
+    monkeypatch.setattr(module, "max_memory_allocated", lambda device: peaks[device])
+    monkeypatch.setattr(module, "reset_peak_memory_stats", lambda device: peaks.update({device: 2**20}))
+    assert peak_memory_mib(torch.device(kind, 1)) == 7
+    forget_peak_memory(torch.device(kind, 1))
+    assert peak_memory_mib(torch.device(kind, 1)) == 1
+
+
+def _pretend(monkeypatch: pytest.MonkeyPatch, *there: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in there)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in there)
+    monkeypatch.setattr(torch.xpu, "is_available", lambda: "xpu" in there)
 
 
 def test_the_processors_bf16_is_asked_without_an_error() -> None:
