@@ -21,7 +21,7 @@ __all__ = ["app"]
 Role = Literal["learn", "regularisation"]
 PicturesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="PICTURE...", help="Names, ids, or patterns such as 'reg_*'. Unless given, all."),
+    typer.Argument(metavar="PICTURE...", help='Names, ids, or patterns such as "reg_*". Unless given, all.'),
 ]
 
 
