@@ -113,8 +113,8 @@ def save_checkpoint(
         "step": str(state.step),
         "started_at": repr(state.started_at),
         "saved": json.dumps(state.saved),
-        "optimizer_values": json.dumps(plain),
-        "optimizer_groups": json.dumps(changing_values(optimizer)),
+        "optimizer_values": json.dumps(plain, sort_keys=True),
+        "optimizer_groups": json.dumps(changing_values(optimizer), sort_keys=True),
         "loss_scaler": json.dumps(scaler.state_dict()),
     }
     for name in _MARKS:
