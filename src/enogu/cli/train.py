@@ -106,6 +106,8 @@ def train(
     elif not resume:
         refuse_foreign_run(out, preparation)
     announce(call, preparation)
+    if member.size == 1:
+        warn_of_memory(call, preparation)
     if member.size > preparation.recipe.training.batch_size:
         call.output.say(
             f"A batch of {preparation.recipe.training.batch_size} leaves some of {member.size} devices without work: "
@@ -129,6 +131,15 @@ def announce(call: Call, preparation: Preparation) -> None:
     call.output.say()
     for warning in warnings_of(preparation):
         call.output.say(warning, style="yellow")
+
+
+def warn_of_memory(call: Call, preparation: Preparation) -> None:
+    """Say what would make it fit where this machine's device has too little; it is trained all the same."""
+    from enogu.cli.memory import memory_here, say_memory
+
+    found = memory_here(preparation)
+    if found["memory"] is not None and found["memory"]["fits"] is False:
+        say_memory(call.output, found)
 
 
 def run_training(

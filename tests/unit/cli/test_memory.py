@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from enogu.cli import train
 from enogu.cli.memory import GB, memory_here, say_memory
-from enogu.cli.output import Output
+from enogu.cli.output import Call, Output
 from enogu.cli.preparation import Preparation, prepare
 from enogu.cli.recipes import RecipeWish
 from enogu.settings import Settings
@@ -68,3 +69,18 @@ def test_a_plan_for_this_machine_says_its_memory(preparation: Preparation, enogu
 
 def test_a_studios_plan_says_what_it_needs(enogu: Enogu) -> None:
     assert "It needs about 0." in enogu("runs", "plan", "mame").out
+
+
+@pytest.mark.parametrize(("memory_bytes", "is_said"), [(GB // 10, True), (64 * GB, False)])
+def test_a_training_here_is_warned_of_where_it_does_not_fit(
+    preparation: Preparation,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    memory_bytes: int,
+    is_said: bool,
+) -> None:
+    facts = DeviceFacts("EPYC", memory_bytes, has_adamw8bit=False)
+    monkeypatch.setattr("enogu.cli.memory.describe_device", lambda _device: facts)
+    call = Call(Settings(home=preparation.folder.path), Output(as_json=False))
+    train.warn_of_memory(call, preparation)
+    assert ("That does not fit." in capsys.readouterr().out) is is_said
