@@ -47,6 +47,7 @@ def test_a_run_says_what_will_happen_and_leaves_what_it_said(
         "mame-000001.safetensors",
         "mame.safetensors",
         "mame-state/state.safetensors",
+        "mame-state/older.safetensors",
         "sample/mame_e000001_00_1.png",
         "sample/mame_e000002_00_1.png",
     }
