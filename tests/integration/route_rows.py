@@ -220,6 +220,10 @@ LORAS = (
     Row("GET " + LORA + "/base-models", "owner"),
     Row("DELETE " + LORA, "owner"),
     Row("POST " + LORA + "/restore", "owner"),
+    Row("POST /api/lora-jobs", "owner", {"tool": "convert", "lora_id": "{lora_id}", "precision": "fp16"}),
+    Row("GET /api/lora-jobs", "signed_in"),
+    Row("GET /api/lora-jobs/{job_id}", "owner", ids={"job_id": "lora_job"}),
+    Row("POST /api/lora-jobs/{job_id}/cancel", "owner", ids={"job_id": "lora_job"}, ok=NOT_NOW),
 )
 DRAWINGS = (
     Row("POST /api/drawings", "signed_in", {"prompt": "mame", "steps": 1}),

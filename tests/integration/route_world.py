@@ -148,3 +148,5 @@ class World:
         ids["drawing_id"] = self.ask("GET", "/api/drawings")["drawings"][0]["id"]
         again = {"dataset_id": dataset_id, "recipe": recipe}
         ids["waiting_run"] = self.ask("POST", "/api/runs", json=again)["id"]
+        tool = {"tool": "convert", "lora_id": lora["id"]}
+        ids["lora_job"] = self.ask("POST", "/api/lora-jobs", json=tool)["id"]

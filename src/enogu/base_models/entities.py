@@ -10,7 +10,7 @@ from typing import Literal
 from enogu.errors import BaseModelRefused, EnoguError, WrongUse
 from enogu.weights.families import Family, PredictionType
 
-Origin = Literal["starter", "home", "path", "upload", "hub"]
+Origin = Literal["starter", "home", "path", "upload", "hub", "merged"]
 Layout = Literal["folder", "single_file"]
 BaseModelState = Literal["ready", "importing", "failed"]
 

@@ -8,7 +8,7 @@ singular values of B A are found from two small QR decompositions, so that B A i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -28,6 +28,11 @@ Method = Literal["fixed", "sv_ratio", "sv_cumulative", "sv_fro"]
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _SMALLEST_VALUE = 1e-6
 Tensors = dict[str, torch.Tensor]
+Progress = Callable[[int, int], None]
+"""Told how many layers are done, and of how many."""
+
+
+def _untold(_done: int, _total: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -63,12 +68,21 @@ def convert(path: Path, out: Path, *, layout: Literal["kohya", "diffusers"], pre
     return _write(out, tensors, file.metadata, precision)
 
 
-def merge(files: Sequence[tuple[Path, float]], out: Path, *, rank: int | None, precision: str) -> LoraFile:
+def merge(
+    files: Sequence[tuple[Path, float]],
+    out: Path,
+    *,
+    rank: int | None,
+    precision: str,
+    on_progress: Progress = _untold,
+) -> LoraFile:
     """Several LoRAs at their weights as one: exactly, with added ranks, or brought to ``rank`` by singular values."""
     loras = [(load_lora(path), weight) for path, weight in files]
     layers = [(_plain_layers(file), weight) for file, weight in loras]
     merged: Tensors = {}
-    for key in dict.fromkeys(key for those, _ in layers for key in those):
+    keys = dict.fromkeys(key for those, _ in layers for key in those)
+    for done, key in enumerate(keys):
+        on_progress(done, len(keys))
         parts = _alike([(those[key], weight) for those, weight in layers if key in those])
         shapes = {(part["lora_up.weight"].shape[0], *part["lora_down.weight"].shape[1:]) for part, _ in parts}
         if len(shapes) > 1:
@@ -84,29 +98,46 @@ def merge(files: Sequence[tuple[Path, float]], out: Path, *, rank: int | None, p
         if rank is not None and rank < down.shape[0]:
             down, up, _ = _reduced(down, up, rank, "fixed", None)
         _put(merged, key, down, up, 1.0)
-    metadata = dict(loras[0][0].metadata)
+    metadata = _titled(loras[0][0].metadata, out)
     metadata["modelspec.merged_from"] = ", ".join(f"{path.name}:{weight:g}" for path, weight in files)
     return _write(out, merged, _with_dims(metadata, merged, "merged"), precision)
 
 
 def resize(
-    path: Path, out: Path, *, rank: int, method: Method, parameter: float | None, precision: str
+    path: Path,
+    out: Path,
+    *,
+    rank: int,
+    method: Method,
+    parameter: float | None,
+    precision: str,
+    on_progress: Progress = _untold,
 ) -> tuple[LoraFile, list[ResizedLayer]]:
     """Another rank by singular values, at most ``rank``; the scale stays, so that alpha follows the rank (as Kohya)."""
     _check_method(method, parameter)
     file = load_lora(path)
     resized: Tensors = {}
     told: list[ResizedLayer] = []
-    for key, layer in _plain_layers(file).items():
+    layers = _plain_layers(file)
+    for done, (key, layer) in enumerate(layers.items()):
+        on_progress(done, len(layers))
         down, up = layer["lora_down.weight"].float(), layer["lora_up.weight"].float()
         new_down, new_up, retained = _reduced(down, up, rank, method, parameter)
         _put(resized, key, new_down, new_up, scale_of(layer))
         told.append(ResizedLayer(key, down.shape[0], new_down.shape[0], retained))
-    return _write(out, resized, _with_dims(file.metadata, resized, "resized"), precision), told
+    metadata = {**_titled(file.metadata, out), "modelspec.merged_from": path.name}
+    return _write(out, resized, _with_dims(metadata, resized, "resized"), precision), told
 
 
 def extract(
-    base: LoadedBase, tuned: LoadedBase, out: Path, *, dim: int, conv_dim: int, precision: str
+    base: LoadedBase,
+    tuned: LoadedBase,
+    out: Path,
+    *,
+    dim: int,
+    conv_dim: int,
+    precision: str,
+    on_progress: Progress = _untold,
 ) -> tuple[LoraFile, list[ResizedLayer]]:
     """What a tuned base model has learnt, as a LoRA: the largest singular values of tuned - base."""
     if base.family.name != tuned.family.name:
@@ -115,7 +146,9 @@ def extract(
     attention = base.family.targets(base)
     tensors: Tensors = {}
     told: list[ResizedLayer] = []
-    for target in [*attention, *(base.family.conv_targets(base) if conv_dim else ())]:
+    targets = [*attention, *(base.family.conv_targets(base) if conv_dim else ())]
+    for done, target in enumerate(targets):
+        on_progress(done, len(targets))
         weight = target.layer.weight.detach().float()
         if target.key not in others or others[target.key].shape != weight.shape:
             raise AdapterRefused(f"{target.key} is not the same layer in both.", "Choose two of one architecture.")
@@ -131,14 +164,17 @@ def extract(
         told.append(ResizedLayer(target.key, len(s), rank, _share(s, rank)))
     if not tensors:
         raise WrongUse("The two base models are the same.", "Choose a tuned one and the one it was made from.")
-    return _write(out, tensors, _with_dims(dict(base.family.metadata), tensors, "extracted"), precision), told
+    metadata = {**_titled(base.family.metadata, out), "modelspec.merged_from": f"{tuned.name} - {base.name}"}
+    return _write(out, tensors, _with_dims(metadata, tensors, "extracted"), precision), told
 
 
-def compare(a: Path, b: Path) -> list[ComparedLayer]:
+def compare(a: Path, b: Path, *, on_progress: Progress = _untold) -> list[ComparedLayer]:
     """Layer by layer; a layer that one file lacks has norm 0 there and cosine 0. B A of neither is made."""
     first, second = _plain_layers(load_lora(a)), _plain_layers(load_lora(b))
     told: list[ComparedLayer] = []
-    for key in dict.fromkeys([*first, *second]):
+    keys = dict.fromkeys([*first, *second])
+    for done, key in enumerate(keys):
+        on_progress(done, len(keys))
         left, right = first.get(key), second.get(key)
         norm_a = 0.0 if left is None else _dot(left, left) ** 0.5
         norm_b = 0.0 if right is None else _dot(right, right) ** 0.5
@@ -237,6 +273,11 @@ def _put(tensors: Tensors, key: str, down: torch.Tensor, up: torch.Tensor, scale
     tensors[f"{key}.lora_down.weight"] = down
     tensors[f"{key}.lora_up.weight"] = up
     tensors[f"{key}.alpha"] = torch.tensor(scale * down.shape[0])
+
+
+def _titled(metadata: Mapping[str, str], out: Path) -> dict[str, str]:
+    """What is made is called as its file, by programs that go by the name in the file too."""
+    return {**metadata, "ss_output_name": out.stem, "modelspec.title": out.stem}
 
 
 def _with_dims(metadata: Mapping[str, str], tensors: Tensors, what: str) -> dict[str, str]:

@@ -59,7 +59,14 @@ class MergedBase:
     sha256: tuple[str, ...]
 
 
-def merge_into_base(base: Path, loras: Sequence[LoraToMerge], out: Path, *, precision: str = "same") -> MergedBase:
+def merge_into_base(
+    base: Path,
+    loras: Sequence[LoraToMerge],
+    out: Path,
+    *,
+    precision: str = "same",
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> MergedBase:
     """A base model (a file, or a diffusers folder) with LoRAs in its weights, written to ``out`` in the same layout.
 
     Raises AdapterRefused, BaseModelRefused, WrongUse before anything is written, StorageFailed when the disk is full.
@@ -89,10 +96,17 @@ def merge_into_base(base: Path, loras: Sequence[LoraToMerge], out: Path, *, prec
     merge = _Merge(tensors, [layer for layer in layers if layer.key in changes], changes)
     said = _merged_from(base, loras)
     digests: list[str] = []
+    num_written = 0
+
+    def tensor(part: str, name: str) -> torch.Tensor:
+        nonlocal num_written
+        on_progress(num_written, len(tensors))
+        num_written += 1
+        return merge.tensor(part, name)
 
     def write(part: str, path: Path, target: Path, metadata: Mapping[str, str]) -> None:
         def write_to(aside: Path) -> None:
-            digests.append(_write_changed(aside, headers[path], metadata, precision, lambda n: merge.tensor(part, n)))
+            digests.append(_write_changed(aside, headers[path], metadata, precision, lambda n: tensor(part, n)))
 
         write_whole(target, write_to)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from enogu.errors import WrongUse
 
@@ -62,6 +62,55 @@ class FittingBaseModel:
     family: str
     is_same_derivative: bool
     """Whether it is of the branch that the LoRA was trained on, as far as is known: those come first."""
+
+
+Tool = Literal["convert", "merge", "merge_into", "resize", "extract", "compare"]
+TOOL_KIND = "lora_tool"
+"""The kind of the job that uses a tool."""
+
+
+@dataclass(frozen=True)
+class ToolInput:
+    """A LoRA as it was when a tool was asked for, with the weight of its layers and of those in text encoders."""
+
+    id: str
+    name: str
+    sha256: str
+    weight: float = 1.0
+    text_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class ToolBase:
+    """A base model that a tool reads: the one that is merged into; of an extraction the tuned one, then its origin."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class ToolWish:
+    """What is asked of a tool, as far as it is known without opening files. What a tool has no use for is its default.
+
+    ``method`` is ``fixed``, ``sv_ratio``, ``sv_cumulative`` or ``sv_fro``, with ``parameter`` for all but the first;
+    ``precision`` is ``fp32``, ``fp16``, ``bf16`` or ``same``.
+    """
+
+    tool: Tool
+    name: str
+    """Of what is made; empty for a comparison."""
+    inputs: tuple[ToolInput, ...] = ()
+    bases: tuple[ToolBase, ...] = ()
+    layout: str = "kohya"
+    precision: str = "same"
+    rank: int | None = None
+    conv_rank: int = 0
+    method: str = "fixed"
+    parameter: float | None = None
+
+
+class ToolRefused(WrongUse):
+    """A tool that cannot be used as it was asked for."""
 
 
 class LoraNameRefused(WrongUse):

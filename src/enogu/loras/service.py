@@ -17,7 +17,7 @@ from enogu.accounts.owned_data import ExportedFile, ExportedRecord
 from enogu.base_models import service as base_models
 from enogu.errors import AdapterRefused, NotFound, WrongUse
 from enogu.loras import store
-from enogu.loras.entities import FittingBaseModel, Lora, LoraNameRefused, LoraPage
+from enogu.loras.entities import FittingBaseModel, Lora, LoraNameRefused, LoraPage, ToolWish
 from enogu.runs import service as runs
 from enogu.runs.entities import StartFile
 from enogu.settings import Settings
@@ -155,6 +155,51 @@ def add_upload(
         filename=filename, sha256=taken.sha256, size_bytes=taken.size_bytes, run_id=None, epoch=None,
         preview_sha256=None, base_model_name="",
     )  # fmt: skip
+
+
+def add_made(
+    session: Session, files: Files, owner_id: str, wish: ToolWish, sha256: str, size_bytes: int, now: datetime
+) -> Lora:
+    """What a tool made, with what it was made from. Its name gets a number when it was taken in the meantime.
+
+    What one LoRA was made to goes on with that one's trigger, notes, preview and best weight; what several were merged
+    to is called by all their triggers.
+    """
+    name = _free_name(session, owner_id, wish.name)
+    sources = [store.find_lora(session, owner_id, one.id) for one in wish.inputs]
+    known = [one for one in sources if one is not None]
+    names = {one.base_model_name for one in known if one.base_model_name}
+    lora = _add(
+        session, files, owner_id, name, now,
+        filename=f"{name}.safetensors", sha256=sha256, size_bytes=size_bytes, run_id=None, epoch=None,
+        preview_sha256=None, base_model_name=names.pop() if len(names) == 1 else "",
+    )  # fmt: skip
+    triggers = dict.fromkeys(one.trigger for one in known if one.trigger)
+    lora = replace(lora, facts={**lora.facts, "made_from": made_from(wish)}, trigger=", ".join(triggers)[:LONGEST_TEXT])
+    if len(known) == 1:
+        (one,) = known
+        lora = replace(
+            lora, preview_sha256=one.preview_sha256, notes=one.notes, negative=one.negative,
+            preferred_weight=one.preferred_weight,
+        )  # fmt: skip
+    store.write_lora(session, lora, name_key(lora.name))
+    return lora
+
+
+def made_from(wish: ToolWish) -> dict[str, Any]:
+    """How it was made, as the LoRA's facts keep it."""
+    numbers = {
+        "convert": ("layout", "precision"),
+        "merge": ("rank", "precision"),
+        "resize": ("rank", "method", "parameter", "precision"),
+        "extract": ("rank", "conv_rank", "precision"),
+    }.get(wish.tool, ("precision",))
+    return {
+        "tool": wish.tool,
+        "loras": [{"id": one.id, "name": one.name, "weight": one.weight} for one in wish.inputs],
+        "base_models": [{"id": one.id, "name": one.name} for one in wish.bases],
+        "options": {name: getattr(wish, name) for name in numbers},
+    }
 
 
 def _add(

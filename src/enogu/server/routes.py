@@ -11,6 +11,7 @@ from enogu.captions import api as captions_api
 from enogu.datasets import api as datasets_api
 from enogu.drawings import api as drawings_api
 from enogu.loras import api as loras_api
+from enogu.loras import tools_api as lora_tools_api
 from enogu.runs import api as runs_api
 from enogu.server import admin_api
 from enogu.stamina import api as stamina_api
@@ -30,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     captions_api.vocabularies_router,
     runs_api.router,
     loras_api.router,
+    lora_tools_api.router,
     drawings_api.router,
     admin_api.router,
 )

@@ -79,7 +79,7 @@ class EngineHost:
         ``device`` as torch names it, or "auto".
         """
         self._command = [*(command or _REAL_ENGINE), "--device", device, "--parent", str(os.getpid())]
-        self._environment = _environment(threads)
+        self._environment = child_environment(threads)
         self._start_seconds = start_seconds
         self._changed = threading.Condition()
         self._starting = threading.Lock()
@@ -434,7 +434,7 @@ def _cancelled(job: DrawJob) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _environment(threads: int | None) -> dict[str, str]:
+def child_environment(threads: int | None) -> dict[str, str]:
     """Ours without what opens the studio's database and files; the engine reads nothing of it, torch does."""
     kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
     kept |= {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}

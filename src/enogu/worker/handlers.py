@@ -272,6 +272,7 @@ class Handlers:
 
 HANDLERS: dict[str, tuple[str, str]] = {
     "train_run": ("enogu.worker.run_handler", "train_run"),
+    "lora_tool": ("enogu.worker.lora_tool_handler", "use_tool"),
     "draw": ("enogu.worker.drawing_handler", "draw"),
     "crop_and_tag": ("enogu.worker.dataset_handlers", "crop_and_tag"),
     "import_pictures": ("enogu.worker.dataset_handlers", "import_pictures"),

@@ -51,7 +51,7 @@ def test_a_merge_without_a_rank_is_the_exact_sum(
     assert a.read_bytes() == before
     header = read_header(tmp_path / "m.safetensors")
     assert header.metadata["sshs_model_hash"] == tensor_bytes_sha256(tmp_path / "m.safetensors")
-    assert (header.metadata["ss_network_dim"], header.metadata["ss_output_name"]) == ("Dynamic", "a")
+    assert (header.metadata["ss_network_dim"], header.metadata["ss_output_name"]) == ("Dynamic", "m")
     with pytest.raises(WrongUse, match="there already"):
         lora_tools.merge([(a, 1.0), (b, 1.0)], tmp_path / "m.safetensors", rank=None, precision="fp32")
 

@@ -2182,6 +2182,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/lora-jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List lora jobs
+         * @description The last fifty.
+         */
+        get: operations["loras-list_lora_jobs"];
+        put?: never;
+        /**
+         * Use tool
+         * @description Ask for a tool. What it makes appears in the library, or among the base models; it costs no stamina.
+         */
+        post: operations["loras-use_tool"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lora-jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get lora job
+         * @description One, with what it found.
+         */
+        get: operations["loras-get_lora_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lora-jobs/{job_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel lora job
+         * @description End it; nothing of it is kept.
+         */
+        post: operations["loras-cancel_lora_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/drawings/options": {
         parameters: {
             query?: never;
@@ -4121,6 +4185,100 @@ export interface components {
             };
         };
         /**
+         * LoraJobInFull
+         * @description With what it found: of a comparison and a resize ``layers``, with their keys and numbers.
+         */
+        LoraJobInFull: {
+            /** Id */
+            id: string;
+            /**
+             * Tool
+             * @enum {string}
+             */
+            tool: "convert" | "merge" | "merge_into" | "resize" | "extract" | "compare";
+            /** Name */
+            name: string;
+            /** Loras */
+            loras: components["schemas"]["WeighedName"][];
+            /** Base Models */
+            base_models: components["schemas"]["NamedBase"][];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled" | "parked";
+            /** Done */
+            done: number;
+            /** Total */
+            total: number;
+            /** Reason */
+            reason: string;
+            /** Made Lora Id */
+            made_lora_id: string | null;
+            /** Made Base Model Id */
+            made_base_model_id: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Result */
+            result: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * LoraJobShown
+         * @description A tool that was asked for.
+         */
+        LoraJobShown: {
+            /** Id */
+            id: string;
+            /**
+             * Tool
+             * @enum {string}
+             */
+            tool: "convert" | "merge" | "merge_into" | "resize" | "extract" | "compare";
+            /** Name */
+            name: string;
+            /** Loras */
+            loras: components["schemas"]["WeighedName"][];
+            /** Base Models */
+            base_models: components["schemas"]["NamedBase"][];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled" | "parked";
+            /** Done */
+            done: number;
+            /** Total */
+            total: number;
+            /** Reason */
+            reason: string;
+            /** Made Lora Id */
+            made_lora_id: string | null;
+            /** Made Base Model Id */
+            made_base_model_id: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+        };
+        /**
+         * LoraJobs
+         * @description The last ones, newest first.
+         */
+        LoraJobs: {
+            /** Jobs */
+            jobs: components["schemas"]["LoraJobShown"][];
+        };
+        /**
          * LoraReadShown
          * @description A LoRA that a picture's text names.
          */
@@ -4325,6 +4483,16 @@ export interface components {
              * Format: password
              */
             password: string;
+        };
+        /**
+         * NamedBase
+         * @description A base model that was put in.
+         */
+        NamedBase: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
         };
         /**
          * NewAccount
@@ -5595,6 +5763,171 @@ export interface components {
             limit: 75 | 150 | 225;
         };
         /**
+         * ToCompare
+         * @description How alike two LoRAs are, layer by layer.
+         */
+        ToCompare: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            tool: "compare";
+            /** Lora Ids */
+            lora_ids: string[];
+        };
+        /**
+         * ToConvert
+         * @description The same LoRA in another layout or precision, as a new one.
+         */
+        ToConvert: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            tool: "convert";
+            /** Lora Id */
+            lora_id: string;
+            /**
+             * Layout
+             * @default kohya
+             * @enum {string}
+             */
+            layout: "kohya" | "diffusers";
+            /**
+             * Precision
+             * @default same
+             * @enum {string}
+             */
+            precision: "fp32" | "fp16" | "bf16" | "same";
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+        };
+        /**
+         * ToExtract
+         * @description A LoRA, or a LoCon with ``conv_rank``, of what a tuned base model has learnt since ``base_model_id``.
+         */
+        ToExtract: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            tool: "extract";
+            /** Tuned Id */
+            tuned_id: string;
+            /** Base Model Id */
+            base_model_id: string;
+            /**
+             * Rank
+             * @default 32
+             */
+            rank: number;
+            /**
+             * Conv Rank
+             * @default 0
+             */
+            conv_rank: number;
+            /**
+             * Precision
+             * @default fp16
+             * @enum {string}
+             */
+            precision: "fp32" | "fp16" | "bf16" | "same";
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+        };
+        /**
+         * ToMerge
+         * @description Several LoRAs as one: with ranks that add up, or brought to ``rank``.
+         */
+        ToMerge: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            tool: "merge";
+            /** Loras */
+            loras: components["schemas"]["WeighedLora"][];
+            /** Rank */
+            rank?: number | null;
+            /**
+             * Precision
+             * @default fp16
+             * @enum {string}
+             */
+            precision: "fp32" | "fp16" | "bf16" | "same";
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+        };
+        /**
+         * ToMergeInto
+         * @description A new base model with these LoRAs in its weights.
+         */
+        ToMergeInto: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            tool: "merge_into";
+            /** Loras */
+            loras: components["schemas"]["WeighedLora"][];
+            /** Base Model Id */
+            base_model_id: string;
+            /**
+             * Precision
+             * @default same
+             * @enum {string}
+             */
+            precision: "fp32" | "fp16" | "bf16" | "same";
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+        };
+        /**
+         * ToResize
+         * @description A lower rank, by singular values: fixed, or the lowest that keeps enough, at most ``rank``.
+         */
+        ToResize: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            tool: "resize";
+            /** Lora Id */
+            lora_id: string;
+            /** Rank */
+            rank: number;
+            /**
+             * Method
+             * @default fixed
+             * @enum {string}
+             */
+            method: "fixed" | "sv_ratio" | "sv_cumulative" | "sv_fro";
+            /** Parameter */
+            parameter?: number | null;
+            /**
+             * Precision
+             * @default fp16
+             * @enum {string}
+             */
+            precision: "fp32" | "fp16" | "bf16" | "same";
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+        };
+        /**
          * TokenCountShown
          * @description A caption in tokens.
          */
@@ -5710,6 +6043,33 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+        };
+        /**
+         * WeighedLora
+         * @description A LoRA of the library with its weight.
+         */
+        WeighedLora: {
+            /** Id */
+            id: string;
+            /**
+             * Weight
+             * @default 1
+             */
+            weight: number;
+            /** Text Weight */
+            text_weight?: number | null;
+        };
+        /**
+         * WeighedName
+         * @description A LoRA that was put in.
+         */
+        WeighedName: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Weight */
+            weight: number;
         };
         /**
          * WorkerSeen
@@ -10393,6 +10753,130 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FittingBaseModels"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-list_lora_jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoraJobs"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-use_tool": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToConvert"] | components["schemas"]["ToMerge"] | components["schemas"]["ToMergeInto"] | components["schemas"]["ToResize"] | components["schemas"]["ToExtract"] | components["schemas"]["ToCompare"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoraJobInFull"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-get_lora_job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoraJobInFull"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "loras-cancel_lora_job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoraJobInFull"];
                 };
             };
             /** @description Refused, with the reason and the cure. */

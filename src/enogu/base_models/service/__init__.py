@@ -11,6 +11,7 @@ from enogu.base_models.service.choosing import MOST_LISTED, get_base_model, list
 from enogu.base_models.service.owned import BaseModelData, list_named_files
 from enogu.base_models.service.placing import place
 from enogu.base_models.service.registering import (
+    add_made,
     change_base_model,
     delete_base_model,
     keep_picture,
@@ -25,6 +26,7 @@ from enogu.base_models.service.registering import (
 __all__ = [
     "MOST_LISTED",
     "BaseModelData",
+    "add_made",
     "change_base_model",
     "delete_base_model",
     "get_base_model",

@@ -83,7 +83,7 @@ def register_upload(
     describing.refuse_pickle(taken.name)
     stem = Path(taken.name).stem
     if taken.name.lower().endswith(".zip"):
-        base = _empty(session, account, name or stem, "upload", "folder", now)
+        base = _empty(session, account.id, name or stem, "upload", "folder", now)
         base = replace(base, state="importing", size_bytes=taken.size_bytes, why_not="It is still being unpacked.")
         store.add_base_model(session, base, name_key(base.name), archive_sha256=taken.sha256)
         return _with_job(session, metering, account, base, IMPORT_KIND, now)
@@ -111,10 +111,27 @@ def register_from_hub(
     earlier = store.find_by_name(session, account.id, name_key(_checked_name(name or wanted.name)))
     if earlier is not None and (earlier.origin, earlier.state) == ("hub", "failed"):
         store.delete_base_model(session, account.id, earlier.id)
-    base = _empty(session, account, name or wanted.name, "hub", "single_file" if wanted.file else "folder", now)
+    base = _empty(session, account.id, name or wanted.name, "hub", "single_file" if wanted.file else "folder", now)
     base = replace(base, state="importing", why_not="It is still being downloaded.")
     store.add_base_model(session, base, name_key(base.name))
     return _with_job(session, metering, account, base, DOWNLOAD_KIND, now, hub=str(wanted))
+
+
+def add_made(
+    session: Session, owner_id: str, name: str, made: Path, parts: Sequence[StoredPart], notes: str, now: datetime
+) -> BaseModel:
+    """One that the studio made: ``made`` is its file or folder, whose files are kept as ``parts``. Its name gets a
+    number when it is taken. Raises BaseModelRefused, WrongUse when there are too many.
+    """
+    facts = describing.describe_path(made)
+    free, number = name, 2
+    while store.find_by_name(session, owner_id, name_key(free)) is not None:
+        free, number = f"{name[: store.NAME_LENGTH - 6]}-{number}", number + 1
+    base = with_facts(_empty(session, owner_id, free, "merged", facts.layout, now), facts)
+    is_file = facts.layout == "single_file"
+    found = parts[0].sha256 if is_file else hashes.hash_of_parts((part.path, part.sha256) for part in parts)
+    base = replace(base, hash=found, parts=tuple(parts), notes=notes[:LONGEST_NOTES])
+    return store.add_base_model(session, base, name_key(base.name))
 
 
 def change_base_model(
@@ -208,7 +225,7 @@ def _write(session: Session, base: BaseModel) -> BaseModel:
 def _new(
     session: Session, account: Account, name: str, origin: Origin, facts: BaseModelFacts, now: datetime
 ) -> BaseModel:
-    return with_facts(_empty(session, account, name, origin, facts.layout, now), facts)
+    return with_facts(_empty(session, account.id, name, origin, facts.layout, now), facts)
 
 
 def with_facts(base: BaseModel, facts: BaseModelFacts) -> BaseModel:
@@ -230,12 +247,12 @@ def with_facts(base: BaseModel, facts: BaseModelFacts) -> BaseModel:
     )
 
 
-def _empty(session: Session, account: Account, name: str, origin: Origin, layout: Layout, now: datetime) -> BaseModel:
-    if store.count_base_models(session, account.id) >= MOST_BASE_MODELS:
+def _empty(session: Session, owner_id: str, name: str, origin: Origin, layout: Layout, now: datetime) -> BaseModel:
+    if store.count_base_models(session, owner_id) >= MOST_BASE_MODELS:
         raise WrongUse(f"You have {MOST_BASE_MODELS} base models already.", "Delete one first.")
     return BaseModel(
         id=new_id(),
-        owner_id=account.id,
+        owner_id=owner_id,
         name=_checked_name(name),
         family="",
         derivative="",
