@@ -31,17 +31,18 @@ from enogu.uploads import store as uploads_store
 from enogu.weights.header import parse_header
 from enogu.worker import lora_tool_handler, tool_process
 from enogu.worker.in_process import run_one_job
+from tests.unit.loras.lora_files import lora_bytes
 
 KEY = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
 
 
-def lora_file(seed: int, dim: int = 4, family: str = "sd_v1", *, dora: bool = False, **metadata: str) -> bytes:
+def lora_file(seed: int, dim: int = 4, *, dora: bool = False, **metadata: str) -> bytes:
     """A layer of the starter (128 in, 96 out) with numbers by the seed."""
     chance = random.Random(seed)
     shapes = {"lora_down.weight": (dim, 128), "lora_up.weight": (96, dim), "alpha": ()}
     if dora:
         shapes["dora_scale"] = (96, 1)
-    header: dict[str, Any] = {"__metadata__": {"ss_base_model_version": family, **metadata}}
+    header: dict[str, Any] = {"__metadata__": {"ss_base_model_version": "sd_v1", **metadata}}
     body = b""
     for name, shape in shapes.items():
         count = shape[0] * shape[1] if shape else 1
@@ -149,7 +150,7 @@ def test_each_tool_makes_what_it_was_asked_for_and_says_of_what(studio: Studio, 
 
 def test_what_cannot_work_is_refused_before_it_is_queued(studio: Studio, owner: Account) -> None:
     a, b = (add(studio, owner, name, lora_file(seed)) for seed, name in enumerate("ab"))
-    other = add(studio, owner, "xl", lora_file(3, family="sdxl_base_v1-0"))
+    other = add(studio, owner, "xl", lora_bytes(width=2048))
     dora = add(studio, owner, "dora", lora_file(4, dora=True))
     refusals: list[tuple[str, dict[str, Any], str]] = [
         ("merge", {"inputs": ((a,),)}, "2 to 10 LoRAs, and 1"),
