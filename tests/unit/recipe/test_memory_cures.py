@@ -145,7 +145,8 @@ def recipes(family: str) -> st.SearchStrategy[dict[str, Any]]:
             ),
             "training": st.fixed_dictionaries(training),
             "adapter": st.fixed_dictionaries(
-                {"dim": st.integers(1, 128), "parts": st.sampled_from(["unet", "unet_and_text_encoder"])},
+                {"kind": st.sampled_from(["lora", "locon", "loha", "lokr", "dora"]), "dim": st.integers(1, 128),
+                 "parts": st.sampled_from(["unet", "unet_and_text_encoder"])},
                 optional={"alpha": st.just(1.0)},
             ),
             "captions": st.fixed_dictionaries(
