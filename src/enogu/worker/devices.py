@@ -14,6 +14,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -105,7 +106,13 @@ def _list_cards(command: Sequence[str], visible: str | None) -> list[tuple[str, 
     return listed
 
 
-def _processor_name() -> str:
+def _processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """What Linux calls it; elsewhere, and on Arm, what Python knows."""
+    with suppress(OSError):
+        for line in cpuinfo.read_text("utf-8", "replace").splitlines():
+            key, _, name = line.partition(":")
+            if key.strip() == "model name" and name.strip():
+                return name.strip()
     return platform.processor() or platform.machine()
 
 

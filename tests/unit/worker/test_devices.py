@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import psutil
 import pytest
 
 from enogu.errors import WrongUse
-from enogu.worker.devices import DeviceFacts, choose_device, count_nvidia_gpus, describe_device
+from enogu.worker.devices import DeviceFacts, _processor_name, choose_device, count_nvidia_gpus, describe_device
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,13 @@ def test_memory_that_a_card_does_not_say_is_not_known_unless_a_person_says_it() 
     nobody = ("no-such-program-anywhere",)
     assert describe_device("cuda:0", {}, nobody) == DeviceFacts("", None, has_adamw8bit=False)
     assert describe_device("cuda:0", {}, nobody, memory_bytes=8 * 2**30).memory_bytes == 8 * 2**30
+
+
+def test_a_processor_is_called_as_linux_calls_it_and_else_as_python_does(tmp_path: Path) -> None:
+    listed = tmp_path / "cpuinfo"
+    listed.write_text("processor\t: 0\nmodel name\t: AMD EPYC 7B13\n\nprocessor\t: 1\n", "utf-8")
+    assert _processor_name(listed) == "AMD EPYC 7B13"
+    assert _processor_name(tmp_path / "nothing") == (platform.processor() or platform.machine())
 
 
 def test_a_processor_has_main_memory_and_no_optimizer_in_eight_bits() -> None:
