@@ -7,6 +7,7 @@ from functools import cache
 
 from pydantic_core._pydantic_core import list_all_errors
 
+from enogu.presets import preset_names, preset_purpose
 from enogu.words.catalog import read_catalog
 from tools.collect_words import Said, collect, missing, stale, translations
 
@@ -25,6 +26,12 @@ def test_everything_that_is_said_to_people_has_its_japanese() -> None:
     """`python tools/collect_words.py` lists what to add, and --stubs writes it as JSON."""
     found = missing(_said(), translations())
     assert not found, "add these to src/enogu/words/ja/"
+
+
+def test_each_preset_that_ships_tells_its_purpose_in_japanese() -> None:
+    for name in preset_names():
+        told = read_catalog("ja").translated(preset_purpose(name))
+        assert not re.search(r"[a-z]{3,} [a-z]{2,} [a-z]{2,}", told), f"{name}: {told}"
 
 
 def test_nothing_is_translated_that_is_no_longer_said() -> None:

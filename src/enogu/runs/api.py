@@ -29,7 +29,7 @@ from enogu.runs.entities import Epoch, Failure, Notice, Preset, Run, RunState, S
 from enogu.runs.rules.placing import file_name
 from enogu.stamina.entities import Metering, QuotePart
 from enogu.storage.database import Session, utc_now
-from enogu.words import Language, said_in, speaking, spoken
+from enogu.words import Language, said, said_in, speaking, spoken
 from enogu.words.answers import Words
 
 router = APIRouter(prefix="/api", tags=["runs"])
@@ -844,7 +844,7 @@ def _preset(preset: Preset) -> PresetShown:
     return PresetShown(
         id=preset.id,
         name=preset.name,
-        purpose=preset.purpose,
+        purpose=said(preset.purpose) if preset.is_shipped else preset.purpose,
         recipe=dict(preset.values),
         is_shipped=preset.is_shipped,
         changed_at=preset.changed_at,

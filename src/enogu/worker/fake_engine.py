@@ -34,12 +34,28 @@ if TYPE_CHECKING:
     from enogu.recipe.samplers import Sampler, ScheduleType
 
 REPORT_EVERY_SECONDS = 0.1
+_AGAIN = "Try it again; the worker's log holds the details."
 FAILURES = {
-    "NotANumber": ("The loss became nan at step {step}.", "optimizer.learning_rate"),
-    "OutOfMemory": ("The graphics card ran out of memory.", "training.batch_size"),
-    "DiskFull": ("Could not write a file: No space left on device.", ""),
-    "TrainingFailed": ("The training failed at step {step}.", ""),
+    "NotANumber": (
+        "The loss became nan at step {step}: most likely the learning rate is too high for this base model. "
+        "The last good file is none yet.",
+        "Lower the learning rate, or set training.mixed_precision to bf16 or none.",
+        "optimizer.learning_rate",
+    ),
+    "OutOfMemory": (
+        "The graphics card ran out of memory.",
+        "Set training.gradient_checkpointing = true, lower training.batch_size, pictures.resolution or adapter.dim, "
+        "or set training.mixed_precision to fp16.",
+        "training.batch_size",
+    ),
+    "DiskFull": ("Could not write lora.safetensors: No space left on device.", _AGAIN, ""),
+    "TrainingFailed": (
+        "The engine met something that nobody thought of (RuntimeError: the fake engine was told to fail).",
+        _AGAIN,
+        "",
+    ),
 }
+"""By kind: message, cure and field, in the real engine's words, so that they have their Japanese."""
 _LAYERS = {
     "unet": ("lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k", 768, 320),
     "text_encoder": ("lora_te_text_model_encoder_layers_0_self_attn_q_proj", 768, 768),
@@ -240,14 +256,12 @@ class _FakeRun:
         time.sleep(self._rules.seconds_per_step)
         step = self._step + 1
         if step == self._rules.fail_at:
-            words, where = FAILURES[self._rules.fail_kind]
+            words, cure, where = FAILURES[self._rules.fail_kind]
             suggested = {
                 "optimizer.learning_rate": self._recipe.optimizer.learning_rate / 2,
                 "training.batch_size": 1,
             }.get(where)
-            self._say(
-                _failed(self._step, self._rules.fail_kind, words.format(step=step), "Try it again.", where, suggested)
-            )
+            self._say(_failed(self._step, self._rules.fail_kind, words.format(step=step), cure, where, suggested))
             raise TrainingFailed(words.format(step=step))
         self._chain = _digest([self._chain, step])
         noise = random_for(self._recipe.seed, "fake loss", step).gauss(0, 0.008)

@@ -28,6 +28,7 @@ from enogu.datasets import service as datasets
 from enogu.datasets.entities import CaptionEdit, CaptionsChanged, Dataset
 from enogu.errors import NotFound
 from enogu.storage.database import reading, transaction
+from enogu.words import speaking
 from tests.unit.captions.article import CAPTIONS, NINE_TAGS
 from tests.unit.datasets.studio import NOW, Place, open_place
 
@@ -117,10 +118,14 @@ def test_a_caption_written_anew_keeps_the_trigger_and_sorting_knows_counts(place
 
 def test_the_union_has_categories_and_translations_of_what_is_known(place: Place, with_captions: Make) -> None:
     """E1, E4."""
-    made = with_captions(["zdm, black hair, hatsune miku", "zdm, hat"])
+    made = with_captions(["zdm, black hair, hatsune miku", "zdm, smile"])
     imported(place)
     with reading(place.engine) as session:
         _, union = service.union(session, place.settings, place.files, place.owner_id, made.id)
+        with speaking("ja"):
+            _, in_japanese = service.union(session, place.settings, place.files, place.owner_id, made.id)
+    shipped = {one.key: one.translation for one in union}, {one.key: one.translation for one in in_japanese}
+    assert [one["smile"] for one in shipped] == ["", "笑顔"], "what ships is in Japanese, and only said there"
     found = {one.key: (one.count, one.category, one.translation) for one in union}
     assert found["zdm"] == (2, "trigger", "")
     assert found["black hair"] == (1, "general", "黒髪")

@@ -243,7 +243,9 @@ def test_presets_are_kept_over_http(client: TestClient) -> None:
     assert client.get("/api/presets").json()[0]["id"] == saved["id"]
     changed = client.put(f"/api/presets/{saved['id']}", json={"name": "yours", "recipe": {}, "purpose": "all"})
     assert (changed.json()["name"], changed.json()["recipe"]) == ("yours", {})
-    assert client.get("/api/presets/starter_character_cpu").json()["is_shipped"]
+    shipped = client.get("/api/presets/starter_character_cpu", headers={"Accept-Language": "ja"}).json()
+    assert shipped["is_shipped"]
+    assert shipped["purpose"].startswith("お試し用")
     assert client.delete(f"/api/presets/{saved['id']}").status_code == 204
 
 

@@ -36,6 +36,7 @@ from enogu.errors import EnoguError, NotFound
 from enogu.settings import Settings
 from enogu.storage.database import Session
 from enogu.storage.files import Files
+from enogu.words import spoken
 
 UNFINISHED_FOR = timedelta(hours=1)
 """A list whose import broke off is taken away after that, when its owner imports another."""
@@ -157,7 +158,12 @@ def complete(
         met = store.find_tags(session, one.id, typed_bytes, wanted)
         ranked = [(kind, count, tag, _read(key) if kind >= 2 else "") for kind, count, tag, key in met]
         found.append(("imported", ranked))
-    return merged(found, _shipped_translations(), spelling, wanted)
+    shipped = _shipped_translations()
+    offered = merged(found, shipped, spelling, wanted)
+    if spoken() == "ja":
+        return offered
+    return tuple(replace(one, translation="") if one.translation == shipped.get(key_of(one.name)) else one
+                 for one in offered)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -171,7 +177,10 @@ class TagKnowledge:
 def knowledge_of(
     session: Session, settings: Settings, files: Files, owner_id: str, dataset: Dataset, keys: Iterable[str]
 ) -> TagKnowledge:
-    """Category and translation of tags: the tagger's first, then imported lists, then what ships."""
+    """Category and translation of tags: the tagger's first, then imported lists, then what ships.
+
+    What ships is in Japanese, and only said there; whoever imports a list wants to see it in any language.
+    """
     wanted = list(keys)
     categories: dict[str, Category] = {}
     translations: dict[str, str] = {}
@@ -179,7 +188,7 @@ def knowledge_of(
     by_bytes = (
         store.find_exact(session, imported, [one.encode()[: store.KEY_BYTES] for one in wanted]) if imported else {}
     )
-    shipped = _shipped_translations()
+    shipped = _shipped_translations() if spoken() == "ja" else {}
     listed = [_tagger_categories(files, settings, one) for one in _taggers(session, settings, owner_id, dataset)]
     for key in wanted:
         tag = by_bytes.get(key.encode()[: store.KEY_BYTES])

@@ -1,5 +1,5 @@
 /** The "?" sheet: exactly the keys that work on this page. */
-import { Kbd, Modal, Table } from "@mantine/core";
+import { Group, Kbd, Modal, Table } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 
 import { type Action, IS_MAC, shownKeys } from "./actions";
@@ -19,13 +19,13 @@ export function KeySheet({ actions, isOpen, onClose }: KeySheetProps) {
         <Table.Tbody>
           {actions.map((action) => (
             <Table.Tr key={action.id}>
-              <Table.Td>{text(action.text)}</Table.Td>
-              <Table.Td ta="end">
-                {action.keys.map((keys) => (
-                  <Kbd key={keys} ms="xs">
-                    {shownKeys(keys, IS_MAC)}
-                  </Kbd>
-                ))}
+              <Table.Td ps={0}>{text(action.text)}</Table.Td>
+              <Table.Td pe={0}>
+                <Group gap={4} justify="flex-end" wrap={action.keys.length > 2 ? "nowrap" : "wrap"}>
+                  {action.keys.map((keys) => (
+                    <Kbd key={keys}>{shownKeys(keys, IS_MAC)}</Kbd>
+                  ))}
+                </Group>
               </Table.Td>
             </Table.Tr>
           ))}

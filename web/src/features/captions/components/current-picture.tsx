@@ -66,37 +66,37 @@ export function CurrentPicture(props: CurrentPictureProps) {
           <img src={picture.src} alt={caption.name} decoding="async" />
         </button>
       </div>
-      <Stack gap="xs" miw={0}>
-        <Group justify="space-between" gap="xs">
-          <Text size="sm" fw={600} style={{ overflowWrap: "anywhere" }}>
-            {caption.name}
+      <Group justify="space-between" gap="xs" className={classes.head}>
+        <Text size="sm" fw={600} style={{ overflowWrap: "anywhere" }}>
+          {caption.name}
+        </Text>
+        <Group gap={4} wrap="nowrap">
+          <Text size="xs" c="dimmed" className={classes.figures}>
+            {t("current.place", { place: picture.place + 1, total: picture.total })}
           </Text>
-          <Group gap={4} wrap="nowrap">
-            <Text size="xs" c="dimmed" className={classes.figures}>
-              {t("current.place", { place: picture.place + 1, total: picture.total })}
-            </Text>
-            <Button
-              size="compact-sm"
-              variant="default"
-              aria-label={t("actions.previous")}
-              title={t("actions.previous")}
-              disabled={picture.place <= 0}
-              onClick={() => onWalk(-1)}
-            >
-              <IconArrowUp size={16} stroke={1.5} aria-hidden />
-            </Button>
-            <Button
-              size="compact-sm"
-              variant="default"
-              aria-label={t("actions.next")}
-              title={t("actions.next")}
-              disabled={picture.place >= picture.total - 1}
-              onClick={() => onWalk(1)}
-            >
-              <IconArrowDown size={16} stroke={1.5} aria-hidden />
-            </Button>
-          </Group>
+          <Button
+            size="compact-sm"
+            variant="default"
+            aria-label={t("actions.previous")}
+            title={t("actions.previous")}
+            disabled={picture.place <= 0}
+            onClick={() => onWalk(-1)}
+          >
+            <IconArrowUp size={16} stroke={1.5} aria-hidden />
+          </Button>
+          <Button
+            size="compact-sm"
+            variant="default"
+            aria-label={t("actions.next")}
+            title={t("actions.next")}
+            disabled={picture.place >= picture.total - 1}
+            onClick={() => onWalk(1)}
+          >
+            <IconArrowDown size={16} stroke={1.5} aria-hidden />
+          </Button>
         </Group>
+      </Group>
+      <Stack gap="xs" className={classes.words}>
         {mode === "tags" ? (
           <>
             {caption.tags.length === 0 ? (

@@ -23,8 +23,10 @@ export function CreateDataset() {
   };
   return (
     <form onSubmit={handleSubmit}>
-      <Group align="end">
+      <Group align="end" gap="sm">
         <TextInput
+          style={{ flex: "1 1 160px" }}
+          maw={320}
           aria-label={t("create.name")}
           placeholder={t("create.name")}
           value={name}

@@ -1,6 +1,6 @@
 /** One's datasets as cards, and where the first one begins. */
 import { Button, Card, Group, SimpleGrid, Stack, Text } from "@mantine/core";
-import { IconPhotoPlus } from "@tabler/icons-react";
+import { IconPhoto, IconPhotoPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
@@ -53,7 +53,11 @@ export function DatasetList() {
             className={classes.card}
           >
             <div className={classes.cover}>
-              {dataset.cover != null && <img src={dataset.cover} alt="" loading="lazy" />}
+              {dataset.cover == null ? (
+                <IconPhoto size={40} stroke={1.2} aria-hidden />
+              ) : (
+                <img src={dataset.cover} alt="" loading="lazy" />
+              )}
             </div>
             <Stack gap={2} p="sm">
               <Text fw={600} truncate>

@@ -129,7 +129,9 @@ function Facts({ run, language }: { readonly run: Run; readonly language: string
   if (run.live.steps_per_second != null)
     facts.push([
       t("live.speed"),
-      t("live.stepsPerSecond", { speed: formatSmall(run.live.steps_per_second, language) }),
+      run.live.steps_per_second < 1 && run.live.steps_per_second > 0
+        ? t("live.secondsPerStep", { seconds: formatNumber(1 / run.live.steps_per_second, language, 1) })
+        : t("live.stepsPerSecond", { speed: formatNumber(run.live.steps_per_second, language, 1) }),
     ]);
   if (run.started_at != null && run.ended_at != null)
     facts.push([

@@ -1,6 +1,7 @@
 /** Choose the pictures on which a LoRA is trained further; the recipe is then looked at on their page (G7). */
-import { Alert, Button, Group, Loader, Modal, Radio, ScrollArea, Stack, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { Alert, Button, Group, Loader, Modal, Radio, ScrollArea, Stack, Text, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -27,13 +28,23 @@ export function TrainFurther({ name, datasetId, recipe, onClose }: TrainFurtherP
   const { t } = useTranslation("runs");
   const ui = useTranslation("ui").t;
   const navigate = useNavigate();
-  const datasets = useQuery(datasetQueries.list());
+  const [search, setSearch] = useState("");
+  const [asked] = useDebouncedValue(search.trim(), 250);
+  const datasets = useQuery({ ...datasetQueries.list(asked), placeholderData: keepPreviousData });
+  const trained = useQuery({
+    ...datasetQueries.detail(datasetId ?? ""),
+    enabled: datasetId !== undefined,
+    retry: false,
+  });
   const [picked, setPicked] = useState<string | null>(null);
   const [isBusy, setIsBusy] = useState(false);
-  const offered = [...(datasets.data?.datasets ?? [])].sort(
-    (a, b) => Number(b.id === datasetId) - Number(a.id === datasetId),
-  );
-  const chosen = picked ?? offered[0]?.id;
+  const found = datasets.data?.datasets ?? [];
+  const own = asked === "" ? trained.data : undefined;
+  // The one that it was trained on comes first, however old it is.
+  const offered = own === undefined ? found : [own, ...found.filter((one) => one.id !== own.id)];
+  const numLeft = (datasets.data?.total ?? 0) - found.length;
+  const isPending = datasets.isPending || trained.isLoading;
+  const chosen = picked ?? (isPending ? undefined : offered[0]?.id);
   const handleGo = () => {
     if (chosen === undefined) return;
     setIsBusy(true);
@@ -53,9 +64,22 @@ export function TrainFurther({ name, datasetId, recipe, onClose }: TrainFurtherP
     >
       <Stack>
         <Text size="sm">{t("further.help")}</Text>
-        {datasets.isPending && <Loader size="sm" aria-label={t("further.pictures")} />}
+        {(numLeft > 0 || search !== "") && (
+          <TextInput
+            aria-label={t("further.search")}
+            placeholder={t("further.search")}
+            value={search}
+            onChange={(event) => {
+              setSearch(event.currentTarget.value);
+              setPicked(null);
+            }}
+          />
+        )}
+        {isPending && <Loader size="sm" aria-label={t("further.pictures")} />}
         {datasets.isError && <ProblemNotice error={datasets.error} />}
-        {datasets.isSuccess && offered.length === 0 && <Text size="sm">{t("further.none")}</Text>}
+        {datasets.isSuccess && offered.length === 0 && (
+          <Text size="sm">{t(asked === "" ? "further.none" : "further.notFound")}</Text>
+        )}
         {offered.length > 0 && (
           <Radio.Group label={t("further.pictures")} value={chosen ?? null} onChange={setPicked}>
             <ScrollArea.Autosize mah={280} mt="xs">
@@ -72,11 +96,16 @@ export function TrainFurther({ name, datasetId, recipe, onClose }: TrainFurtherP
                     }
                   />
                 ))}
+                {numLeft > 0 && (
+                  <Text size="xs" c="dimmed">
+                    {t("further.more", { count: numLeft })}
+                  </Text>
+                )}
               </Stack>
             </ScrollArea.Autosize>
           </Radio.Group>
         )}
-        {chosen !== undefined && hasOwn(storedDraft(chosen)) && <Alert color="kihada">{t("further.replaces")}</Alert>}
+        {chosen !== undefined && hasOwn(storedDraft(chosen)) && <Alert color="odo">{t("further.replaces")}</Alert>}
         <Group justify="end">
           <Button variant="default" onClick={onClose}>
             {ui("cancel")}
