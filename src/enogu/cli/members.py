@@ -11,13 +11,20 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from enogu.errors import WrongUse
 
 GOODBYE_SECONDS = 20
+LOOK_SECONDS = 1.0
+"""How often is looked whether the others are there."""
+GRACE_SECONDS = 30.0
+"""As long as one that has failed may take this one to notice by itself. Gloo does at once; between graphics cards who
+waits for one that is gone waits for hours, and nothing that Python raises reaches it.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,15 +70,32 @@ def others_beside(member: Member) -> Iterator[None]:
         )
         for rank in range(1, member.size)
     ]
+    is_over = threading.Event()
+    threading.Thread(target=_watch, args=(others, is_over), name="members", daemon=True).start()
     try:
         yield
     finally:
+        is_over.set()
         for other in others:
             try:
                 other.wait(GOODBYE_SECONDS)
             except subprocess.TimeoutExpired:
                 other.kill()
                 other.wait()
+
+
+def _watch(others: Sequence[subprocess.Popen[bytes]], is_over: threading.Event) -> None:
+    """End all of them when one has failed and this one did not notice."""
+    while not is_over.wait(LOOK_SECONDS):
+        if any(other.poll() not in (None, 0) for other in others) and not is_over.wait(GRACE_SECONDS):
+            for other in others:
+                other.kill()
+            sys.stderr.write(
+                "A process that trains on another device is gone. Look at what it said last, and start again with "
+                "--resume.\n"
+            )
+            sys.stderr.flush()
+            os._exit(1)
 
 
 def hear_no_interruption() -> None:

@@ -54,8 +54,12 @@ class CudaMover(Mover):
         self.stream = torch.cuda.Stream(device)
 
     def keep(self, weight: torch.Tensor) -> torch.Tensor:
-        """The weight in pages that are never moved, so that the device can read them by itself."""
-        return weight.to("cpu").pin_memory()
+        """The weight in pages that are never moved, so that the device can read them by itself.
+
+        They belong to a device: without a word it would be the first, which a worker of another has no business with.
+        """
+        with torch.cuda.device(self.device):
+            return weight.to("cpu").pin_memory()
 
     def begin(self, kept: torch.Tensor) -> Any:
         """Queue the copy, and a mark behind it."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from enogu.engine.memory import choose_compute
 from enogu.engine.sample import DrawRequest, draw
 from enogu.engine.stored import (
     Blocks,
+    CudaMover,
     Mover,
     StoredConvolution,
     StoredLinear,
@@ -269,3 +271,60 @@ def files_of(run: Run) -> dict[str, bytes]:
 
 def blocks_of(transformer: Any) -> list[nn.Module]:
     return [*transformer.transformer_blocks, *transformer.single_transformer_blocks]
+
+
+def test_a_copy_on_the_side_is_waited_for_and_its_memory_kept_until_it_was_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What CudaMover asks of CUDA, in its order: there is no card here, so a made-up one writes it down."""
+    done: list[str] = []
+    inside: list[str] = ["compute"]
+
+    class FakeStream:
+        def __init__(self, device: torch.device | None = None) -> None:
+            self.name = "side" if device is not None else "compute"
+
+        def wait_event(self, event: FakeEvent) -> None:
+            done.append(f"{self.name} waits for the mark on {event.behind}")
+
+    class FakeEvent:
+        behind = ""
+
+        def record(self, stream: FakeStream) -> None:
+            self.behind = stream.name
+            done.append(f"mark on {stream.name}")
+
+    class FakeWeight:
+        def to(self, device: torch.device | str, non_blocking: bool = False) -> FakeWeight:
+            done.append(f"copy to {device} on {inside[-1]}{' at once' if non_blocking else ''}")
+            return self
+
+        def pin_memory(self) -> FakeWeight:
+            done.append(f"pinned for {inside[-1]}")
+            return self
+
+        def record_stream(self, stream: FakeStream) -> None:
+            done.append(f"kept until {stream.name} has used it")
+
+    @contextmanager
+    def entered(name: str) -> Iterator[None]:
+        inside.append(name)
+        yield
+        inside.pop()
+
+    monkeypatch.setattr(torch.cuda, "Stream", FakeStream)
+    monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: entered(stream.name))
+    monkeypatch.setattr(torch.cuda, "device", lambda device: entered(str(device)))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _device: FakeStream())
+    mover = CudaMover(torch.device("cuda:1"))
+    kept = mover.keep(cast(torch.Tensor, FakeWeight()))
+    mover.end(mover.begin(kept))
+    assert done == [
+        "copy to cpu on cuda:1",
+        "pinned for cuda:1",
+        "copy to cuda:1 on side at once",
+        "mark on side",
+        "compute waits for the mark on side",
+        "kept until compute has used it",
+    ]
