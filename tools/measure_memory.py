@@ -24,6 +24,8 @@ from torch.utils._pytree import tree_iter
 from enogu import starter_data
 from enogu.engine.adapters import kinds, lora
 from enogu.engine.adapters.lora import Target
+from enogu.engine.families.flux.encode import DEV_TOKENS
+from enogu.engine.families.flux.keys import t5_targets
 from enogu.engine.families.sd15.keys import unet_targets
 from enogu.engine.families.unet import text_encoder_targets
 from enogu.engine.memory import gradient_checkpointing
@@ -227,10 +229,25 @@ def text_figures(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def t5_figures() -> dict[str, Any]:
-    """Of T5's encoder, which is never trained."""
+    """Of T5's encoder: its numbers, and bytes for each caption of 512 tokens while it is trained (``train_t5``)."""
     from transformers import T5Config, T5EncoderModel
 
-    return {"parameters": sum(one.numel() for one in T5EncoderModel(T5Config(**T5_XXL)).parameters())}
+    encoder = T5EncoderModel(T5Config(**T5_XXL)).requires_grad_(requires_grad=False).eval()
+    targets = t5_targets(encoder)
+
+    def run() -> torch.Tensor:
+        return encoder(torch.zeros(1, DEV_TOKENS, dtype=torch.long)).last_hidden_state
+
+    def peak(checkpointing: bool) -> int:
+        with gradient_checkpointing({"t5": encoder}, on=checkpointing):
+            return training_peak(encoder, targets, run)
+
+    return {
+        "parameters": sum(one.numel() for one in encoder.parameters()),
+        "t5_sides": sum(target.num_in + target.num_out for target in targets),
+        "t5_training": peak(NO_CHECKPOINTING),
+        "t5_training_checkpointed": peak(CHECKPOINTING),
+    }
 
 
 def vae_figures(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class SpeedMeter:
             base_bytes=base.size_bytes,
             device=self._started["device"],
             dtype=self._started["dtype"],
-            parts=recipe.adapter.parts,
+            parts=recipe.parts_name,
             pixels_per_step=_pixels_per_step(recipe),
             steps_per_second=self._steps / max(self._step_seconds, 1e-9),
             seconds_per_preview=self._preview_seconds / max(1, self._previews),
@@ -148,9 +148,9 @@ def _nearest(recipe: TrainRecipe, base: BaseModelFolder, speeds: Sequence[Speed]
         known = [STARTER_ROUGHLY]
     if not known:
         return None
-    same_parts = [s for s in known if s.parts == recipe.adapter.parts] or known
+    same_parts = [s for s in known if s.parts == recipe.parts_name] or known
     nearest = min(same_parts, key=lambda s: abs(s.pixels_per_step - wanted))
-    if nearest.pixels_per_step == wanted and nearest.parts == recipe.adapter.parts:
+    if nearest.pixels_per_step == wanted and nearest.parts == recipe.parts_name:
         return nearest
     factor = nearest.pixels_per_step / wanted
     return replace(nearest, steps_per_second=nearest.steps_per_second * factor, is_rough=True)

@@ -156,7 +156,7 @@ def _ss_values(
         "ss_full_fp16": False,
         "ss_clip_skip": training.clip_skip,
         "ss_max_token_length": recipe.captions.max_token_length,
-        "ss_cache_latents": True,
+        "ss_cache_latents": not recipe.pictures.random_crop,
         "ss_seed": recipe.seed,
         "ss_lowram": False,
         "ss_noise_offset": noise.offset or None,
@@ -183,7 +183,7 @@ def _ss_values(
         "ss_huber_schedule": huber.bound_schedule,
         "ss_huber_scale": huber.bound_scale,
         "ss_huber_c": huber.bound,
-        "ss_fp8_base": False,
+        "ss_fp8_base": base.compute.fp8_base,
         "ss_fp8_base_unet": False,
         "ss_validation_seed": recipe.seed if plan.held_out else None,
         "ss_validation_split": training.validation_split,
@@ -266,7 +266,7 @@ def _data_set_values(recipe: TrainRecipe, plan: TrainPlan, pictures: Sequence[Pi
     subset_rules = {
         "color_aug": False,
         "flip_aug": rules.flip,
-        "random_crop": False,
+        "random_crop": rules.random_crop,
         "shuffle_caption": captions.shuffle,
         "keep_tokens": captions.keep_tokens,
     }

@@ -26,6 +26,7 @@ from enogu.engine.control import Between, BetweenSteps, ask_nothing
 from enogu.engine.data.latent_cache import Latents, PlacedPicture, latents_of, picture_sha256
 from enogu.engine.data.loader import TrainBatch, TrainSet, held_out_batch, make_batch
 from enogu.engine.data.masks import MaskedPicture, masks_of
+from enogu.engine.data.random_crops import RandomCrops
 from enogu.engine.data.text_states import MAX_ENTRIES, TextStates
 from enogu.engine.events import (
     Cached,
@@ -67,7 +68,6 @@ VALIDATION_NOISES = 4
 MOST_OVERFLOWS = 32
 """With a scaled loss: after so many steps left out one after another there is no scale that would do."""
 SAVE_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-PARTS = {"unet_and_text_encoder": ("unet", "text_encoder"), "unet": ("unet",), "text_encoder": ("text_encoder",)}
 
 
 @dataclass(frozen=True)
@@ -183,9 +183,11 @@ class _Run:
         self.started_at = _now()
         sizes = [PictureSize(str(p.path), p.width, p.height, p.repeats, p.is_regularisation) for p in pictures]
         self.plan: TrainPlan = plan_training(recipe, sizes)
-        wanted = PARTS[recipe.adapter.parts]
+        trains_text = any(part != "unet" for part in recipe.trained_parts)
         self.all_targets = base.family.all_targets(base)
-        self.targets = kinds.chosen_targets(base.family.targets(base), base.family.conv_targets(base), recipe.adapter)
+        self.targets = kinds.chosen_targets(
+            base.family.targets(base), base.family.conv_targets(base), recipe.adapter, recipe.trained_parts
+        )
         num_blocks = num_blocks_of(target.key for target in self.targets)
         self.targets = [target for target in self.targets if block_factor(recipe, target.key, num_blocks) > 0]
         self.parameters = kinds.new_adapter(self.targets, recipe.adapter, recipe.seed, base.compute.device)
@@ -194,7 +196,7 @@ class _Run:
         self.average = None if decay is None else Average(self.parameters.flat, decay)
         self.scaler = torch.amp.GradScaler(base.compute.device.type, enabled=base.compute.needs_loss_scaling)
         rules = TextRules(recipe.training.clip_skip, recipe.captions.max_token_length, recipe.captions.weighted)
-        self.text = TextStates(base, rules, trained="text_encoder" in wanted)
+        self.text = TextStates(base, rules, trained=trains_text)
         self.checkpoint = state_path(out, recipe.output_name)
 
     def begin_with(self, start: LoraFile | None) -> None:
@@ -219,7 +221,11 @@ class _Run:
         if resume:
             self.team.first_the_leader(self._restore)
         latents = self.team.first_the_leader(lambda: self._latents(hashes))
-        self.set = TrainSet(latents, self.captions, self._masks(), frozenset(self.plan.regularisation))
+        crops = None
+        if self.recipe.pictures.random_crop:
+            masked = self._masked() if self.recipe.pictures.masked_loss else []
+            crops = RandomCrops(self.base, self._placed(hashes), masked, self.recipe.seed)
+        self.set = TrainSet(latents, self.captions, self._masks(), frozenset(self.plan.regularisation), crops)
         self._rest()
         kinds.attach(self.targets, self.parameters)
         self._announce()
@@ -257,9 +263,10 @@ class _Run:
 
     def _rest(self) -> None:
         """What has done its part leaves the device: the VAE, and text encoders that no caption will ask again."""
-        self.base.rest("vae")
-        rules, trains_text = self.recipe.captions, "text_encoder" in PARTS[self.recipe.adapter.parts]
-        if not trains_text and not captions_vary(rules) and len(self.captions) <= MAX_ENTRIES:
+        if not self.recipe.pictures.random_crop:
+            self.base.rest("vae")
+        rules = self.recipe.captions
+        if not self.text.trained and not captions_vary(rules) and len(self.captions) <= MAX_ENTRIES:
             unchanged = [
                 final_caption(
                     caption,
@@ -475,12 +482,16 @@ class _Run:
             gradient_checkpointing=self.spares_memory,
         )
 
-    def _latents(self, hashes: Sequence[str]) -> dict[tuple[int, bool], Latents]:
-        rules = self.recipe.pictures
-        placed = [
-            PlacedPicture(p.path, sha256, placement, rules.background, p.width, p.height)
+    def _placed(self, hashes: Sequence[str]) -> list[PlacedPicture]:
+        background = self.recipe.pictures.background
+        return [
+            PlacedPicture(p.path, sha256, placement, background, p.width, p.height)
             for p, sha256, placement in zip(self.pictures, hashes, self.plan.placements, strict=True)
         ]
+
+    def _latents(self, hashes: Sequence[str]) -> dict[tuple[int, bool], Latents]:
+        """With random crops too: held-out pictures have theirs in the middle, and what cannot be read is said now."""
+        rules = self.recipe.pictures
 
         def progress(done: int, total: int, reused: int) -> None:
             self.emit(Cached(done, total, reused))
@@ -489,8 +500,8 @@ class _Run:
 
         return latents_of(
             self.base,
-            placed,
-            flips=(False, True) if rules.flip else (False,),
+            self._placed(hashes),
+            flips=(False, True) if rules.flip and not rules.random_crop else (False,),
             folder=self.cache,
             progress=progress,
         )
@@ -499,12 +510,14 @@ class _Run:
         rules = self.recipe.pictures
         if not rules.masked_loss:
             return {}
-        masked = [
+        flips = (False, True) if rules.flip else (False,)
+        return masks_of(self._masked(), flips=flips, pixels_per_latent=self.base.family.pixels_per_latent)
+
+    def _masked(self) -> list[MaskedPicture]:
+        return [
             MaskedPicture(p.path, p.mask, placement, p.width, p.height, p.mask_cut)
             for p, placement in zip(self.pictures, self.plan.placements, strict=True)
         ]
-        flips = (False, True) if rules.flip else (False,)
-        return masks_of(masked, flips=flips, pixels_per_latent=self.base.family.pixels_per_latent)
 
     def _announce(self) -> None:
         compute = self.base.compute

@@ -64,8 +64,8 @@ def make_optimizer(recipe: TrainRecipe, parameters: AdapterParameters) -> torch.
 
 
 def part_rate(recipe: TrainRecipe, part: str) -> float:
-    """The part's own rate when it is set, else the common one (F5)."""
-    return {"unet": recipe.optimizer.unet_rate, "text_encoder": recipe.optimizer.text_encoder_rate}[part]
+    """The part's own rate when it is set, else the common one (F5). T5's is that of the text encoder."""
+    return recipe.optimizer.unet_rate if part == "unet" else recipe.optimizer.text_encoder_rate
 
 
 def rates_of(optimizer: torch.optim.Optimizer) -> dict[str, float]:

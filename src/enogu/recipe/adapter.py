@@ -14,6 +14,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from enogu.recipe.section import Section, about, refuse
 
 Parts = Literal["unet_and_text_encoder", "unet", "text_encoder"]
+PARTS: dict[Parts, tuple[str, ...]] = {
+    "unet_and_text_encoder": ("unet", "text_encoder"), "unet": ("unet",), "text_encoder": ("text_encoder",)
+}  # fmt: skip
 NUM_BLOCKS = {25: "SD1.5", 23: "SDXL", 57: "Flux"}
 """How many values a list of blocks has, as in sd-scripts; Flux: 19 double and 38 single blocks."""
 _KIND = about("F13", kohya="network_module")

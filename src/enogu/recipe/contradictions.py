@@ -116,6 +116,17 @@ def _rate_of_an_untrained_part(recipe: TrainRecipe) -> Iterator[Contradiction]:
             )
 
 
+def _t5_without_text_encoder(recipe: TrainRecipe) -> Iterator[Contradiction]:
+    """sd-scripts trains it only where text encoders are trained, and their answers are not kept."""
+    if recipe.training.train_t5 and recipe.adapter.parts == "unet":
+        yield Contradiction(
+            "training.train_t5",
+            'no text encoder is trained, since adapter.parts is "unet".',
+            'Leave it out, or set adapter.parts = "unet_and_text_encoder".',
+            ("adapter.parts",),
+        )
+
+
 def _rates_of_blocks(recipe: TrainRecipe) -> Iterator[Contradiction]:
     optimizer = recipe.optimizer
     texts = {
@@ -352,6 +363,7 @@ _RULES: tuple[Callable[[TrainRecipe], Iterator[Contradiction]], ...] = (
     _convolutions,
     _sizes_of_blocks,
     _rate_of_an_untrained_part,
+    _t5_without_text_encoder,
     _rates_of_blocks,
     _step_size_of_its_own,
     _kept_tokens_without_change,

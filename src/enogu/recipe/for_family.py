@@ -18,7 +18,8 @@ _ONLY_DIFFUSION = (
     "noise.multires_iterations", "noise.min_timestep", "noise.max_timestep", "noise.prediction",
     "noise.zero_terminal_snr", "captions.weighted", "captions.max_token_length",
 )  # fmt: skip
-_ONLY_FLOW = ("flow.timesteps", "flow.sigmoid_scale", "flow.shift", "flow.guidance", "training.blocks_to_swap")
+_ONLY_FLOW = ("flow.timesteps", "flow.sigmoid_scale", "flow.shift", "flow.guidance", "training.blocks_to_swap",
+              "training.train_t5")  # fmt: skip
 _DOES_NOTHING = {"flux": _ONLY_DIFFUSION, "sd15": _ONLY_FLOW, "sdxl": _ONLY_FLOW}
 SDXL_CLIP_SKIP = 2
 

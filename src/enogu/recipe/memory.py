@@ -92,13 +92,16 @@ def estimate_at(recipe: TrainRecipe, pixels: int, family: str, *, on_graphics_ca
     resting = 0
     if on_graphics_card:  # what has done its part goes to main memory until a preview asks for it
         texts_rest = not trains_text and not captions_vary(recipe.captions)
-        resting = 4 * vae["parameters"] + (text_weights if texts_rest else 0)
+        vae_rests = not recipe.pictures.random_crop
+        resting = (4 * vae["parameters"] if vae_rests else 0) + (text_weights if texts_rest else 0)
 
     way = "training_checkpointed" if recipe.training.gradient_checkpointing else "training"
     step = batch * _on_line(network[way], latent_pixels)
     if trains_text:
         windows = recipe.captions.max_token_length // 75
         step += batch * windows * sum(text.get("training", 0) for text in texts)
+    if recipe.training.train_t5:
+        step += batch * sum(text.get(f"t5_{way}", 0) for text in texts)
     step = round(step * number_bytes / 2)
 
     preview, side = recipe.previews, recipe.pictures.resolution
@@ -145,6 +148,7 @@ def _trained_numbers(
     adapter = recipe.adapter
     sides = network["sides"] if trains_network else 0
     sides += sum(text.get("sides", 0) for text in texts) if trains_text else 0
+    sides += sum(text.get("t5_sides", 0) for text in texts) if recipe.training.train_t5 else 0
     numbers = adapter.dim * sides * _NUMBERS.get(adapter.kind, 1.0)
     convolution_dim = getattr(adapter, "conv_dim", None) or 0
     if trains_network:

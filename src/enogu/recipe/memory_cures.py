@@ -217,7 +217,8 @@ def _unet_only(wish: MemoryWish) -> Iterator[dict[str, Any]]:
     if recipe.adapter.parts == "unet_and_text_encoder" and not recipe.start_from:
         rate = {"optimizer.text_encoder_learning_rate": None}
         has_rate = recipe.optimizer.text_encoder_learning_rate is not None
-        yield {"adapter.parts": "unet", **(rate if has_rate else {})}
+        t5 = {"training.train_t5": False} if recipe.training.train_t5 else {}
+        yield {"adapter.parts": "unet", **(rate if has_rate else {}), **t5}
 
 
 def _dim(wish: MemoryWish) -> Iterator[dict[str, Any]]:

@@ -70,6 +70,9 @@ class PictureRules(Section):
     flip: bool = Field(default=False, json_schema_extra=about("F28", kohya="flip_aug"))
     """Show each picture mirrored half of the time; leave it off when left and right differ, as with a side parting."""
 
+    random_crop: bool = Field(default=False, json_schema_extra=about("F28", kohya="random_crop", advanced=True))
+    """Cut what is over a picture's bucket away at another place each time, not evenly; steps take longer."""
+
     masked_loss: bool = Field(default=False, json_schema_extra=about("F28", kohya="masked_loss", advanced=True))
     """Learn from the opaque parts of pictures only, or of the white parts of their masks, where there are some."""
 

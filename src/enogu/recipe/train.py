@@ -12,7 +12,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from enogu.recipe.adapter import Adapter, LoraAdapter
+from enogu.recipe.adapter import PARTS, Adapter, LoraAdapter
 from enogu.recipe.captions import CaptionRules
 from enogu.recipe.contradictions import refuse_contradictions
 from enogu.recipe.flow import FlowRules
@@ -85,6 +85,17 @@ class TrainRecipe(Section):
 
     previews: PreviewRules = Field(default_factory=PreviewRules)
     """Which pictures are drawn on the way."""
+
+    @property
+    def trained_parts(self) -> tuple[str, ...]:
+        """What learns: "unet" (Flux' transformer too), "text_encoder" (one or both CLIP), "t5"."""
+        parts = PARTS[self.adapter.parts]
+        return (*parts, "t5") if self.training.train_t5 else parts
+
+    @property
+    def parts_name(self) -> str:
+        """One word for ``trained_parts``: runs of one word can be as quick as each other."""
+        return f"{self.adapter.parts}_and_t5" if self.training.train_t5 else self.adapter.parts
 
     @field_validator("output_name")
     @classmethod

@@ -57,6 +57,11 @@ class TrainingRules(Section):
     )
     """So many of Flux' blocks wait in main memory until they are needed: a graphics card's memory for time."""
 
+    train_t5: bool = Field(
+        default=False, json_schema_extra=about("F10", kohya="network_args.train_t5xxl", advanced=True)
+    )
+    """Teaches Flux' large text encoder T5 too, beside the small one: much more memory, and larger files."""
+
     ema_decay: float | None = Field(
         default=None, ge=0.5, lt=1, json_schema_extra=about("F28", advanced=True, default="off")
     )

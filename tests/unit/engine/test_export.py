@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -224,3 +225,14 @@ def _saved(base: LoadedBase, folder: Path, precision: str) -> tuple[Path, str]:
     path = folder / "lora.safetensors"
     tensors = to_file(targets, parameters, SAVE_DTYPES[precision])
     return path, save_lora(path, tensors, _metadata(base, tiny_recipe()))
+
+
+def test_it_says_whether_the_base_was_kept_in_eight_bits_and_pictures_cut_at_random(tiny_base: LoadedBase) -> None:
+    in_eight_bits = replace(tiny_base, compute=replace(tiny_base.compute, fp8_base=True))
+    plain, other = (
+        _metadata(base, tiny_recipe(*more))
+        for base, more in ((tiny_base, ()), (in_eight_bits, ("pictures.random_crop=true",)))
+    )
+    assert (plain["ss_fp8_base"], other["ss_fp8_base"]) == ("False", "True")
+    assert (plain["ss_random_crop"], other["ss_random_crop"]) == ("False", "True")
+    assert json.loads(other["ss_datasets"])[0]["subsets"][0]["random_crop"] is True

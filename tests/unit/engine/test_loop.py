@@ -615,7 +615,7 @@ def _plain_training(
         for p, place in zip(pictures, plan.placements, strict=True)
     ]
     latents = latents_of(base, placed, flips=(False,), folder=None, progress=lambda *_: None)
-    targets = [t for t in base.family.targets(base) if t.part in loop.PARTS[recipe.adapter.parts]]
+    targets = [t for t in base.family.targets(base) if t.part in recipe.trained_parts]
     matrices = _starting_matrices(targets, recipe)
     optimizer, rates = _plain_optimizer(targets, matrices, recipe)
     for matrix in (m for pair in matrices.values() for m in pair):

@@ -69,6 +69,7 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str, str]] = [
         "optimizer.unet_learning_rate",
         "unet_and_text_encoder",
     ),
+    ({"training": {"train_t5": True}, "adapter": {"parts": "unet"}}, "training.train_t5", "Leave it out"),
     (
         {"optimizer": {"kind": "adafactor", "relative_step": True}},
         "schedule.kind",

@@ -22,12 +22,13 @@ from enogu.recipe.adapter import NUM_BLOCKS, Adapter, LokrAdapter, block_values,
 from enogu.recipe.draws import seed_of
 
 
-def chosen_targets(attention: Sequence[Target], convolutions: Sequence[Target], adapter: Adapter) -> list[Target]:
-    """The layers of the parts that learn; of the convolutional blocks only when the adapter has a dim for them."""
-    wanted = ("unet", "text_encoder") if adapter.parts == "unet_and_text_encoder" else (adapter.parts,)
+def chosen_targets(
+    attention: Sequence[Target], convolutions: Sequence[Target], adapter: Adapter, parts: Sequence[str]
+) -> list[Target]:
+    """The layers of the ``parts`` that learn; of the convolutional blocks only when the adapter has a dim for them."""
     targets = [*attention, *(convolutions if dims_of_convolutions(adapter)[0] else ())]
     sizes = sizes_of(targets, adapter)
-    return [target for target in targets if target.part in wanted and sizes[target.key].dim > 0]
+    return [target for target in targets if target.part in parts and sizes[target.key].dim > 0]
 
 
 def sizes_of(targets: Sequence[Target], adapter: Adapter) -> dict[str, Size]:

@@ -4,7 +4,7 @@ The adapted layer is one autograd operation of our own. Wrappers made of stock l
 layer and step; this runs 8, keeps the input once instead of twice, and computes no gradient for the frozen weight.
 A is Kohya's ``lora_down`` [dim, in], B its ``lora_up`` [out, dim]. Both are fp32 whatever the base runs in.
 
-Training parameters live in one flat fp32 tensor for each part (U-Net, text encoder), with A and B as views of it:
+Training parameters live in one flat fp32 tensor for each part (U-Net, text encoder, T5), with A and B as views of it:
 norm, clipping and the optimizer work on one tensor instead of on hundreds.
 """
 
@@ -31,7 +31,7 @@ MOST_MERGED_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Target:
-    """A layer that gets an adapter: its part ("unet" or "text_encoder"), Kohya key, and where it hangs."""
+    """A layer that gets an adapter: its part ("unet", "text_encoder" or "t5"), Kohya key, and where it hangs."""
 
     part: str
     key: str

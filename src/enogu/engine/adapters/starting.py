@@ -36,7 +36,8 @@ def _check(parameters: AdapterParameters, key: str, given: Mapping[str, torch.Te
     if key not in parameters.matrices:
         raise AdapterRefused(
             f"The LoRA to start from has {key}, which this run does not train.",
-            "Set adapter.kind and adapter.parts as it was trained, or choose a LoRA of this family of base models.",
+            "Set adapter.kind, adapter.parts and training.train_t5 as it was trained, "
+            "or choose a LoRA of this family of base models.",
         )
     own = parameters.named(key)
     if set(given) != set(own):

@@ -77,21 +77,35 @@ def latents_of(
             latents = _read(folder, key, _shape(base, picture))
             reused += latents is not None and flip == flips[0]
             if latents is None:
-                image = _decoded(picture) if image is None else image
-                pixels = placed_pixels(image, picture.placement, flip)
-                mean, std = base.family.encode_pictures(base, pixels[None])
-                latents = Latents(mean[0], std[0])
-                if not all(bool(torch.isfinite(tensor).all()) for tensor in (latents.mean_CHW, latents.std_CHW)):
-                    raise PictureRefused(
-                        f"The base model's VAE makes no numbers (NaN) of {picture.path.name}.",
-                        "Leave this picture out; if it is so with all of them, the base model's VAE is damaged.",
-                    )
+                image = decoded(picture) if image is None else image
+                latents = _posterior(base, picture, placed_pixels(image, picture.placement, flip))
                 _write(folder, key, latents)
-            scale, shift = base.scaling_factor, base.shift_factor
-            mean_CHW = (latents.mean_CHW - shift) * scale
-            found[index, flip] = Latents(mean_CHW, latents.std_CHW * scale, _sizes(picture, flip))
+            found[index, flip] = _scaled(base, picture, latents, flip)
         progress(index + 1, len(pictures), reused)
     return found
+
+
+def encoded(base: LoadedBase, picture: PlacedPicture, pixels_3HW: torch.Tensor, flip: bool) -> Latents:
+    """Latents of these pixels of ``picture`` at its place, kept nowhere. Raises PictureRefused as ``latents_of``."""
+    return _scaled(base, picture, _posterior(base, picture, pixels_3HW), flip)
+
+
+def _posterior(base: LoadedBase, picture: PlacedPicture, pixels_3HW: torch.Tensor) -> Latents:
+    """As the VAE gives it."""
+    mean, std = base.family.encode_pictures(base, pixels_3HW[None])
+    latents = Latents(mean[0], std[0])
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in (latents.mean_CHW, latents.std_CHW)):
+        raise PictureRefused(
+            f"The base model's VAE makes no numbers (NaN) of {picture.path.name}.",
+            "Leave this picture out; if it is so with all of them, the base model's VAE is damaged.",
+        )
+    return latents
+
+
+def _scaled(base: LoadedBase, picture: PlacedPicture, latents: Latents, flip: bool) -> Latents:
+    """As the network sees it, with how the picture was cut."""
+    scale, shift = base.scaling_factor, base.shift_factor
+    return Latents((latents.mean_CHW - shift) * scale, latents.std_CHW * scale, _sizes(picture, flip))
 
 
 def picture_sha256(path: Path) -> str:
@@ -121,11 +135,12 @@ def latents_key(base: LoadedBase, picture: PlacedPicture, flip: bool) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _decoded(picture: PlacedPicture) -> Image.Image:
-    decoded = open_picture(picture.path, picture.background)
-    if decoded.sha256 != picture.sha256:
+def decoded(picture: PlacedPicture) -> Image.Image:
+    """The whole picture. Raises PictureRefused when its bytes are not those of its ``sha256`` any more."""
+    found = open_picture(picture.path, picture.background)
+    if found.sha256 != picture.sha256:
         raise PictureRefused(f"{picture.path.name} was changed while the run was starting.", "Start again.")
-    return decoded.image
+    return found.image
 
 
 def _sizes(picture: PlacedPicture, flip: bool) -> tuple[float, ...]:

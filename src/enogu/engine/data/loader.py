@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import torch
 
 from enogu.engine.data.latent_cache import Latents
+from enogu.engine.data.random_crops import RandomCrops
 from enogu.engine.noise import (
     NoiseSchedule,
     add_multires,
@@ -54,6 +55,8 @@ class TrainSet:
     masks: Mapping[tuple[int, bool], torch.Tensor] = field(default_factory=dict)
     """[1, H, W] of the latents, for pictures of which not all is to be learnt; by (index, flip) as the latents."""
     regularisation: frozenset[int] = frozenset()
+    crops: RandomCrops | None = None
+    """Cuts pictures anew for each use, where the recipe says so; ``latents`` are then those of the held-out ones."""
 
 
 def make_batch(
@@ -79,7 +82,10 @@ def make_batch(
     for sample, index in enumerate(batch.picture_indices):
         draw = (step, micro_step, sample)
         flip = recipe.pictures.flip and random_for(recipe.seed, "flip", *draw).random() < 0.5
-        posterior = pictures.latents[index, flip]
+        if recipe.pictures.random_crop and pictures.crops is not None:
+            posterior, mask = pictures.crops.of(index, flip, draw)
+        else:
+            posterior, mask = pictures.latents[index, flip], pictures.masks.get((index, flip))
         sizes.append(posterior.sizes)
         shape = tuple(posterior.mean_CHW.shape)
         cleans.append(posterior.mean_CHW + posterior.std_CHW * draw_normal(shape, recipe.seed, "latent", *draw))
@@ -100,7 +106,7 @@ def make_batch(
         trigger = "" if index in pictures.regularisation else recipe.trigger
         texts.append(final_caption(pictures.captions[index], recipe.captions, trigger=trigger, rng=chance, epoch=epoch))
         weights.append(recipe.pictures.prior_loss_weight if index in pictures.regularisation else 1.0)
-        masks.append(pictures.masks.get((index, flip)))
+        masks.append(mask)
     clean_BCHW, noise_BCHW = torch.stack(cleans), torch.stack(noises)
     timesteps_B = torch.tensor(timesteps)
     return TrainBatch(
@@ -119,11 +125,14 @@ def held_out_batch(
 ) -> TrainBatch:
     """One picture that is never trained, at ``count`` fixed strengths of noise: the same at every measurement.
 
-    Its caption and its side are left as they are, so that nothing but the adapter changes from one time to the next.
+    Its caption, side and crop are left as they are, so that nothing but the adapter changes from one time to the next.
     """
     rules = CaptionRules(max_token_length=recipe.captions.max_token_length, weighted=recipe.captions.weighted)
     still = recipe.model_copy(
-        update={"captions": rules, "pictures": recipe.pictures.model_copy(update={"flip": False})}
+        update={
+            "captions": rules,
+            "pictures": recipe.pictures.model_copy(update={"flip": False, "random_crop": False}),
+        }
     )
     timesteps = [schedule.num_timesteps * number // (count + 1) for number in range(1, count + 1)]
     batch = Batch(bucket, (index,) * count)

@@ -41,7 +41,7 @@ def masks_of(
     """
     found: dict[tuple[int, bool], torch.Tensor] = {}
     for index, picture in enumerate(pictures):
-        mask = _mask(picture)
+        mask = mask_of(picture)
         if mask is None:
             continue
         for flip in flips:
@@ -51,7 +51,8 @@ def masks_of(
     return found
 
 
-def _mask(picture: MaskedPicture) -> Image.Image | None:
+def mask_of(picture: MaskedPicture) -> Image.Image | None:
+    """How much each pixel of the whole picture counts, 0 to 255; None where all of it does."""
     if picture.mask is None:
         alpha = open_transparency(picture.path)
         return None if alpha is None or np.asarray(alpha).min() == 255 else alpha

@@ -21,7 +21,7 @@ class TextStates:
     def __init__(self, base: LoadedBase, rules: TextRules, *, trained: bool) -> None:
         self._base = base
         self._rules = rules
-        self._trained = trained
+        self.trained = trained
         self._kept: dict[str, Conditions] = {}
 
     def keep_all(self, captions: Sequence[str]) -> None:
@@ -32,7 +32,7 @@ class TextStates:
 
     def of(self, captions: Sequence[str]) -> Conditions:
         """What the network is told of each caption, in order, on the compute device."""
-        if self._trained:
+        if self.trained:
             return self._base.family.encode_captions(self._base, captions, self._rules)
         missing = [text for text in dict.fromkeys(captions) if text not in self._kept]
         if len(self._kept) + len(missing) > MAX_ENTRIES:

@@ -32,6 +32,7 @@ _NAMES = {
     "datasets.shuffle_tokens": "shuffle_caption",
     "datasets.keep_tokens": "keep_tokens",
     "datasets.num_repeats": "num_repeats",
+    "datasets.random_crop": "random_crop",
     "datasets.flip_x": "flip_aug",
     "datasets.flip_y": "flip_aug_y",
     "datasets.folder_path": "image_dir",

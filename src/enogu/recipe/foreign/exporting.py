@@ -92,7 +92,7 @@ def _converted(recipe: TrainRecipe, arguments: Values) -> None:
     others = {field.kohya.partition(".")[2] for field in recipe_fields() if not field.path.startswith("adapter.")}
     written = [entry.partition("=") for entry in cast("list[str]", arguments.pop("network_args", []))]
     entries = [f"{name}={value}" for name, value in options.items()]
-    entries += [f"{name}={value}" for name, _, value in written if name in others and value]
+    entries += [f"{name}={value}" for name, _, value in written if name in others and value not in ("", "False")]
     if entries:
         arguments["network_args"] = entries
     if recipe.adapter.parts == "unet":

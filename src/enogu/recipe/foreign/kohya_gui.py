@@ -13,6 +13,7 @@ _RENAMED = {"optimizer": "optimizer_type", "max_resolution": "resolution"}
 _IN_NETWORK_ARGS = (
     "conv_dim", "conv_alpha", "block_dims", "block_alphas", "conv_block_dims", "conv_block_alphas",
     "down_lr_weight", "mid_lr_weight", "up_lr_weight", "block_lr_zero_threshold", "rank_dropout", "module_dropout",
+    "train_t5xxl",
 )  # fmt: skip
 _OF_LYCORIS = ("factor", "use_tucker", "use_scalar", "decompose_both", "dora_wd", "rank_dropout_scale", "train_norm")
 _KINDS = {

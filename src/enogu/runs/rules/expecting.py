@@ -45,7 +45,7 @@ def expected_seconds(recipe: TrainRecipe, plan: TrainPlan, speeds: Sequence[Spee
     if not speeds:
         return None
     wanted = pixels_per_step(recipe)
-    known = [one for one in speeds if one.parts == recipe.adapter.parts] or list(speeds)
+    known = [one for one in speeds if one.parts == recipe.parts_name] or list(speeds)
     nearest = min(known, key=lambda one: (abs(one.pixels_per_step - wanted), -one.num_runs))
     steps_per_second = nearest.steps_per_second * nearest.pixels_per_step / wanted
     seconds = nearest.seconds_to_start + plan.num_steps / max(steps_per_second, 1e-9)
@@ -103,7 +103,7 @@ class SpeedMeter:
         return Speed(
             family=family,
             device=self._device,
-            parts=recipe.adapter.parts,
+            parts=recipe.parts_name,
             pixels_per_step=pixels_per_step(recipe),
             steps_per_second=self._steps / max(self._step_seconds, 1e-9),
             seconds_per_preview=self._preview_seconds / max(1, self._previews),

@@ -32,7 +32,7 @@ from enogu.engine.adapters.lora import AdaptedLayer, Target, detach
 from enogu.engine.families import LoadedBase
 from enogu.errors import WrongUse
 from enogu.recipe import TrainRecipe, recipe_from_values
-from enogu.recipe.adapter import Adapter
+from enogu.recipe.adapter import PARTS, Adapter
 from enogu.recipe.draws import seed_of
 
 CPU = torch.device("cpu")
@@ -218,7 +218,9 @@ def test_files_have_lycoris_names_and_shapes(tiny_base: LoadedBase) -> None:
     linear = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
     for kind, names in wanted.items():
         adapter = adapter_of(kind, dim=1 if kind == "lokr" else 4, conv_dim=1 if kind == "lokr" else 2)
-        targets = kinds.chosen_targets(family.targets(tiny_base), family.conv_targets(tiny_base), adapter)
+        targets = kinds.chosen_targets(
+            family.targets(tiny_base), family.conv_targets(tiny_base), adapter, PARTS[adapter.parts]
+        )
         tensors = kinds.to_file(targets, kinds.new_adapter(targets, adapter, 1, CPU), torch.float16)
         assert {name.removeprefix(f"{conv}.") for name in tensors if name.startswith(f"{conv}.")} == names
         shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
@@ -238,7 +240,9 @@ def test_files_have_lycoris_names_and_shapes(tiny_base: LoadedBase) -> None:
 def test_the_start_changes_nothing_and_hangs_on_seed_and_key_alone(tiny_base: LoadedBase, kind: str) -> None:
     family = tiny_base.family
     adapter = adapter_of(kind, dim=2, **({} if kind == "lora" else {"conv_dim": 2}))
-    targets = kinds.chosen_targets(family.targets(tiny_base), family.conv_targets(tiny_base), adapter)
+    targets = kinds.chosen_targets(
+        family.targets(tiny_base), family.conv_targets(tiny_base), adapter, PARTS[adapter.parts]
+    )
     parameters = kinds.new_adapter(targets, adapter, 5, CPU)
     alone = kinds.new_adapter(targets[3:4], adapter, 5, CPU)
     for together, single in zip(parameters.matrices[targets[3].key], alone.matrices[targets[3].key], strict=True):
@@ -320,7 +324,7 @@ def test_a_block_has_its_own_dim_and_none_at_zero(tiny_base: LoadedBase) -> None
     dims[1], dims[12] = "3", "0"
     family = tiny_base.family
     adapter = adapter_of("lora", dim=4, alpha=2.0, block_dims=",".join(dims))
-    targets = kinds.chosen_targets(family.targets(tiny_base), [], adapter)
+    targets = kinds.chosen_targets(family.targets(tiny_base), [], adapter, PARTS[adapter.parts])
     sizes = kinds.sizes_of(targets, adapter)
     of_block = {block_of(target.key): sizes[target.key].dim for target in targets if target.part == "unet"}
     assert 12 not in of_block and of_block[1] == 3

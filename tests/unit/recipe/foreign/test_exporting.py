@@ -89,6 +89,16 @@ def test_the_files_are_what_train_network_reads() -> None:
     }  # fmt: skip
 
 
+def test_training_t5_is_an_argument_of_the_network_and_random_crops_are_the_datasets() -> None:
+    recipe = parse_recipe("[training]\ntrain_t5 = true\n[pictures]\nrandom_crop = true\n")
+    arguments = tomllib.loads(export_to_kohya(recipe).files[0].text)
+    assert "train_t5xxl=True" in arguments["network_args"]
+    assert arguments["random_crop"] is True
+    assert "cache_latents" not in arguments  # sd-scripts refuses the two together
+    plain = tomllib.loads(export_to_kohya(parse_recipe("")).files[0].text)
+    assert not [entry for entry in plain.get("network_args", []) if "t5" in entry]
+
+
 def test_what_sd_scripts_cannot_hold_is_said() -> None:
     exported = export_to_kohya(parse_recipe("[pictures]\nbackground = '#000000'\n"))
     assert [(remark.path, remark.outcome) for remark in exported.remarks] == [("pictures.background", "no_counterpart")]

@@ -53,6 +53,31 @@ def test_a_file_of_kohya_ss_becomes_the_recipe_that_it_means() -> None:
     assert (recipe.previews.cfg, recipe.previews.steps, recipe.previews.seed) == (6.5, 24, 42)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "some.toml",
+            'network_args = ["train_t5xxl=True"]\nrandom_crop = true\nunet_lr = 1e-4\nnetwork_dim = 8\n',
+        ),
+        (
+            "gui.json",
+            '{"LoRA_type": "Flux1", "train_t5xxl": true, "random_crop": true, "pretrained_model_name_or_path": "flux"}',
+        ),
+    ],
+)
+def test_t5_and_random_crops_come_from_kohyas_files(name: str, text: str) -> None:
+    recipe = of_text(text, name).recipe
+    assert (recipe.training.train_t5, recipe.pictures.random_crop) == (True, True)
+
+
+def test_random_crops_come_from_ai_toolkits_dataset() -> None:
+    text = (HERE / "ai_toolkit.yaml").read_text(encoding="utf-8")
+    changed = text.replace("caption_ext:", "random_crop: true\n          caption_ext:", 1)
+    assert changed != text
+    assert of_text(changed, "job.yaml").recipe.pictures.random_crop
+
+
 def test_of_the_two_kinds_of_noise_in_kohya_ss_the_chosen_one_counts() -> None:
     """noise_offset stands in the file and is not used there."""
     noise = read("kohya_gui.json").recipe.noise

@@ -2,7 +2,7 @@
 
 Transformer: every Linear inside its blocks, named ``lora_unet_`` + Black Forest Labs' path; query, key and value are
 one. CLIP-L is ``lora_te1_``, T5 ``lora_te3_`` (sd-scripts skips 2, as ComfyUI does). A real Flux has 304 + 72 + 168.
-T5 is left as it is in training; its layers are there for files that adapt it.
+T5 learns where ``training.train_t5`` says so; its layers are always there for files that adapt it.
 """
 
 from __future__ import annotations
