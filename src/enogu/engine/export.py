@@ -151,7 +151,7 @@ def _ss_values(
         "ss_network_dim": adapter.dim,
         "ss_network_alpha": adapter.alpha,
         "ss_network_dropout": getattr(adapter, "network_dropout", 0.0) or None,
-        "ss_network_args": json.dumps(network_args),
+        "ss_network_args": json.dumps(network_args | ({"train_t5xxl": "True"} if training.train_t5 else {})),
         "ss_mixed_precision": "no" if training.mixed_precision == "none" else training.mixed_precision,
         "ss_full_fp16": False,
         "ss_clip_skip": training.clip_skip,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def test_every_layer_of_attention_and_feed_forward_learns_under_kohyas_name(trai
     header = read_header(_file(trained))
     told = describe_lora(header.metadata, header.shapes)
     assert (told["family"], told["modules"]) == ("flux", {"unet": 26, "text_encoder": 12 + 14})
+    assert json.loads(header.metadata["ss_network_args"]) == {"train_t5xxl": "True"}
+    assert header.metadata["ss_network_module"] == "networks.lora_flux"
 
 
 def test_gradients_are_those_that_autograd_finds_with_the_product_written_out(tiny_flux: LoadedBase) -> None:
