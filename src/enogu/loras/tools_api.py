@@ -15,6 +15,7 @@ from enogu.loras.entities import Tool, ToolBase, ToolInput, ToolWish
 from enogu.queue.entities import Job, JobState
 from enogu.stamina.entities import Metering
 from enogu.storage.database import utc_now
+from enogu.words.answers import Words
 
 router = APIRouter(prefix="/api/lora-jobs", tags=["loras"])
 
@@ -122,7 +123,7 @@ class LoraJobShown(BaseModel):
     done: int
     """Layers or tensors, of ``total``; both 0 before it is known."""
     total: int
-    reason: str
+    reason: Words
     """Why it failed, in words."""
     made_lora_id: str | None
     made_base_model_id: str | None

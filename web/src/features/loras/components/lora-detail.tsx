@@ -9,11 +9,12 @@ import { FurtherButton, furtherOfLora, runQueries } from "@/features/runs/public
 import { formatBytes, formatDateTime, formatSmall } from "@/lib/format";
 import { noticeFailure } from "@/ui/feedback/notices";
 
-import { shownFacts, topTags } from "../model/facts";
+import { madeFrom, shownFacts, topTags } from "../model/facts";
 import { toDrawWith } from "../model/links";
 import { type LoraInFull, loraQueries, useShowSample } from "../queries";
 import classes from "./lora-detail.module.css";
 import { LoraForm } from "./lora-form";
+import { LoraJobs } from "./lora-jobs";
 import { LoraMenu } from "./lora-menu";
 import { LoraPicture } from "./lora-picture";
 
@@ -65,6 +66,8 @@ export function LoraDetail({ id }: { readonly id: string }) {
             <Further lora={lora} />
           </Group>
           {lora.run_id !== null && <FromRun runId={lora.run_id} epoch={lora.epoch} />}
+          <MadeFrom lora={lora} />
+          <LoraJobs loraId={lora.id} />
           <LoraForm key={lora.id} lora={lora} />
           <Facts lora={lora} />
           <FittingBaseModels id={id} />
@@ -87,6 +90,14 @@ function Further({ lora }: { readonly lora: LoraInFull }) {
 }
 
 const pick = ({ start_from }: Readonly<Record<string, unknown>>) => ({ start_from });
+
+/** What a tool made it from. The LoRAs may have been renamed or deleted since; it says what they were called. */
+function MadeFrom({ lora }: { readonly lora: LoraInFull }) {
+  const { t } = useTranslation("loras");
+  const made = madeFrom(lora.facts);
+  if (made === null) return null;
+  return <Text size="sm">{t(`tools.${made.tool}.made`, { of: made.of })}</Text>;
+}
 
 /** The run may have been deleted since; then nothing is said of it. */
 function FromRun({ runId, epoch }: { readonly runId: string; readonly epoch: number | null }) {

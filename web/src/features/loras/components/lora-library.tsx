@@ -1,7 +1,7 @@
 /** All LoRAs of one's own as cards, with search, a filter by family, and the way in for files from elsewhere (I1, H3). */
 import { Button, Group, Loader, SegmentedControl, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
 import { useDebouncedValue, useDisclosure } from "@mantine/hooks";
-import { IconBrush, IconFileZip, IconSearch, IconUpload } from "@tabler/icons-react";
+import { IconBrush, IconFileZip, IconSearch, IconTransform, IconUpload } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
@@ -9,10 +9,14 @@ import { useTranslation } from "react-i18next";
 
 import { EmptyState } from "@/ui/feedback/empty-state";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
+import { lazily } from "@/ui/lazily";
 
 import { type Family, loraQueries } from "../queries";
 import { LoraCard } from "./lora-card";
+import { LoraJobs } from "./lora-jobs";
 import { LoraUpload } from "./lora-upload";
+
+const ExtractDialog = lazily(async () => (await import("./lora-tool-dialog")).ExtractDialog);
 
 export function LoraLibrary() {
   const { t } = useTranslation("loras");
@@ -21,6 +25,7 @@ export function LoraLibrary() {
   const [family, setFamily] = useState<Family | null>(null);
   const [asked] = useDebouncedValue(search.trim(), 250);
   const [isAdding, adding] = useDisclosure(false);
+  const [isExtracting, extracting] = useDisclosure(false);
   const library = useInfiniteQuery(loraQueries.library({ search: asked, family }));
   const pages = library.data?.pages ?? [];
   const loras = pages.flatMap((page) => page.loras);
@@ -66,6 +71,14 @@ export function LoraLibrary() {
               {t("downloadAll")}
             </Button>
             <Button
+              variant="subtle"
+              color="gray"
+              leftSection={<IconTransform size={18} stroke={1.5} aria-hidden />}
+              onClick={extracting.open}
+            >
+              {t("tools.extract.button")}
+            </Button>
+            <Button
               variant="default"
               leftSection={<IconUpload size={18} stroke={1.5} aria-hidden />}
               aria-expanded={isAdding}
@@ -89,6 +102,8 @@ export function LoraLibrary() {
         />
       )}
       {(isAdding || isEmpty) && <LoraUpload />}
+      {isExtracting && <ExtractDialog onClose={extracting.close} />}
+      <LoraJobs />
       {library.isError && <ProblemNotice error={library.error} onRetry={() => void library.refetch()} />}
       {library.isPending && <Loader aria-label={ui("loading")} />}
       {library.isSuccess && !isEmpty && loras.length === 0 && <Text c="dimmed">{t("nothingFound")}</Text>}

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { shownFacts, topTags } from "./facts";
+import { madeFrom, shownFacts, topTags } from "./facts";
 
 const number = (value: number) => String(value);
 
@@ -28,4 +28,14 @@ test("tags come by how often they are, and a file without any has none", () => {
     ["smile", 2],
   ]);
   expect(topTags({})).toEqual([]);
+});
+
+test("says which tool made it from what, and nothing of one that was trained", () => {
+  const a = { id: "1", name: "a", weight: 0.7 };
+  const b = { id: "2", name: "b", weight: 0.3 };
+  const made = (tool: string) => madeFrom({ made_from: { tool, loras: [a, b], base_models: [a, b] } });
+  expect(made("merge")?.of).toBe("a (0.7) + b (0.3)");
+  expect(made("extract")?.of).toBe("a − b");
+  expect(made("other")).toBeNull();
+  expect(madeFrom({})).toBeNull();
 });

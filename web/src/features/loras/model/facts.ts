@@ -34,6 +34,25 @@ export function shownFacts(facts: Readonly<Record<string, unknown>>, number: (va
   return lines.filter(([, value]) => value !== "").map(([text, value]) => ({ text, value }));
 }
 
+const MAKING_TOOLS = ["convert", "merge", "resize", "extract"] as const;
+
+/** Which tool made it from what: `a (0.7) + b (0.3)`; null for one that was trained or uploaded. */
+export function madeFrom(
+  facts: Readonly<Record<string, unknown>>,
+): { readonly tool: (typeof MAKING_TOOLS)[number]; readonly of: string } | null {
+  interface Part {
+    readonly name: string;
+    readonly weight?: number;
+  }
+  const made = facts["made_from"] as
+    { readonly tool: string; readonly loras: readonly Part[]; readonly base_models: readonly Part[] } | undefined;
+  const tool = MAKING_TOOLS.find((one) => one === made?.tool);
+  if (made === undefined || tool === undefined) return null;
+  const loras = made.loras.map((one) => (tool === "merge" ? `${one.name} (${one.weight ?? 1})` : one.name));
+  if (tool === "extract") return { tool, of: made.base_models.map((one) => one.name).join(" − ") };
+  return { tool, of: loras.join(" + ") };
+}
+
 /** Tags of the training captions, the most frequent first. */
 export function topTags(facts: Readonly<Record<string, unknown>>): [string, number][] {
   const tags = facts["top_tags"];
