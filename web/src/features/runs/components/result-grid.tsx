@@ -81,10 +81,10 @@ export function ResultGrid({ runId, tools, allTools }: ResultGridProps) {
                         {row.isExtra ? t("result.step", { step: row.step }) : t("result.number", { epoch: row.epoch })}
                       </Text>
                       {file !== undefined && (
-                        <Group gap={2}>
+                        <div className={classes.tools}>
                           {download(file)}
                           {tools(file)}
-                        </Group>
+                        </div>
                       )}
                     </th>
                     {(grid.cells[place] ?? []).map((cell, column) => (

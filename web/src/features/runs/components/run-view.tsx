@@ -296,11 +296,12 @@ function RetryChanges({ changes }: RetryProps) {
 }
 
 function useChangeWords(changes: readonly [string, unknown][]): string[] {
-  const { t } = useTranslation("runs");
+  const { t, i18n } = useTranslation("runs");
   const texts = useOptionTexts();
   const word = (path: string, value: unknown) => {
     if (value === null) return t("recall.unset");
     if (typeof value === "boolean") return t(value ? "recall.on" : "recall.off");
+    if (typeof value === "number" && !Number.isInteger(value)) return formatSmall(value, i18n.language);
     return texts.choice(path, String(value));
   };
   return changes.map(([path, value]) => `${texts.label(path)}: ${word(path, value)}`);

@@ -36,34 +36,35 @@ export function LedgerCard({ runHref }: LedgerCardProps) {
         {ledger.isError && <ProblemNotice error={ledger.error} onRetry={() => void ledger.refetch()} />}
         {ledger.isSuccess && entries.length === 0 && <Text c="dimmed">{t("ledger.empty")}</Text>}
         {entries.length > 0 && (
-          <Table.ScrollContainer minWidth={480}>
-            <Table style={{ fontVariantNumeric: "tabular-nums" }}>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{t("ledger.when")}</Table.Th>
-                  <Table.Th>{t("ledger.what")}</Table.Th>
-                  <Table.Th ta="end">{t("ledger.amount")}</Table.Th>
-                  <Table.Th ta="end">{t("ledger.after")}</Table.Th>
+          <Table style={{ fontVariantNumeric: "tabular-nums" }}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th visibleFrom="sm">{t("ledger.when")}</Table.Th>
+                <Table.Th>{t("ledger.what")}</Table.Th>
+                <Table.Th ta="end">{t("ledger.amount")}</Table.Th>
+                <Table.Th ta="end">{t("ledger.after")}</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {entries.map((entry) => (
+                <Table.Tr key={entry.number}>
+                  <Table.Td visibleFrom="sm">{formatDateTime(entry.at, i18n.language)}</Table.Td>
+                  <Table.Td>
+                    {entry.run_id == null ? (
+                      t(KIND_TEXTS[entry.kind] ?? "kind.other")
+                    ) : (
+                      <Anchor href={runHref(entry.run_id)}>{t(KIND_TEXTS[entry.kind] ?? "kind.other")}</Anchor>
+                    )}
+                    <Text size="xs" c="dimmed" hiddenFrom="sm">
+                      {formatDateTime(entry.at, i18n.language)}
+                    </Text>
+                  </Table.Td>
+                  <Table.Td ta="end">{signed(entry.amount)}</Table.Td>
+                  <Table.Td ta="end">{formatNumber(entry.balance_after, i18n.language)}</Table.Td>
                 </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {entries.map((entry) => (
-                  <Table.Tr key={entry.number}>
-                    <Table.Td>{formatDateTime(entry.at, i18n.language)}</Table.Td>
-                    <Table.Td>
-                      {entry.run_id == null ? (
-                        t(KIND_TEXTS[entry.kind] ?? "kind.other")
-                      ) : (
-                        <Anchor href={runHref(entry.run_id)}>{t(KIND_TEXTS[entry.kind] ?? "kind.other")}</Anchor>
-                      )}
-                    </Table.Td>
-                    <Table.Td ta="end">{signed(entry.amount)}</Table.Td>
-                    <Table.Td ta="end">{formatNumber(entry.balance_after, i18n.language)}</Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+              ))}
+            </Table.Tbody>
+          </Table>
         )}
         {ledger.hasNextPage && (
           <Button variant="subtle" loading={ledger.isFetchingNextPage} onClick={() => void ledger.fetchNextPage()}>
