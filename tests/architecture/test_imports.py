@@ -66,6 +66,11 @@ def test_the_recipe_alone_needs_neither_numpy_nor_pillow() -> None:
     assert _loaded_after("import enogu.recipe", ("numpy", "PIL", *HEAVY)) == []
 
 
+def test_a_server_reads_no_tables_of_other_trainers_until_somebody_asks() -> None:
+    others = ("enogu.recipe.foreign.importing", "enogu.recipe.foreign.exporting", "enogu.recipe.foreign.conversions")
+    assert _loaded_after("import enogu.server.app", others) == []
+
+
 def test_enogu_help_does_not_import_torch() -> None:
     code = """
 import sys

@@ -110,7 +110,7 @@ def import_settings(
     The dataset configuration and the prompts that a .toml names are read too, where they lie beside it.
     """
     from enogu.recipe import recipe_to_toml
-    from enogu.recipe.foreign import import_recipe
+    from enogu.recipe.foreign.importing import import_recipe
     from enogu.whole_file import write_whole_bytes
 
     output = call_of(context).output
@@ -144,7 +144,7 @@ def export_settings(
     """Write a recipe for sd-scripts: settings, dataset configuration and prompts. Nothing is overwritten."""
     from enogu.presets import preset_names, preset_path
     from enogu.recipe import load_recipe
-    from enogu.recipe.foreign import export_to_kohya
+    from enogu.recipe.foreign.exporting import export_to_kohya
     from enogu.whole_file import make_folder, write_whole_bytes
 
     if not kohya:
@@ -167,8 +167,7 @@ def export_settings(
 
 
 def _read(path: Path) -> SettingsFile:
-    from enogu.recipe.foreign import SettingsFile
-    from enogu.recipe.foreign.files import MAX_CHARACTERS
+    from enogu.recipe.foreign import MAX_CHARACTERS, SettingsFile
 
     try:
         with path.open("rb") as file:

@@ -21,8 +21,7 @@ from enogu.delivery import LiveEvent, TheFiles, TheSettings, file_answer, follow
 from enogu.errors import NotFound, Problem
 from enogu.recipe import SavedFile, TrainPlan, describe_plan, recipe_fields, recipe_from_values, recipe_json_schema
 from enogu.recipe.for_family import families_of
-from enogu.recipe.foreign import Outcome, SettingsFile, export_to_kohya, import_recipe
-from enogu.recipe.foreign.files import MAX_CHARACTERS
+from enogu.recipe.foreign import MAX_CHARACTERS, Outcome, SettingsFile
 from enogu.recipe.memory_cures import CureKind, MemoryCure
 from enogu.runs import service
 from enogu.runs.entities import Epoch, Failure, Notice, Preset, Run, RunState, Sample
@@ -481,11 +480,11 @@ class ValidationShown(BaseModel):
 @router.get("/recipe/schema", response_model=SchemaShown)
 def get_schema(caller: SomeCaller) -> Response:
     """Every field with its range, sentence, default and Kohya name (F31)."""
-    return Response(_schema_in(spoken()), media_type="application/json")
+    return Response(schema_in(spoken()), media_type="application/json")
 
 
 @cache
-def _schema_in(language: Language) -> bytes:
+def schema_in(language: Language) -> bytes:
     """Written once in each language: a form waits for it, and it is the same until the program is another."""
     names = {bool: "bool", int: "int", float: "float", str: "str", tuple: "list"}
     fields = [
@@ -534,6 +533,8 @@ def diff_recipes(body: RecipesToCompare, session: OneTransaction, caller: SomeCa
 @router.post("/recipe/import")
 def import_settings(body: SettingsToImport, caller: SomeCaller) -> SettingsImportShown:
     """kohya_ss' JSON, sd-scripts' TOML or ai-toolkit's YAML as a recipe, with what has no counterpart (F33)."""
+    from enogu.recipe.foreign.importing import import_recipe
+
     files = [SettingsFile(file.name, file.text) for file in body.files]
     imported = import_recipe(files, num_pictures=body.num_pictures)
     return SettingsImportShown(
@@ -546,6 +547,8 @@ def import_settings(body: SettingsToImport, caller: SomeCaller) -> SettingsImpor
 @router.post("/recipe/export")
 def export_settings(body: RecipeToCheck, caller: SomeCaller) -> SettingsExportShown:
     """A recipe as files for sd-scripts, with what it cannot hold (F33)."""
+    from enogu.recipe.foreign.exporting import export_to_kohya
+
     exported = export_to_kohya(recipe_from_values(body.recipe))
     return SettingsExportShown(
         files=[FileOfSettings(name=file.name, text=file.text) for file in exported.files],

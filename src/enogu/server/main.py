@@ -7,6 +7,7 @@ streams are ended first (browsers come again), then requests under way have ``ST
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import gc
@@ -29,7 +30,7 @@ from enogu.accounts.asking import SignInMode
 from enogu.bootstrap import Studio, is_up_to_date, open_studio
 from enogu.delivery import end_streams
 from enogu.errors import WrongUse
-from enogu.server.app import create_app
+from enogu.server.app import create_app, prepare_first_visit
 from enogu.server.frame import LOOPBACK_HOSTS
 from enogu.settings import DATABASE_VARIABLE, HOME_VARIABLE, Settings
 from enogu.storage.database import utc_now
@@ -199,12 +200,14 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._preparing: asyncio.Task[None] | None = None  # kept, as the loop keeps none
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+            self._preparing = asyncio.create_task(prepare_first_visit(self.config.app))  # type: ignore[arg-type]  # FastAPI
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         end_streams(self.config.app)  # type: ignore[arg-type]  # it is the FastAPI app that was given above

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
+from pydantic import TypeAdapter
 from sqlalchemy import Engine, text
 
 from enogu.accounts import passwords, service
@@ -17,7 +19,7 @@ from enogu.accounts.asking import Door, OneTransaction, SomeCaller
 from enogu.accounts.sign_in_limits import SignInLimits
 from enogu.bootstrap import OWNED_DATA, Studio, open_studio
 from enogu.errors import EnoguError
-from enogu.server.app import create_app
+from enogu.server.app import create_app, prepare_first_visit
 from enogu.server.frame import SECURITY_HEADERS
 from enogu.settings import Settings
 from enogu.stamina.rules.plan_file import SHIPPED, load_metering
@@ -83,6 +85,27 @@ def test_every_answer_has_the_strict_headers_and_an_id(client: TestClient) -> No
 
 def test_health_is_ok_while_the_database_answers(client: TestClient) -> None:
     assert (client.get("/health").status_code, client.get("/health").json()) == (200, {"status": "ok"})
+
+
+def test_a_first_visit_waits_for_no_routes_to_be_put_together(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FastAPI makes a TypeAdapter for whatever its routes take and give, hundreds of them, at the first request."""
+    made: list[object] = []
+    really = TypeAdapter.__init__
+
+    def note(self: Any, *given: Any, **named: Any) -> None:
+        made.append(given[0])
+        really(self, *given, **named)
+
+    monkeypatch.setattr(TypeAdapter, "__init__", note)
+    app = make_app()
+    asyncio.run(prepare_first_visit(app))
+    assert len(made) > 100
+    made.clear()
+    with TestClient(app, base_url=SERVER) as visitor:
+        assert visitor.get("/health").status_code == 200
+    assert made == []
 
 
 def test_health_says_what_is_wrong_when_the_database_is_away(tmp_path: Path) -> None:

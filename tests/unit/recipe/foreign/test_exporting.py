@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 
 from enogu.recipe import TrainRecipe, parse_recipe, recipe_fields
-from enogu.recipe.foreign import export_to_kohya, import_recipe
+from enogu.recipe.foreign.exporting import export_to_kohya
+from enogu.recipe.foreign.importing import import_recipe
 from enogu.recipe.foreign.prompt_lines import is_writable
 from tests.strategies import recipes
 

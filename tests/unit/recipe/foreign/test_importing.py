@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from enogu.errors import EnoguError, RecipeRefused, WrongUse
 from enogu.recipe import TrainRecipe, parse_recipe, recipe_to_toml
-from enogu.recipe.foreign import ImportedRecipe, Remark, SettingsFile, import_recipe
+from enogu.recipe.foreign import Remark, SettingsFile
 from enogu.recipe.foreign.files import MAX_CHARACTERS
+from enogu.recipe.foreign.importing import ImportedRecipe, import_recipe
 
 HERE = Path(__file__).parent
 
