@@ -43,7 +43,7 @@ class OpenIdBegun(BaseModel):
 def begin_openid_sign_in(request: Request, door: TheDoor) -> Response:
     """Send this browser to the OpenID provider to sign in there."""
     provider = _provider(door)
-    door.limits.count_attempt("", request.client.host if request.client else "")
+    door.limits.count_visit(request.client.host if request.client else "")
     beginning = provider.begin(_redirect_uri(request, door))
     with transaction(door.engine) as session:
         service.begin_openid(session, beginning, None, utc_now())
@@ -88,7 +88,7 @@ def finish_openid_sign_in(
 def _finished(request: Request, door: Door, state: str, code: str, error: str) -> str:
     """The secret of a new session. Raises EnoguError."""
     provider = _provider(door)
-    door.limits.count_attempt("", request.client.host if request.client else "")
+    door.limits.count_visit(request.client.host if request.client else "")
     kept = request.cookies.get(_cookie(request), "")
     if not state or not hmac.compare_digest(kept.encode("utf-8", "replace"), state.encode("utf-8", "replace")):
         raise SignInRefused("This sign-in was begun in another browser.", "Begin again.")

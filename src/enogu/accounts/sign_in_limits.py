@@ -30,7 +30,16 @@ class SignInLimits:
 
     def count_attempt(self, name: str, address: str) -> None:
         """Count one try, right or wrong, before the password is looked at. Raises TooManyAttempts with the wait."""
-        for limit, key in self._windows(name, address):
+        self._count(self._windows(name, address))
+
+    def count_visit(self, address: str) -> None:
+        """Count one way to or from an OpenID provider, where nobody can guess: by address alone, since there is no
+        name yet, and a circle behind one address signs in on one evening. Raises TooManyAttempts with the wait.
+        """
+        self._count([self._windows("", address)[1]])
+
+    def _count(self, windows: list[tuple[RateLimitItem, tuple[str, ...]]]) -> None:
+        for limit, key in windows:
             if not self._limiter.hit(limit, *key):
                 reset_at = self._limiter.get_window_stats(limit, *key).reset_time
                 wait_seconds = max(1, math.ceil(reset_at - time.time()))

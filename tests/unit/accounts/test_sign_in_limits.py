@@ -55,3 +55,14 @@ def test_a_household_counts_as_one_address() -> None:
     assert network_of("::ffff:192.0.2.1") == network_of("192.0.2.1") == "192.0.2.1"
     assert network_of("fe80::1%eth0") == "fe80::/64"
     assert network_of("testclient") == "testclient"
+
+
+def test_a_circle_behind_one_address_signs_in_at_a_provider_and_only_a_program_is_stopped() -> None:
+    limits = SignInLimits()
+    for _ in range(60):
+        limits.count_visit("192.0.2.1")
+    with pytest.raises(TooManyAttempts):
+        limits.count_visit("192.0.2.1")
+    for number in range(1, 201):  # and nobody shuts everybody out by coming from many addresses
+        limits.count_visit(f"198.51.100.{number}")
+    limits.count_visit("203.0.113.1")
