@@ -1,8 +1,12 @@
-"""Take a picture of every page: Japanese and English, light and dark, phone and desktop.
+"""Take a picture of every page and dialog: Japanese and English, light and dark, from a phone to 4K.
 
 ``python tools/screenshots.py --out FOLDER`` makes a studio under ``--home`` (kept, so that a second call is quick),
 trains the mascot with the real engine unless ``--engine fake`` is said, opens every page that the browser tests know,
 and writes a WebP of each and a sheet per device on which all can be seen at once. Needs chromium.
+
+To look again at one part: ``--states`` adds the dialogs of ``tests/browser/states.py``, ``--only captions`` chooses by
+name, ``--devices small 4k``, ``--languages ja`` and ``--schemes dark`` by the rest. A state that cannot be reached is
+said at the end, and the page is shown as it was then.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -26,14 +31,24 @@ import build_web  # noqa: E402 -- beside this file
 from enogu.cli.demo import IDENTITY_TAGS, demo_recipe  # noqa: E402
 from tests.browser.conftest import OPTIONS, Studio, open_studio  # noqa: E402
 from tests.browser.places import list_places, settle, tagged_sample  # noqa: E402
+from tests.browser.states import STATES as DIALOGS  # noqa: E402
 
-DEVICES = {"phone": (390, 844), "desktop": (1280, 800)}
+DEVICES = {
+    "small": (360, 740),
+    "phone": (390, 844),
+    "desktop": (1280, 800),
+    "wide": (1920, 1080),
+    "4k": (3840, 2160),
+}
+USUAL_DEVICES = ("phone", "desktop")
+PHONES = frozenset({"small", "phone"})
 LANGUAGES = {"ja": "ja-JP", "en": "en-GB"}
 SCHEMES = ("light", "dark")
 TALLEST = 3_000
 WEBP_QUALITY = 82
 TRAIN_SECONDS = 1_800
-SHEET_WIDTHS = {"phone": 230, "desktop": 400}
+SHEET_WIDTHS = {"small": 230, "phone": 230, "desktop": 400, "wide": 600, "4k": 900}
+STATE_SECONDS = 8
 
 Place = tuple[str, Callable[[Page], None] | None]
 
@@ -49,12 +64,14 @@ def main() -> None:
         paths = list_places(studio)
         every: dict[str, Place] = {name: (path, None) for name, path in paths.items()}
         every |= {name: (paths[place], act) for name, (place, act) in STATES.items()}
+        if options.states:
+            every |= {name: (paths[state.place], state.act) for name, state in DIALOGS.items()}
         places = {name: place for name, place in every.items() if not options.only or re.search(options.only, name)}
         browser = playwright.chromium.launch(executable_path=options.chromium, args=OPTIONS)
-        for device in DEVICES:
+        for device in options.devices:
             taken = take(browser, studio, places, device, options)
             if not options.whole:
-                lay_out(taken, places, device, options.out)
+                lay_out(taken, places, device, options)
         browser.close()
 
 
@@ -77,23 +94,28 @@ def take(
     """By page, language and scheme."""
     width, height = DEVICES[device]
     taken: dict[tuple[str, str, str], Image.Image] = {}
-    for language, locale in LANGUAGES.items():
-        for scheme in SCHEMES:
+    for language in options.languages:
+        for scheme in options.schemes:
             context = browser.new_context(
                 viewport={"width": width, "height": height},
-                locale=locale,
+                locale=LANGUAGES[language],
                 timezone_id="Asia/Tokyo",
                 color_scheme="dark" if scheme == "dark" else "light",
-                has_touch=device == "phone",
-                is_mobile=device == "phone",
+                has_touch=device in PHONES,
+                is_mobile=device in PHONES,
                 reduced_motion="reduce",
             )
             page = context.new_page()
+            page.set_default_timeout(STATE_SECONDS * 1000)
             for name, (path, act) in places.items():
                 page.goto(studio.url + path)
                 settle(page)
                 if act is not None:
-                    act(page)
+                    try:
+                        act(page)
+                    except (PlaywrightError, AssertionError) as error:
+                        first = str(error).splitlines()[0]
+                        print(f"{name} {language} {scheme} {device} was not reached: {first}", file=sys.stderr)
                 picture = _shot(page, is_whole=options.whole)
                 picture.save(options.out / f"{name}_{language}_{scheme}_{device}.webp", quality=WEBP_QUALITY)
                 taken[name, language, scheme] = picture
@@ -126,9 +148,11 @@ def _shot(page: Page, *, is_whole: bool) -> Image.Image:
     return picture.crop((0, 0, picture.width, min(picture.height, TALLEST)))
 
 
-def lay_out(taken: dict[tuple[str, str, str], Image.Image], places: dict[str, Place], device: str, out: Path) -> None:
+def lay_out(
+    taken: dict[tuple[str, str, str], Image.Image], places: dict[str, Place], device: str, options: argparse.Namespace
+) -> None:
     """A row a page, a column a language and scheme."""
-    columns = [(language, scheme) for language in LANGUAGES for scheme in SCHEMES]
+    columns = [(language, scheme) for language in options.languages for scheme in options.schemes]
     width = SHEET_WIDTHS[device]
     height = round(width * DEVICES[device][1] / DEVICES[device][0])
     for start in range(0, len(places), 4):
@@ -141,7 +165,7 @@ def lay_out(taken: dict[tuple[str, str, str], Image.Image], places: dict[str, Pl
                 where = (column * (width + 8), row * (height + 24))
                 draw.text((where[0] + 2, where[1] + 4), f"{name} {language} {scheme} {device}", fill="black")
                 sheet.paste(small, (where[0], where[1] + 20))
-        sheet.save(out / f"sheet_{device}_{start // 4 + 1}.png")
+        sheet.save(options.out / f"sheet_{device}_{start // 4 + 1}.png")
 
 
 def _options() -> argparse.Namespace:
@@ -150,6 +174,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--home", type=Path, required=True, help="folder of the studio that is shown; it is kept")
     parser.add_argument("--engine", choices=("real", "fake"), default="real")
     parser.add_argument("--only", default="", help="a pattern of the pages' names")
+    parser.add_argument("--states", action="store_true", help="dialogs too")
+    parser.add_argument("--devices", nargs="+", choices=tuple(DEVICES), default=USUAL_DEVICES)
+    parser.add_argument("--languages", nargs="+", choices=tuple(LANGUAGES), default=tuple(LANGUAGES))
+    parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=SCHEMES)
     parser.add_argument("--whole", action="store_true", help="pages as a whole, not what fits the window")
     parser.add_argument("--chromium", default="/usr/bin/chromium", help="the browser's program")
     return parser.parse_args()

@@ -6,6 +6,7 @@ import pytest
 
 from tests.browser.conftest import ROOT, OpenPage, Studio
 from tests.browser.places import MISSING, list_places, settle
+from tests.browser.states import STATES
 
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 LOOK = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
@@ -26,6 +27,23 @@ def test_no_page_shuts_anybody_out(studio: Studio, open_page: OpenPage, language
     for name, path in places.items():
         page.goto(studio.url + path)
         settle(page)
+        page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
+        findings += [f"{name}: {finding}" for finding in page.evaluate(LOOK)]
+    assert not findings, "\n".join(findings)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_dialog_shuts_anybody_out(studio: Studio, open_page: OpenPage, scheme: str) -> None:
+    """As above, in the states that a page does not open in."""
+    if not AXE.exists():
+        pytest.skip("no axe-core in web/node_modules; tools/build_web.py installs it when it builds")
+    places = list_places(studio)
+    page = open_page(studio, language="ja" if scheme == "light" else "en", scheme=scheme)
+    findings = []
+    for name, state in STATES.items():
+        page.goto(studio.url + places[state.place])
+        settle(page)
+        state.act(page)
         page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
         findings += [f"{name}: {finding}" for finding in page.evaluate(LOOK)]
     assert not findings, "\n".join(findings)

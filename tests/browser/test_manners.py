@@ -11,6 +11,7 @@ from playwright.sync_api import Page, Response, expect
 
 from tests.browser.conftest import OpenPage, Studio
 from tests.browser.places import MISSING, list_places, settle
+from tests.browser.states import STATES
 
 TOO_WIDE = """() => {
     const wide = innerWidth, found = [];
@@ -71,6 +72,19 @@ def test_every_page_fits_a_narrow_phone(studio: Studio, open_page: OpenPage, lan
         settle(page)
         findings += [f"{name}: too wide: {one}" for one in page.evaluate(TOO_WIDE)]
         findings += [f"{name}: too small: {one}" for one in page.evaluate(TOO_SMALL)]
+    assert not findings, "\n".join(findings)
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_every_dialog_fits_a_narrow_phone(studio: Studio, open_page: OpenPage, language: str) -> None:
+    places = list_places(studio)
+    page = open_page(studio, language=language, width=360, height=740, touch=True)
+    findings: list[str] = []
+    for name, state in STATES.items():
+        page.goto(studio.url + places[state.place])
+        settle(page)
+        state.act(page)
+        findings += [f"{name}: too wide: {one}" for one in page.evaluate(TOO_WIDE)]
     assert not findings, "\n".join(findings)
 
 

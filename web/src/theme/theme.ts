@@ -30,6 +30,8 @@ export const theme = createTheme({
     Textarea: { defaultProps: { size: "sm" } },
     NumberInput: { defaultProps: { size: "sm" } },
     Select: { defaultProps: { size: "sm", allowDeselect: false } },
+    // Its label is allowed only with a role, and is then told.
+    Loader: { defaultProps: { role: "status" } },
     Tooltip: { defaultProps: { openDelay: 300, withArrow: true } },
   },
 });

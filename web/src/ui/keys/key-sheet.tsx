@@ -23,7 +23,9 @@ export function KeySheet({ actions, isOpen, onClose }: KeySheetProps) {
               <Table.Td pe={0}>
                 <Group gap={4} justify="flex-end" wrap={action.keys.length > 2 ? "nowrap" : "wrap"}>
                   {action.keys.map((keys) => (
-                    <Kbd key={keys}>{shownKeys(keys, IS_MAC)}</Kbd>
+                    <Kbd key={keys} style={{ whiteSpace: "nowrap" }}>
+                      {shownKeys(keys, IS_MAC)}
+                    </Kbd>
                   ))}
                 </Group>
               </Table.Td>

@@ -116,7 +116,6 @@ export function PictureGrid(props: PictureGridProps) {
                   role="option"
                   tabIndex={place === Math.min(current, pictures.length - 1) ? 0 : -1}
                   aria-selected={selection.ids.has(picture.id)}
-                  aria-label={picture.alt}
                   data-place={place}
                   data-worked={picture.id === worked || undefined}
                   className={classes.tile}
@@ -127,7 +126,7 @@ export function PictureGrid(props: PictureGridProps) {
                   onDoubleClick={() => onOpen(picture.id)}
                   onKeyDown={(event) => handleKey(event, picture.id)}
                 >
-                  <img src={picture.thumb} alt="" loading="lazy" decoding="async" draggable={false} />
+                  <img src={picture.thumb} alt={picture.alt} loading="lazy" decoding="async" draggable={false} />
                   {mark !== undefined && <span className={classes.mark}>{mark(picture.id)}</span>}
                 </div>
               );

@@ -167,7 +167,7 @@ function ModelRow({ model, isChosen, onOpen, onChoose }: ModelRowProps) {
           <Button
             size="compact-sm"
             variant="light"
-            aria-label={t("detail.chooseOne", { name: model.name })}
+            aria-label={isChosen ? undefined : t("detail.chooseOne", { name: model.name })}
             disabled={!model.can_train || isChosen}
             onClick={onChoose}
           >

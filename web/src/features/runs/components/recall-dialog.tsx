@@ -275,7 +275,10 @@ function Differences({ recipe, candidate }: { readonly recipe: Recipe; readonly 
       <Text size="sm" fw={600} role="status">
         {t("recall.changes", { count: found.data.length })}
       </Text>
-      <ScrollArea.Autosize mah={240}>
+      <ScrollArea.Autosize
+        mah={240}
+        viewportProps={{ tabIndex: 0, role: "region", "aria-label": t("recall.changes", { count: found.data.length }) }}
+      >
         <Table>
           <Table.Tbody>
             {found.data.map((one) => (
