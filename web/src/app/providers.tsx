@@ -9,7 +9,11 @@ import { Notices } from "@/ui/feedback/late-notices";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
+    // Always: a studio on this very machine, or in the house, answers while the internet is away. The default would
+    // wait for it without a word.
+    mutations: { networkMode: "always" },
     queries: {
+      networkMode: "always",
       staleTime: 10_000,
       // What was refused stays refused; a studio that is away or busy is asked again.
       retry: (count, error) => count < 3 && error instanceof Problem && (error.isOffline || error.status >= 502),

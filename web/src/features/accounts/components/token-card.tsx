@@ -49,8 +49,13 @@ export function TokenCard() {
           {t("tokens.text")}
         </Text>
         {make.data !== undefined && (
-          <Alert color="rokusho" title={t("tokens.made")}>
-            <Code block>{make.data.secret}</Code>
+          <Alert color="rokusho">
+            <Text size="sm" fw={600} mb="xs">
+              {t("tokens.made")}
+            </Text>
+            <Code block style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
+              {make.data.secret}
+            </Code>
             <CopyButton value={make.data.secret}>
               {({ copied, copy }) => (
                 <Button mt="sm" size="xs" variant="default" onClick={copy}>
