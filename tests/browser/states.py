@@ -47,8 +47,16 @@ def press_button(*names: str) -> Act:
     return act
 
 
+FILLED = """() => {
+    const dialog = document.querySelector('[role=dialog]'), title = dialog?.querySelector('header');
+    return dialog !== null && dialog.innerText.trim().length > (title?.innerText.trim().length ?? 0) + 4;
+}"""
+
+
 def _opened(page: Page) -> None:
+    """Its contents come in a part of their own, after its frame."""
     expect(page.get_by_role("dialog").first).to_be_visible()
+    page.wait_for_function(FILLED)
     settle(page)
 
 
