@@ -1,7 +1,7 @@
 /** One tag of a caption, which can be dragged, and written anew where it stands. */
 import { combine } from "@atlaskit/pragmatic-drag-and-drop/combine";
 import { draggable, dropTargetForElements } from "@atlaskit/pragmatic-drag-and-drop/element/adapter";
-import { useEffect, useRef, useState } from "react";
+import { memo, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { isConverting } from "@/lib/typing";
@@ -9,8 +9,7 @@ import { isConverting } from "@/lib/typing";
 import classes from "./tag-chips.module.css";
 import type { RowTag } from "./tag-row";
 
-interface RowChipProps {
-  readonly tag: RowTag;
+interface RowChipProps extends RowTag {
   readonly place: number;
   readonly listId: string;
   readonly isStop: boolean;
@@ -24,12 +23,27 @@ interface RowChipProps {
   readonly onMove: (from: number, to: number) => void;
 }
 
-export function RowChip(props: RowChipProps) {
-  const { tag, place, listId, isStop, isChosen, isEdited, onChoose, onStartEdit, onEndEdit, onRemove, onMove } = props;
+export const RowChip = memo(function RowChip(props: RowChipProps) {
+  const {
+    text,
+    note,
+    kind,
+    isFixed = false,
+    isBeyond = false,
+    place,
+    listId,
+    isStop,
+    isChosen,
+    isEdited,
+    onChoose,
+    onStartEdit,
+    onEndEdit,
+    onRemove,
+    onMove,
+  } = props;
   const { t } = useTranslation("ui");
   const element = useRef<HTMLLIElement>(null);
   const [over, setOver] = useState<"before" | "after" | null>(null);
-  const isFixed = tag.isFixed === true;
 
   useEffect(() => {
     const node = element.current;
@@ -54,25 +68,25 @@ export function RowChip(props: RowChipProps) {
       ref={element}
       className={classes.chip}
       data-place={place}
-      data-kind={tag.kind}
+      data-kind={kind}
       data-selected={isChosen}
       data-over={over}
-      data-beyond={tag.isBeyond === true}
+      data-beyond={isBeyond}
     >
       {isEdited ? (
-        <ChipInput tag={tag.text} label={t("tags.edit", { tag: tag.text })} onEnd={(text) => onEndEdit(place, text)} />
+        <ChipInput tag={text} label={t("tags.edit", { tag: text })} onEnd={(typed) => onEndEdit(place, typed)} />
       ) : (
         <button
           type="button"
           className={classes.word}
           data-word
           tabIndex={isStop ? 0 : -1}
-          title={tag.isBeyond === true ? t("tags.beyond") : undefined}
+          title={isBeyond ? t("tags.beyond") : undefined}
           onClick={() => onChoose(place)}
           onDoubleClick={() => onStartEdit(place)}
         >
-          {tag.text}
-          {tag.note !== undefined && tag.note !== "" && <span className={classes.note}>{tag.note}</span>}
+          {text}
+          {note !== undefined && note !== "" && <span className={classes.note}>{note}</span>}
         </button>
       )}
       {!isFixed && !isEdited && (
@@ -80,8 +94,8 @@ export function RowChip(props: RowChipProps) {
           type="button"
           className={classes.remove}
           tabIndex={-1}
-          aria-label={t("tags.remove", { tag: tag.text })}
-          title={t("tags.remove", { tag: tag.text })}
+          aria-label={t("tags.remove", { tag: text })}
+          title={t("tags.remove", { tag: text })}
           onClick={() => onRemove(place)}
         >
           ×
@@ -89,7 +103,7 @@ export function RowChip(props: RowChipProps) {
       )}
     </li>
   );
-}
+});
 
 function ChipInput({
   tag,

@@ -8,6 +8,8 @@ import { IconArrowLeft, IconArrowRight, IconPencil, IconX } from "@tabler/icons-
 import { type KeyboardEvent, useCallback, useId, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
+import { useSteady } from "@/lib/use-steady";
+
 import { RowChip } from "./row-chip";
 import classes from "./tag-chips.module.css";
 
@@ -46,30 +48,27 @@ export function TagRow({ label, tags, onEdit, onRemove, onMove }: TagRowProps) {
       list.current?.querySelector<HTMLElement>(`[data-place="${next}"] [data-word]`)?.focus(),
     );
   }, []);
-  const move = useCallback(
-    (from: number, to: number) => {
-      if (from === to || to < Math.max(0, firstFree) || to >= tags.length || tags[from]?.isFixed === true) return;
-      onMove(from, to);
-      focusOn(to);
-    },
-    [firstFree, focusOn, onMove, tags],
-  );
-  const remove = (at: number) => {
+  const move = useSteady((from: number, to: number) => {
+    if (from === to || to < Math.max(0, firstFree) || to >= tags.length || tags[from]?.isFixed === true) return;
+    onMove(from, to);
+    focusOn(to);
+  });
+  const remove = useSteady((at: number) => {
     if (tags[at]?.isFixed === true) return;
     onRemove(at);
     if (tags.length > 1) focusOn(Math.min(at, tags.length - 2));
     else setChosen(null);
-  };
-  const startEdit = (at: number) => {
+  });
+  const startEdit = useSteady((at: number) => {
     if (tags[at]?.isFixed === true) return;
     setChosen(at);
     setEdited(at);
-  };
-  const endEdit = (at: number, text: string | null) => {
+  });
+  const endEdit = useSteady((at: number, text: string | null) => {
     setEdited(null);
     if (text !== null && text !== tags[at]?.text) onEdit(at, text);
     focusOn(at);
-  };
+  });
   const handleKey = (event: KeyboardEvent) => {
     if (edited !== null || event.ctrlKey || event.metaKey) return;
     // The chip that has the focus, however it got there.
@@ -94,7 +93,7 @@ export function TagRow({ label, tags, onEdit, onRemove, onMove }: TagRowProps) {
         {tags.map((one, at) => (
           <RowChip
             key={`${one.text}:${tags.slice(0, at).filter((other) => other.text === one.text).length}`}
-            tag={one}
+            {...one}
             place={at}
             listId={listId}
             isStop={at === place}

@@ -4,13 +4,14 @@ import { useMediaQuery, useViewportSize } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { IconPhoto } from "@tabler/icons-react";
-import { type ReactNode, useCallback, useMemo, useReducer, useRef, useState } from "react";
+import { type ReactNode, useCallback, useDeferredValue, useMemo, useReducer, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { datasetQueries } from "@/features/datasets/public";
 import { EmptyState } from "@/ui/feedback/empty-state";
 import { noticeDone } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
+import { useSteady } from "@/lib/use-steady";
 import { lazily } from "@/ui/lazily";
 
 import { countTags, keysOf } from "../model/book";
@@ -85,17 +86,28 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
   }, [all, found]);
   const target = targetOf(state);
   const ids = useMemo(() => targetIds(state, order), [order, state]);
+  // What is typed at shows first: union, grid and buttons follow when nothing is waited for any more.
+  const followingBook = useDeferredValue(book) ?? book;
   const counts = useMemo(() => {
-    if (book === undefined) return undefined;
-    if (ids === null) return book.counts;
-    return countTags(ids.flatMap((id) => book.byId.get(id) ?? []));
-  }, [book, ids]);
+    if (followingBook === undefined) return undefined;
+    if (ids === null) return followingBook.counts;
+    return countTags(ids.flatMap((id) => followingBook.byId.get(id) ?? []));
+  }, [followingBook, ids]);
 
   const wanted = state.current;
   const currentId = wanted !== null && book?.byId.has(wanted) === true ? wanted : order[0];
   const caption = currentId === undefined ? undefined : book?.byId.get(currentId);
-  const present = useMemo(() => new Set(keysOf(caption).keys()), [caption]);
-  const shownState = currentId === wanted ? state : { ...state, current: currentId ?? null };
+  const shownState = useMemo(
+    () => (currentId === wanted ? state : { ...state, current: currentId ?? null }),
+    [currentId, state, wanted],
+  );
+  const followingState = useDeferredValue(shownState);
+  const followingCaption = useDeferredValue(caption);
+  const present = useMemo(() => new Set(keysOf(followingCaption).keys()), [followingCaption]);
+  const picture = currentId === undefined ? undefined : byId.get(currentId);
+  const place = caption === undefined ? -1 : order.indexOf(caption.id);
+  const src = picture?.cropped_url ?? picture?.file_url ?? "";
+  const shownPicture = useMemo(() => ({ src, place, total: order.length }), [order.length, place, src]);
 
   const editCurrent = useCallback(
     (command: Command) => {
@@ -139,7 +151,9 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
       const isTrigger = book !== undefined && book.trigger !== "" && keyOf(book.trigger) === key;
       return counted === undefined || isTrigger ? [] : [known.get(key)?.shown ?? counted.shown];
     });
-  const openTool = (tool: Tool) => setOpened({ tool });
+  const openTool = useCallback((tool: Tool) => setOpened({ tool }), []);
+  const openPanel = useCallback((panel: Panel) => setOpened({ panel }), []);
+  const openPicture = useCallback(() => setOpened({ panel: "picture" }), []);
   const startOn = (kind: "delete" | "rename") => {
     const tags = chosenTags();
     if (tags.length > 0) openTool({ kind, tags });
@@ -159,8 +173,26 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
     renameTags: () => startOn("rename"),
     clear: () => dispatch({ kind: "clear" }),
     replace: () => openTool({ kind: "replace" }),
-    open: (panel) => setOpened({ panel }),
+    open: openPanel,
   });
+  const followingActions = useDeferredValue(actions);
+  const followingUndo = useDeferredValue(canUndo);
+  const followingRedo = useDeferredValue(canRedo);
+  const followingSaving = useDeferredValue(isSaving);
+  const handleAgain = useSteady(() => void matching.refetch());
+  const handleDelete = useSteady(() => startOn("delete"));
+  const handleRename = useSteady(() => startOn("rename"));
+  const handleAdd = useSteady(
+    (tags: readonly string[]) => void editMany({ kind: "add", tags: [...tags], where: "last", anchor: "" }, ids),
+  );
+  const handleToggle = useSteady(toggleTag);
+  const handleNarrow = useSteady((more: string, joining: Joining) =>
+    handleFilter(joining === "none" ? narrowed(state.filter, more) : more),
+  );
+  const handleOpen = useCallback((id: string) => {
+    dispatch({ kind: "current", id });
+    setOpened({ panel: "picture" });
+  }, []);
 
   if (read.isError && book === undefined)
     return <ProblemNotice error={read.error} onRetry={() => void read.refetch()} />;
@@ -181,7 +213,6 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
   const shown = targets(state);
   const numTarget = ids === null ? book.order.length : ids.length;
   const targetText = t(TARGET_TEXTS[target], { count: numTarget });
-  const picture = currentId === undefined ? undefined : byId.get(currentId);
   const height = Math.max(320, viewport.height);
   const close = () => setOpened(null);
   const panel = opened !== null && "panel" in opened ? opened.panel : null;
@@ -196,47 +227,40 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
             found !== undefined && matching.data !== undefined && matching.data.captions_revision !== book.revision
           }
           onFilter={handleFilter}
-          onAgain={() => void matching.refetch()}
+          onAgain={handleAgain}
         />
         <ToolBar
-          actions={actions}
-          isSaving={isSaving}
-          canUndo={canUndo}
-          canRedo={canRedo}
+          actions={followingActions}
+          isSaving={followingSaving}
+          canUndo={followingUndo}
+          canRedo={followingRedo}
           onTool={openTool}
-          onPanel={(name) => setOpened({ panel: name })}
+          onPanel={openPanel}
         />
       </div>
       <div className={classes.layout}>
         <PicturePane
-          book={book}
+          book={followingBook ?? book}
           order={order}
           thumbs={thumbs}
-          state={shownState}
+          state={followingState}
           dispatch={dispatch}
           maxHeight={isWide ? height - 100 : 190}
           tileWidth={isWide ? 104 : 72}
-          onOpen={(id) => {
-            dispatch({ kind: "current", id });
-            setOpened({ panel: "picture" });
-          }}
+          onOpen={handleOpen}
         />
         <div className={classes.work}>
           {caption !== undefined && (
             <CurrentPicture
               datasetId={datasetId}
               caption={caption}
-              picture={{
-                src: picture?.cropped_url ?? picture?.file_url ?? "",
-                place: order.indexOf(caption.id),
-                total: order.length,
-              }}
+              picture={shownPicture}
               trigger={book.trigger}
               known={known}
               fieldRef={addField}
               onEdit={editCurrent}
               onWalk={walk}
-              onOpen={() => setOpened({ panel: "picture" })}
+              onOpen={openPicture}
             />
           )}
           {shown.length > 1 && (
@@ -259,17 +283,15 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
             trigger={book.trigger}
             present={present}
             numPictures={numTarget}
-            state={state}
+            selection={state.tags}
             dispatch={dispatch}
             searchRef={searchField}
             maxHeight={isWide ? Math.max(280, height - 520) : 420}
-            onDelete={() => startOn("delete")}
-            onRename={() => startOn("rename")}
-            onAdd={(tags) => void editMany({ kind: "add", tags: [...tags], where: "last", anchor: "" }, ids)}
-            onToggle={toggleTag}
-            onFilter={(more: string, joining: Joining) =>
-              handleFilter(joining === "none" ? narrowed(state.filter, more) : more)
-            }
+            onDelete={handleDelete}
+            onRename={handleRename}
+            onAdd={handleAdd}
+            onToggle={handleToggle}
+            onFilter={handleNarrow}
           />
         </div>
       </div>

@@ -2,10 +2,11 @@
 import { Badge, Button, Group, SegmentedControl, Select, Stack, Text, Textarea } from "@mantine/core";
 import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { type Ref, useCallback, useMemo, useState } from "react";
+import { memo, type Ref, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { isConverting } from "@/lib/typing";
+import { useSteady } from "@/lib/use-steady";
 import { type RowTag, TagRow } from "@/ui/tag-chips/tag-row";
 
 import { type Caption, keysOf } from "../model/book";
@@ -28,10 +29,10 @@ export interface CurrentPictureProps {
   readonly onOpen: () => void;
 }
 
-export function CurrentPicture(props: CurrentPictureProps) {
+export const CurrentPicture = memo(function CurrentPicture(props: CurrentPictureProps) {
   const { datasetId, caption, picture, trigger, known, fieldRef, onEdit, onWalk, onOpen } = props;
   const { t } = useTranslation("captions");
-  const [mode, setMode] = useState<"tags" | "text">("tags");
+  const [mode, setMode] = useState<Mode>("tags");
   const [limit, setLimit] = useState<TokenLimit>(75);
   const tokens = useQuery(captionQueries.tokens(caption.text, limit));
   const beyond = tokens.isPlaceholderData ? undefined : tokens.data?.tags;
@@ -50,14 +51,15 @@ export function CurrentPicture(props: CurrentPictureProps) {
     if (isSingle(caption, tag)) onEdit({ kind: "delete", tags: [tag], with_trigger: false });
     else onEdit({ kind: "set", text: textWith(caption, place, "") });
   };
-  const handleMove = useCallback(
-    (from: number, to: number) => {
-      const order = moved(caption.tags, from, to);
-      const isPlain = order.length <= 200 && keysOf(caption).size === caption.tags.length;
-      onEdit(isPlain ? { kind: "order", tags: [...order] } : { kind: "set", text: order.join(", ") });
-    },
-    [caption, onEdit],
+  const handleMove = (from: number, to: number) => {
+    const order = moved(caption.tags, from, to);
+    const isPlain = order.length <= 200 && keysOf(caption).size === caption.tags.length;
+    onEdit(isPlain ? { kind: "order", tags: [...order] } : { kind: "set", text: order.join(", ") });
+  };
+  const handleTags = useSteady((added: readonly string[]) =>
+    onEdit({ kind: "add", tags: [...added], where: "last", anchor: "" }),
   );
+  const handleWalk = useSteady(onWalk);
 
   return (
     <section className={classes.current} aria-label={t("current.label", { name: caption.name })}>
@@ -116,8 +118,8 @@ export function CurrentPicture(props: CurrentPictureProps) {
             <TagAdder
               datasetId={datasetId}
               label={t("current.add")}
-              onTags={(added) => onEdit({ kind: "add", tags: [...added], where: "last", anchor: "" })}
-              onWalk={onWalk}
+              onTags={handleTags}
+              onWalk={handleWalk}
               fieldRef={fieldRef}
             />
           </>
@@ -129,16 +131,7 @@ export function CurrentPicture(props: CurrentPictureProps) {
           />
         )}
         <Group gap="xs">
-          <SegmentedControl
-            size="xs"
-            aria-label={t("current.mode")}
-            value={mode}
-            onChange={(value) => setMode(value as typeof mode)}
-            data={[
-              { value: "tags", label: t("current.asTags") },
-              { value: "text", label: t("current.asText") },
-            ]}
-          />
+          <ModeChoice mode={mode} onMode={setMode} />
           {tokens.data !== undefined && (
             <Badge
               variant="light"
@@ -151,17 +144,7 @@ export function CurrentPicture(props: CurrentPictureProps) {
               {t("tokens.count", { count: tokens.data.num_tokens, limit })}
             </Badge>
           )}
-          <Select
-            size="xs"
-            w={110}
-            aria-label={t("tokens.limit")}
-            value={String(limit)}
-            onChange={(value) => setLimit(Number(value) as TokenLimit)}
-            data={(["75", "150", "225"] as const).map((value) => ({
-              value,
-              label: t("tokens.upTo", { limit: value }),
-            }))}
-          />
+          <LimitChoice limit={limit} onLimit={setLimit} />
         </Group>
         {tokens.data !== undefined && tokens.data.num_tokens > limit && (
           <Text size="xs" c="odo" role="status">
@@ -171,7 +154,45 @@ export function CurrentPicture(props: CurrentPictureProps) {
       </Stack>
     </section>
   );
-}
+});
+
+type Mode = "tags" | "text";
+
+const ModeChoice = memo(function ModeChoice(props: { readonly mode: Mode; readonly onMode: (mode: Mode) => void }) {
+  const { t } = useTranslation("captions");
+  return (
+    <SegmentedControl
+      size="xs"
+      aria-label={t("current.mode")}
+      value={props.mode}
+      onChange={(value) => props.onMode(value as Mode)}
+      data={[
+        { value: "tags", label: t("current.asTags") },
+        { value: "text", label: t("current.asText") },
+      ]}
+    />
+  );
+});
+
+const LimitChoice = memo(function LimitChoice(props: {
+  readonly limit: TokenLimit;
+  readonly onLimit: (limit: TokenLimit) => void;
+}) {
+  const { t } = useTranslation("captions");
+  return (
+    <Select
+      size="xs"
+      w={110}
+      aria-label={t("tokens.limit")}
+      value={String(props.limit)}
+      onChange={(value) => props.onLimit(Number(value) as TokenLimit)}
+      data={(["75", "150", "225"] as const).map((value) => ({
+        value,
+        label: t("tokens.upTo", { limit: value }),
+      }))}
+    />
+  );
+});
 
 /** A caption written as prose; saved when one leaves it. */
 function CaptionText({ text, onSave }: { readonly text: string; readonly onSave: (text: string) => void }) {

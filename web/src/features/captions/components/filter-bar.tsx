@@ -1,7 +1,7 @@
 /** Which pictures are shown: an expression over their tags, with the place of its mistake when it has one (E3). */
 import { ActionIcon, Button, Code, Group, Menu, Popover, Stack, Table, Text, TextInput } from "@mantine/core";
 import { IconChevronDown, IconHelp, IconX } from "@tabler/icons-react";
-import { type Ref, useState } from "react";
+import { memo, type Ref, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { problemOf } from "@/api/problem";
@@ -35,7 +35,14 @@ export interface FilterBarProps {
   readonly onAgain: () => void;
 }
 
-export function FilterBar({ filter, error, fieldRef, isOld, onFilter, onAgain }: FilterBarProps) {
+export const FilterBar = memo(function FilterBar({
+  filter,
+  error,
+  fieldRef,
+  isOld,
+  onFilter,
+  onAgain,
+}: FilterBarProps) {
   const { t } = useTranslation("captions");
   const [typed, setTyped] = useState(filter);
   const [shown, setShown] = useState(filter);
@@ -129,7 +136,7 @@ export function FilterBar({ filter, error, fieldRef, isOld, onFilter, onAgain }:
       )}
     </div>
   );
-}
+});
 
 /** The expression once more, with the place where it cannot be read. */
 function FilterFault({

@@ -2,7 +2,7 @@
 import { Button, Group, Text } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
 import { IconCheckbox } from "@tabler/icons-react";
-import { type Dispatch, useMemo } from "react";
+import { type Dispatch, memo, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 
 import { PictureGrid } from "@/ui/picture-grid/picture-grid";
@@ -22,7 +22,7 @@ export interface PicturePaneProps {
   readonly onOpen: (id: string) => void;
 }
 
-export function PicturePane(props: PicturePaneProps) {
+export const PicturePane = memo(function PicturePane(props: PicturePaneProps) {
   const { book, order, thumbs, state, dispatch, maxHeight, tileWidth, onOpen } = props;
   const { t } = useTranslation("captions");
   const { ref, height: headHeight } = useElementSize();
@@ -96,4 +96,4 @@ export function PicturePane(props: PicturePaneProps) {
       )}
     </section>
   );
-}
+});

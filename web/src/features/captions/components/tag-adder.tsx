@@ -1,7 +1,7 @@
 /** A box that completes tags from one's own, the tagger's and imported lists (E4). What is typed stays in here. */
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
-import { type Ref, useMemo, useState } from "react";
+import { memo, type Ref, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { formatNumber } from "@/lib/format";
@@ -25,7 +25,7 @@ export interface TagAdderProps {
 
 const NONE: readonly Completion[] = [];
 
-export function TagAdder({ datasetId, label, onTags, onWalk, fieldRef }: TagAdderProps) {
+export const TagAdder = memo(function TagAdder({ datasetId, label, onTags, onWalk, fieldRef }: TagAdderProps) {
   const { t, i18n } = useTranslation("captions");
   const [typed, setTyped] = useState("");
   const [asked] = useDebouncedValue(typed, 60);
@@ -53,4 +53,4 @@ export function TagAdder({ datasetId, label, onTags, onWalk, fieldRef }: TagAdde
       {...(fieldRef === undefined ? {} : { fieldRef })}
     />
   );
-}
+});

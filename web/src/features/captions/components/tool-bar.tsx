@@ -11,6 +11,7 @@ import {
   IconListDetails,
   IconReplace,
 } from "@tabler/icons-react";
+import { memo } from "react";
 import { useTranslation } from "react-i18next";
 
 import { type Action } from "@/ui/keys/actions";
@@ -36,7 +37,7 @@ const TOOL_TEXTS: Record<(typeof TOOLS)[number], string> = {
   respell: "captions:respell.title",
 };
 
-export function ToolBar({ actions, isSaving, canUndo, canRedo, onTool, onPanel }: ToolBarProps) {
+export const ToolBar = memo(function ToolBar({ actions, isSaving, canUndo, canRedo, onTool, onPanel }: ToolBarProps) {
   const { t } = useTranslation("captions");
   const perform = (id: string) => actions.find((action) => action.id === id)?.perform();
   const hint = (id: string) => shownAction(actions, id, (key) => t(key));
@@ -130,4 +131,4 @@ export function ToolBar({ actions, isSaving, canUndo, canRedo, onTool, onPanel }
       </ActionIcon>
     </div>
   );
-}
+});

@@ -1,13 +1,14 @@
 /** All tags of many pictures with their counts: search, sort, choose several, and change them everywhere (E1 to E3). */
 import { Button, Group, Menu, Select, Stack, Text, TextInput } from "@mantine/core";
 import { IconChevronDown, IconFilter, IconPencil, IconTrash } from "@tabler/icons-react";
-import { type Dispatch, type Ref, useCallback, useDeferredValue, useMemo, useState } from "react";
+import { type Dispatch, memo, type Ref, useCallback, useDeferredValue, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 
+import type { Selection } from "@/ui/picture-grid/selection";
 import { type CloudTag, TagCloud } from "@/ui/tag-chips/tag-cloud";
 
 import { type Counts } from "../model/book";
-import type { EditorAction, EditorState } from "../model/editor";
+import type { EditorAction } from "../model/editor";
 import { filterOf, type Joining } from "../model/filter";
 import { type KnownTag, listed, type UnionSort, unionOf } from "../model/union";
 import { TagAdder } from "./tag-adder";
@@ -25,7 +26,7 @@ export interface UnionPaneProps {
   readonly trigger: string;
   readonly present: ReadonlySet<string>;
   readonly numPictures: number;
-  readonly state: EditorState;
+  readonly selection: Selection;
   readonly dispatch: Dispatch<EditorAction>;
   readonly searchRef: Ref<HTMLInputElement>;
   readonly maxHeight: number;
@@ -37,8 +38,8 @@ export interface UnionPaneProps {
   readonly onFilter: (filter: string, joining: Joining) => void;
 }
 
-export function UnionPane(props: UnionPaneProps) {
-  const { datasetId, counts, known, trigger, present, numPictures, state, dispatch, searchRef, maxHeight } = props;
+export const UnionPane = memo(function UnionPane(props: UnionPaneProps) {
+  const { datasetId, counts, known, trigger, present, numPictures, selection, dispatch, searchRef, maxHeight } = props;
   const { onDelete, onRename, onAdd, onToggle, onFilter } = props;
   const { t } = useTranslation("captions");
   const [sort, setSort] = useState<UnionSort>("count");
@@ -51,7 +52,7 @@ export function UnionPane(props: UnionPaneProps) {
     [tags],
   );
   const order = useMemo(() => tags.map((tag) => tag.key), [tags]);
-  const chosen = union.filter((tag) => state.tags.ids.has(tag.key));
+  const chosen = union.filter((tag) => selection.ids.has(tag.key));
   const canChange = chosen.some((tag) => !tag.isTrigger);
   const handlePress = useCallback(
     (key: string, click: { readonly shiftKey: boolean; readonly ctrlKey: boolean }) =>
@@ -149,7 +150,7 @@ export function UnionPane(props: UnionPaneProps) {
         <TagCloud
           label={t("union.label")}
           tags={shown}
-          selection={state.tags}
+          selection={selection}
           maxHeight={maxHeight}
           present={present}
           onPress={handlePress}
@@ -160,4 +161,4 @@ export function UnionPane(props: UnionPaneProps) {
       <TagAdder datasetId={datasetId} label={t("union.add", { count: numPictures })} onTags={onAdd} />
     </Stack>
   );
-}
+});

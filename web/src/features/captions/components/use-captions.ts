@@ -1,7 +1,7 @@
 /** The captions of a dataset as they are seen, and how they are changed: at once, in one lane, with a visible way back. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import i18next from "i18next";
-import { useCallback, useMemo, useReducer, useRef } from "react";
+import { startTransition, useCallback, useMemo, useReducer, useRef } from "react";
 
 import { problemOf } from "@/api/problem";
 import { noticeFailure, noticeFailureAs } from "@/ui/feedback/notices";
@@ -91,7 +91,10 @@ export function useCaptions(datasetId: string) {
       const number = numbers.current.last;
       if (isForeseeable(command)) {
         const all = client.getQueryData(captionQueries.book(datasetId).queryKey)?.order ?? [];
-        dispatch({ kind: "asked", edit: { number, command, ids: ids ?? all } });
+        const asked = { kind: "asked", edit: { number, command, ids: ids ?? all } } as const;
+        // A change of one caption shows at once; one of many after the dialog has closed.
+        if (asked.edit.ids.length <= 1) dispatch(asked);
+        else startTransition(() => dispatch(asked));
       }
       try {
         return await send({ number, command, ids });

@@ -1,4 +1,7 @@
 /** Every key of the editor, as one list: the keyboard runs it and the "?" sheet shows it. */
+import { useMemo } from "react";
+
+import { useSteady } from "@/lib/use-steady";
 import type { Action } from "@/ui/keys/actions";
 import { useActions } from "@/ui/keys/use-actions";
 
@@ -21,25 +24,29 @@ export interface EditorDeeds {
   readonly open: (panel: "advisor" | "fed" | "history" | "keys") => void;
 }
 
-export function editorActions(deeds: EditorDeeds): Action[] {
-  const isFree = () => deeds.isFree;
-  const onTags = () => deeds.isFree && deeds.hasTags;
+/** What decides which keys work. */
+type Circumstances = Pick<EditorDeeds, "isFree" | "canUndo" | "canRedo" | "hasTags">;
+type Act = (deed: (deeds: EditorDeeds) => void) => void;
+
+export function editorActions(now: Circumstances, act: Act): Action[] {
+  const isFree = () => now.isFree;
+  const onTags = () => now.isFree && now.hasTags;
   return [
     {
       id: "undo",
       text: "captions:actions.undo",
       keys: ["mod+z"],
-      isEnabled: () => deeds.isFree && deeds.canUndo,
+      isEnabled: () => now.isFree && now.canUndo,
       worksInEmptyField: true,
-      perform: deeds.undo,
+      perform: () => act((deeds) => deeds.undo()),
     },
     {
       id: "redo",
       text: "captions:actions.redo",
       keys: ["mod+shift+z", "mod+y"],
-      isEnabled: () => deeds.isFree && deeds.canRedo,
+      isEnabled: () => now.isFree && now.canRedo,
       worksInEmptyField: true,
-      perform: deeds.redo,
+      perform: () => act((deeds) => deeds.redo()),
     },
     {
       id: "next",
@@ -47,7 +54,7 @@ export function editorActions(deeds: EditorDeeds): Action[] {
       keys: ["mod+ArrowDown"],
       isEnabled: isFree,
       worksInEmptyField: true,
-      perform: () => deeds.walk(1),
+      perform: () => act((deeds) => deeds.walk(1)),
     },
     {
       id: "previous",
@@ -55,36 +62,96 @@ export function editorActions(deeds: EditorDeeds): Action[] {
       keys: ["mod+ArrowUp"],
       isEnabled: isFree,
       worksInEmptyField: true,
-      perform: () => deeds.walk(-1),
+      perform: () => act((deeds) => deeds.walk(-1)),
     },
-    { id: "add", text: "captions:actions.add", keys: ["a"], isEnabled: isFree, perform: deeds.add },
-    { id: "search", text: "captions:actions.search", keys: ["s"], isEnabled: isFree, perform: deeds.search },
-    { id: "filter", text: "captions:actions.filter", keys: ["f"], isEnabled: isFree, perform: deeds.filter },
-    { id: "delete", text: "captions:actions.delete", keys: ["Delete"], isEnabled: onTags, perform: deeds.deleteTags },
-    { id: "rename", text: "captions:actions.rename", keys: ["F2"], isEnabled: onTags, perform: deeds.renameTags },
-    { id: "clear", text: "captions:actions.clear", keys: ["Escape"], isEnabled: isFree, perform: deeds.clear },
-    { id: "replace", text: "captions:actions.replace", keys: ["r"], isEnabled: isFree, perform: deeds.replace },
+    {
+      id: "add",
+      text: "captions:actions.add",
+      keys: ["a"],
+      isEnabled: isFree,
+      perform: () => act((deeds) => deeds.add()),
+    },
+    {
+      id: "search",
+      text: "captions:actions.search",
+      keys: ["s"],
+      isEnabled: isFree,
+      perform: () => act((deeds) => deeds.search()),
+    },
+    {
+      id: "filter",
+      text: "captions:actions.filter",
+      keys: ["f"],
+      isEnabled: isFree,
+      perform: () => act((deeds) => deeds.filter()),
+    },
+    {
+      id: "delete",
+      text: "captions:actions.delete",
+      keys: ["Delete"],
+      isEnabled: onTags,
+      perform: () => act((deeds) => deeds.deleteTags()),
+    },
+    {
+      id: "rename",
+      text: "captions:actions.rename",
+      keys: ["F2"],
+      isEnabled: onTags,
+      perform: () => act((deeds) => deeds.renameTags()),
+    },
+    {
+      id: "clear",
+      text: "captions:actions.clear",
+      keys: ["Escape"],
+      isEnabled: isFree,
+      perform: () => act((deeds) => deeds.clear()),
+    },
+    {
+      id: "replace",
+      text: "captions:actions.replace",
+      keys: ["r"],
+      isEnabled: isFree,
+      perform: () => act((deeds) => deeds.replace()),
+    },
     {
       id: "advisor",
       text: "captions:actions.advisor",
       keys: ["t"],
       isEnabled: isFree,
-      perform: () => deeds.open("advisor"),
+      perform: () => act((deeds) => deeds.open("advisor")),
     },
-    { id: "fed", text: "captions:actions.fed", keys: ["e"], isEnabled: isFree, perform: () => deeds.open("fed") },
+    {
+      id: "fed",
+      text: "captions:actions.fed",
+      keys: ["e"],
+      isEnabled: isFree,
+      perform: () => act((deeds) => deeds.open("fed")),
+    },
     {
       id: "history",
       text: "captions:actions.history",
       keys: ["h"],
       isEnabled: isFree,
-      perform: () => deeds.open("history"),
+      perform: () => act((deeds) => deeds.open("history")),
     },
-    { id: "keys", text: "captions:actions.keys", keys: ["?"], isEnabled: isFree, perform: () => deeds.open("keys") },
+    {
+      id: "keys",
+      text: "captions:actions.keys",
+      keys: ["?"],
+      isEnabled: isFree,
+      perform: () => act((deeds) => deeds.open("keys")),
+    },
   ];
 }
 
+/** The same list until other keys work, whatever else is drawn. */
 export function useEditorActions(deeds: EditorDeeds): Action[] {
-  const actions = editorActions(deeds);
+  const { isFree, canUndo, canRedo, hasTags } = deeds;
+  const act = useSteady((deed: (deeds: EditorDeeds) => void) => deed(deeds));
+  const actions = useMemo(
+    () => editorActions({ isFree, canUndo, canRedo, hasTags }, act),
+    [act, canRedo, canUndo, hasTags, isFree],
+  );
   useActions(actions);
   return actions;
 }
