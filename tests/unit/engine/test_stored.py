@@ -19,6 +19,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors import safe_open
 from torch import nn
 
 from enogu.engine import stored
@@ -134,7 +135,7 @@ def test_a_run_in_eight_bits_is_that_of_a_rounded_base_model(
     stored = load_base_model(tiny_base_folder, choose_compute("none", "cpu", fp8_base=True))
     found = tiny_train(recipe, tiny_pictures, stored, tmp_path / "stored")
     assert found.losses == wanted.losses
-    assert files_of(found) == files_of(wanted)
+    assert opened(found, fp8_base="True") == opened(wanted, fp8_base="False") != {}
     for ours, theirs in zip(found.out.glob("sample/*.png"), wanted.out.glob("sample/*.png"), strict=True):
         with Image.open(ours) as one, Image.open(theirs) as other:
             assert np.abs(np.asarray(one, dtype=int) - np.asarray(other, dtype=int)).max() <= 1
@@ -167,6 +168,18 @@ def test_norms_and_biases_keep_all_their_digits(tiny_base_folder: Path) -> None:
     )
 
 
+def aligned(base: LoadedBase) -> LoadedBase:
+    """The base model with weights where torch allocates, as blocks that were moved have them.
+
+    Weights of the file's own format lie in the mapped file at any multiple of four bytes, and on some processors the
+    last bit of MKL's sums depends on that (AVX-512; not with MKL_CBWR=COMPATIBLE).
+    """
+    for network in base.networks.values():
+        for parameter in network.parameters():
+            parameter.data = parameter.data.clone()
+    return base
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_with_blocks_in_main_memory_a_run_is_the_same_and_two_blocks_at_most_are_there(
@@ -178,8 +191,8 @@ def test_with_blocks_in_main_memory_a_run_is_the_same_and_two_blocks_at_most_are
         f"adapter.kind={kind}", "training.epochs=1", "previews.sampler=euler",
         f"training.gradient_checkpointing={str(checkpointing).lower()}",
     )  # fmt: skip
-    wanted = tiny_train(recipe, tiny_pictures, load_tiny_base(folder), tmp_path / "whole")
-    base, mover = load_tiny_base(folder), CountingMover()
+    wanted = tiny_train(recipe, tiny_pictures, aligned(load_tiny_base(folder)), tmp_path / "whole")
+    base, mover = aligned(load_tiny_base(folder)), CountingMover()
     blocks = blocks_of(base.networks["unet"])
     store(base.networks["unet"], CPU, swapped=blocks, mover=mover)
     base.compute = choose_compute("none", "cpu", blocks_to_swap=4)
@@ -262,6 +275,17 @@ def test_apples_processors_are_told_that_there_are_no_eight_bits() -> None:
     refused = choose_compute("none", "mps", fp8_base=True)
     assert not refused.fp8_base
     assert "eight bits" in refused.notes[-1]
+
+
+def opened(run: Run, fp8_base: str) -> dict[str, tuple[dict[str, str], dict[str, bytes]]]:
+    """Metadata and tensors of the LoRA files; that of the stored weights is what was said, and left out."""
+    found: dict[str, tuple[dict[str, str], dict[str, bytes]]] = {}
+    for name in files_of(run):
+        with safe_open(run.out / name, framework="pt") as file:
+            metadata = file.metadata()
+            assert metadata.pop("ss_fp8_base") == fp8_base
+            found[name] = metadata, {key: file.get_tensor(key).numpy().tobytes() for key in file.keys()}  # noqa: SIM118
+    return found
 
 
 def files_of(run: Run) -> dict[str, bytes]:
