@@ -89,6 +89,7 @@ def test_a_page_that_is_loaded_again_shows_the_crop_and_tag_that_goes_on(
 def test_a_machine_without_a_network_goes_on_with_the_studio_on_it(studio: Studio, open_page: OpenPage) -> None:
     """The browser says it is offline; what is on this machine answers all the same, and nothing waits for a network."""
     page = open_page(studio)
+    expect(page.get_by_label("データセットの名前")).to_be_visible()  # before that nobody listens
     page.evaluate("dispatchEvent(new Event('offline'))")
     page.get_by_role("link", name="LoRA", exact=True).first.click()
     expect(page.get_by_role("heading", level=1, name="LoRA")).to_be_visible()
