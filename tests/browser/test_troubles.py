@@ -16,6 +16,7 @@ CUT_OFF = (
     "ERR_CONTENT_LENGTH_MISMATCH",  # in the middle of a picture
     "ERR_CONNECTION_RESET",
     "ERR_EMPTY_RESPONSE",
+    "ERR_SOCKET_NOT_CONNECTED",
 )
 
 

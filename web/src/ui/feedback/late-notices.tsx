@@ -1,10 +1,14 @@
-/** The place of notices on every page. It stays empty, and its code unloaded, until there is one. */
-import { useSyncExternalStore } from "react";
+/**
+ * The place of notices on every page. It stays empty until there is one. Its code comes when the page has come to rest,
+ * since what a notice has to tell may be that the studio cannot be reached, and then nothing can be loaded any more.
+ */
+import { useEffect, useSyncExternalStore } from "react";
 
 import { lazily } from "../lazily";
 
 const loadBoard = () => import("./notice-board");
 const Board = lazily(async () => (await loadBoard()).NoticeBoard);
+const REST_MS = 1500;
 const listeners = new Set<() => void>();
 let isWanted = false;
 
@@ -18,6 +22,14 @@ export async function noticeBoard() {
 
 export function Notices() {
   const isShown = useSyncExternalStore(listen, () => isWanted);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      loadBoard().catch(() => undefined); // the first notice tries again
+    }, REST_MS);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, []);
   return isShown ? <Board /> : null;
 }
 

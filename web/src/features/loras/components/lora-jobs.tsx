@@ -50,7 +50,14 @@ function Row({ job, onOpen }: { readonly job: LoraJob; readonly onOpen: () => vo
         </Text>
         <Group gap="xs">
           {job.made_lora_id !== null && (
-            <Anchor component={Link} {...{ to: `/loras/${job.made_lora_id}` }} size="sm" underline="always">
+            <Anchor
+              component={Link}
+              {...{ to: `/loras/${job.made_lora_id}` }}
+              display="inline-block"
+              py={4}
+              size="sm"
+              underline="always"
+            >
               {job.name}
             </Anchor>
           )}
@@ -58,6 +65,8 @@ function Row({ job, onOpen }: { readonly job: LoraJob; readonly onOpen: () => vo
             <Anchor
               component={Link}
               {...{ to: "/", search: { tab: "base_models" } as never }}
+              display="inline-block"
+              py={4}
               size="sm"
               underline="always"
             >
