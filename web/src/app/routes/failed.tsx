@@ -1,23 +1,43 @@
-/** A page that could not be shown: what went wrong, and the way on. */
+/** A page that could not be shown: what went wrong, and the way on, which it goes by itself when the studio is back. */
 import { Stack, Title } from "@mantine/core";
 import { useQueryErrorResetBoundary } from "@tanstack/react-query";
 import { type ErrorComponentProps, useRouter } from "@tanstack/react-router";
+import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 
+import { Problem } from "@/api/problem";
+import { useSteady } from "@/lib/use-steady";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 
 import { useTitle } from "../shell/use-title";
+
+const LOOK_AGAIN_MS = 2000;
 
 export function FailedPage({ error, reset }: ErrorComponentProps) {
   const { t } = useTranslation("app");
   useTitle(t("failed.title"));
   const router = useRouter();
   const queries = useQueryErrorResetBoundary();
-  const handleRetry = () => {
+  const handleRetry = useSteady(() => {
     queries.reset();
     reset();
     void router.invalidate();
-  };
+  });
+  const isAway = error instanceof Problem && error.isOffline;
+  useEffect(() => {
+    if (!isAway) return;
+    const timer = setInterval(() => {
+      fetch("/health").then(
+        (answer) => {
+          if (answer.ok) handleRetry();
+        },
+        () => undefined, // still away
+      );
+    }, LOOK_AGAIN_MS);
+    return () => {
+      clearInterval(timer);
+    };
+  }, [isAway, handleRetry]);
   return (
     <Stack>
       <Title order={1} size="h2">
