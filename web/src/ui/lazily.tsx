@@ -6,7 +6,7 @@ import { whenIdle } from "@/lib/idle";
 const AGAIN_MS = 2000;
 
 /** What `load` brings, asked for again while the studio is away: one failure would else be the whole page's for good. */
-async function loaded<Part>(load: () => Promise<Part>, triesLeft = 150): Promise<Part> {
+export async function loaded<Part>(load: () => Promise<Part>, triesLeft = 150): Promise<Part> {
   try {
     return await load();
   } catch (error) {
