@@ -68,8 +68,9 @@ def test_every_problem_of_a_recipe_is_in_japanese(client: TestClient) -> None:
 
 def test_a_failure_that_was_stored_in_english_is_shown_in_either_language() -> None:
     failure = FailureShown(
-        kind="OutOfMemory", message="The graphics card ran out of memory.", cure="Retry it.", path="", value=None
-    )
+        kind="OutOfMemory", message="The graphics card ran out of memory.", cure="Retry it.", path="", value=None,
+        changes={},
+    )  # fmt: skip
     assert failure.model_dump(mode="json")["message"] == "The graphics card ran out of memory."
     with speaking("ja"):
         assert failure.model_dump(mode="json")["message"] == "GPU のメモリーが足りなくなりました。"
