@@ -37,6 +37,17 @@ def test_a_run_outlives_its_page_and_its_server(own_studio: Studio, open_page: O
     expect(page.get_by_text(re.compile("^(学習中|完了)$"))).to_be_visible()
 
 
+def test_a_page_that_failed_while_the_studio_was_away_goes_on_by_itself(studio: Studio, open_page: OpenPage) -> None:
+    dataset = studio.post("/datasets", {"name": "mame が戻る"})["id"]
+    page = open_page(studio, allowed=("ERR_FAILED", "console: Problem"))  # React tells what it caught
+    page.route(f"**/api/datasets/{dataset}*", lambda route: route.abort())
+    page.goto(f"{studio.url}/datasets/{dataset}")
+    expect(page.get_by_role("heading", level=1, name="このページを表示できません")).to_be_visible()
+    page.unroute(f"**/api/datasets/{dataset}*")
+    expect(page.get_by_role("heading", level=1, name="このページを表示できません")).to_have_count(0)
+    expect(page.get_by_text("mame が戻る").first).to_be_visible()
+
+
 def test_a_broken_file_is_named_and_the_others_are_in(studio: Studio, open_page: OpenPage) -> None:
     dataset = studio.post("/datasets", {"name": "upload"})["id"]
     page = open_page(studio, path=f"/datasets/{dataset}", allowed=("422",))
