@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 
 import { formatNumber } from "@/lib/format";
+import { ProblemNotice } from "@/ui/feedback/problem-notice";
 
 import { byBlock, type ComparedLayer, keptOf, type ResizedLayer, together, wordOf } from "../model/compared";
 import { toolQueries } from "../tool-queries";
@@ -11,7 +12,7 @@ import { toolQueries } from "../tool-queries";
 export function LoraJobResult({ id, onClose }: { readonly id: string; readonly onClose: () => void }) {
   const { t } = useTranslation("loras");
   const ui = useTranslation("ui").t;
-  const job = useQuery(toolQueries.job(id)).data;
+  const { data: job, error, refetch } = useQuery(toolQueries.job(id));
   const layers: unknown = job?.result["layers"];
   return (
     <Modal
@@ -21,7 +22,8 @@ export function LoraJobResult({ id, onClose }: { readonly id: string; readonly o
       title={t(job?.tool === "resize" ? "tools.keptTitle" : "tools.comparedTitle")}
       closeButtonProps={{ "aria-label": ui("close") }}
     >
-      {job === undefined && <Loader aria-label={ui("loading")} />}
+      {error !== null && <ProblemNotice error={error} onRetry={() => void refetch()} />}
+      {job === undefined && error === null && <Loader aria-label={ui("loading")} />}
       {job?.tool === "compare" && (
         <Compared names={job.loras.map((one) => one.name)} layers={layers as readonly ComparedLayer[]} />
       )}
