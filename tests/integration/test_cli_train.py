@@ -133,8 +133,6 @@ def test_the_second_plan_knows_the_seconds_from_the_first_run(
     assert "on this machine" in plan["seconds_explained"]
 
 
-# diffusers 0.42 makes numpy arrays of tensors in its Euler samplers, in a way that numpy 2 deprecates
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
 def test_drawn_pictures_tell_how_to_draw_them_again(
     enogu: Enogu, pictures: Path, tmp_path: Path, tiny_base_folder: Path
 ) -> None:

@@ -21,6 +21,7 @@ from enogu.engine.families import Conditions, LoadedBase, TextRules, joined, pic
 from enogu.engine.families.clip import tokens_of
 from enogu.engine.flow import FlowSchedule, drawing_sigmas
 from enogu.engine.lora_file import LoraFile, load_lora, refuse_another_family
+from enogu.engine.numpy_protocol import teach_tensors_to_copy
 from enogu.errors import AdapterRefused, WrongUse
 from enogu.recipe.samplers import Sampler, ScheduleType, why_not_drawn
 
@@ -182,6 +183,7 @@ def make_scheduler(base: LoadedBase, sampler: Sampler, schedule_type: ScheduleTy
         "unipc": UniPCMultistepScheduler,
         "lcm": LCMScheduler,
     }
+    teach_tensors_to_copy()
     kind = {"algorithm_type": "sde-dpmsolver++"} if sampler == "dpmpp_2m_sde" else {}
     return classes[sampler].from_config(base.scheduler_config, **kind, **_SCHEDULE_SETTINGS[schedule_type])
 

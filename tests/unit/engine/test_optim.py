@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from enogu.engine.adapters.kinds import scale_weight_norms
@@ -19,9 +22,13 @@ from enogu.engine.optim import clip_gradients, make_optimizer, part_rate, rates_
 from enogu.errors import WrongUse
 from enogu.recipe import TrainRecipe
 from enogu.recipe.fields import kinds_of_section
+from enogu.recipe.optimizer import Adafactor, DAdaptAdam, DAdaptation, Lion, Prodigy
 from tests.unit.engine.tiny_run import plain_lora, tiny_recipe, tiny_train
 
 FINDING = ("dadaptation", "dadapt_adam", "prodigy")
+FACTORS = (0.25, 0.5, 1.0, 1.0, 0.5)
+"""A schedule over the steps that the formulas go through."""
+Row = NDArray[np.float64]
 
 
 def test_each_part_has_its_own_rate_else_the_common_one() -> None:
@@ -50,11 +57,15 @@ def test_the_groups_carry_part_rate_and_the_recipes_settings(tiny_base: LoadedBa
 def test_clipping_and_adamw_on_flat_tensors_equal_torchs_on_separate_ones(
     tiny_base: LoadedBase, max_norm: float
 ) -> None:
-    recipe = tiny_recipe("optimizer.weight_decay=0.1")
+    recipe = tiny_recipe(
+        "optimizer.weight_decay=0.1", "optimizer.beta1=0.7", "optimizer.beta2=0.95", "optimizer.epsilon=0.01"
+    )
     parameters = _parameters(tiny_base)
     separate = [m.detach().clone().requires_grad_() for pair in parameters.matrices.values() for m in pair]
     ours = make_optimizer(recipe, parameters)
-    theirs = torch.optim.AdamW(separate, lr=0.02, weight_decay=0.1, foreach=False, fused=False)
+    theirs = torch.optim.AdamW(
+        separate, lr=0.02, weight_decay=0.1, betas=(0.7, 0.95), eps=0.01, foreach=False, fused=False
+    )
     for step in range(3):
         generator = torch.Generator().manual_seed(step)
         for matrix, copy in zip((m for pair in parameters.matrices.values() for m in pair), separate, strict=True):
@@ -72,90 +83,123 @@ def test_clipping_and_adamw_on_flat_tensors_equal_torchs_on_separate_ones(
         torch.testing.assert_close(matrix, copy, rtol=1e-5, atol=1e-6)
 
 
-def test_lion_steps_by_the_sign_of_its_papers_formula(tiny_base: LoadedBase) -> None:
-    """F9: Chen et al. 2023, algorithm 2, written out in numpy."""
-    recipe = tiny_recipe("optimizer.kind=lion", "optimizer.weight_decay=0.1", "optimizer.beta1=0.8")
+@pytest.mark.parametrize("settings", [(), ("weight_decay=0.1",), ("beta1=0.5", "beta2=0.9")])
+def test_lion_steps_by_the_sign_of_its_papers_formula(tiny_base: LoadedBase, settings: tuple[str, ...]) -> None:
+    """F9: Chen et al. 2023, algorithm 2, written out in numpy; the decay is that of the weights."""
+    recipe = _recipe("lion", *settings)
+    options = _options(recipe)
     ours, start, gradients = _steps(tiny_base, recipe)
-    weight, average, rate = start, np.zeros_like(start), 0.02
-    for gradient in gradients:
-        step = np.sign(0.8 * average + 0.2 * gradient) + 0.1 * weight
-        average = 0.99 * average + 0.01 * gradient
-        weight = weight - rate * step
+    weight, average = start, np.zeros_like(start)
+    for gradient, factor in zip(gradients, FACTORS, strict=True):
+        direction = np.sign(options["beta1"] * average + (1 - options["beta1"]) * gradient)
+        average = options["beta2"] * average + (1 - options["beta2"]) * gradient
+        weight = weight - 0.02 * factor * (direction + options["weight_decay"] * weight)
     np.testing.assert_allclose(ours, weight, rtol=1e-4, atol=1e-6)
 
 
-def test_adafactor_keeps_a_row_and_a_column_of_each_matrix(tiny_base: LoadedBase) -> None:
-    """F9: Shazeer & Stern 2018, algorithm 4 at a fixed rate, on one matrix of many, written out in numpy."""
-    recipe = tiny_recipe("optimizer.kind=adafactor", "optimizer.clip_threshold=0.5")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("clip_threshold=0.5",),
+        ("clip_threshold=0.5", "weight_decay=0.3"),
+        ("scale_parameter=true",),
+        ("relative_step=true",),
+        ("relative_step=true", "warmup_init=true", "clip_threshold=100"),
+        ("relative_step=true", "warmup_init=true", "scale_parameter=true", "weight_decay=0.3"),
+    ],
+)
+def test_adafactor_keeps_a_row_and_a_column_of_each_matrix(tiny_base: LoadedBase, settings: tuple[str, ...]) -> None:
+    """F9: Shazeer & Stern 2018, algorithms 4, 5 and 6 and their table of proposed numbers, in numpy, on one matrix of
+    many: a rate of its own is at most 0.01 or a millionth of the step, and times the matrix' size where it is scaled.
+    """
+    recipe = _recipe("adafactor", *settings)
+    options = _options(recipe)
     parameters = _parameters(tiny_base)
     optimizer = make_optimizer(recipe, parameters)
     key = next(iter(parameters.matrices))
     matrix = parameters.matrices[key][0]
     weight = matrix.detach().double().numpy().copy()
+    start = weight.copy()
     row, column = np.zeros(weight.shape[0]), np.zeros(weight.shape[1])
-    for step in range(1, 4):
+    for step, factor in enumerate(FACTORS, start=1):
+        set_rates(optimizer, factor)
         gradient = _fill(parameters, step)[key]
         optimizer.step()
         square, keep = gradient**2 + 1e-30, 1 - step**-0.8
         row = keep * row + (1 - keep) * square.mean(1)
         column = keep * column + (1 - keep) * square.mean(0)
         change = gradient / np.sqrt(np.outer(row, column) / row.mean())
-        change /= max(1.0, np.sqrt((change**2).mean()) / 0.5)
-        weight -= 0.02 * change
-    np.testing.assert_allclose(matrix.detach().numpy(), weight, rtol=1e-4, atol=1e-6)
+        change /= max(1.0, np.sqrt((change**2).mean()) / options["clip_threshold"])
+        rate = 0.02 * factor
+        if options["relative_step"]:
+            rate = min(1e-6 * step if options["warmup_init"] else 1e-2, step**-0.5)
+        if options["scale_parameter"]:
+            rate *= max(1e-3, np.sqrt((weight**2).mean()))
+        weight = weight - rate * change - options["weight_decay"] * rate * weight
+    np.testing.assert_allclose(matrix.detach().numpy() - start, weight - start, rtol=3e-3, atol=3e-8)
 
 
-def test_prodigy_finds_its_rate_by_its_papers_formula(tiny_base: LoadedBase) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("rate_coefficient=2",),
+        ("first_estimate=0.0005",),
+        ("growth_rate=1.1",),
+        ("bias_correction=true",),
+        ("safeguard_warmup=true",),
+        ("weight_decay=0.5",),
+        ("weight_decay=0.5", "decouple=false"),
+        ("beta1=0.5", "beta2=0.9", "epsilon=0.01"),
+    ],
+)
+def test_prodigy_finds_its_rate_by_its_papers_formula(tiny_base: LoadedBase, settings: tuple[str, ...]) -> None:
     """F9: Mishchenko & Defazio 2023, algorithm 4, over both parts at once, written out in numpy."""
-    recipe = tiny_recipe("optimizer.kind=prodigy", "optimizer.rate_coefficient=2", "optimizer.first_estimate=0.001")
-    ours, start, gradients = _steps(tiny_base, recipe)
-    weight, first, second, s = start.copy(), 0.0 * start, 0.0 * start, 0.0 * start
-    d = largest = 0.001
-    r, root = 0.0, np.sqrt(0.999)
-    for gradient in gradients:
-        r = root * r + (d / 0.001) * d * float(gradient @ (start - weight))
-        first = 0.9 * first + 0.1 * d * gradient
-        second = 0.999 * second + 0.001 * d * d * gradient**2
-        s = root * s + (d / 0.001) * d * gradient
-        rate = d
-        found = 2 * r / np.abs(s).sum()
-        d = max(d, found) if d == 0.001 else d
-        d = largest = max(largest, found)
-        weight = weight - rate * first / (np.sqrt(second) + d * 1e-8)
-    np.testing.assert_allclose(ours, weight, rtol=2e-4, atol=1e-6)
+    ours, _, gradients = _checked_against(_prodigy, tiny_base, "prodigy", settings)
+    assert len(gradients) == len(FACTORS) and np.isfinite(ours).all()
 
 
-def test_d_adaptation_finds_its_rate_by_its_papers_formula(tiny_base: LoadedBase) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (),
+        ("growth_rate=1.1",),
+        ("bias_correction=true",),
+        ("weight_decay=0.5",),
+        ("weight_decay=0.5", "decouple=true"),
+        ("beta1=0.5", "beta2=0.9", "epsilon=0.01"),
+    ],
+)
+def test_d_adaptation_finds_its_rate_by_its_papers_formula(tiny_base: LoadedBase, settings: tuple[str, ...]) -> None:
     """F9: Defazio & Mishchenko 2023, DAdaptAdam, over both parts at once, written out in numpy."""
-    recipe = tiny_recipe("optimizer.kind=dadapt_adam", "optimizer.first_estimate=0.001")
-    ours, start, gradients = _steps(tiny_base, recipe)
-    weight, first, second, s = start.copy(), 0.0 * start, 0.0 * start, 0.0 * start
-    d, numerator, root = 0.001, 0.0, np.sqrt(0.999)
-    for gradient in gradients:
-        numerator = root * numerator + (1 - root) * d * float(gradient @ (s / (np.sqrt(second) + 1e-8)))
-        first = 0.9 * first + 0.1 * d * gradient
-        second = 0.999 * second + 0.001 * gradient**2
-        s = root * s + (1 - root) * d * gradient
-        d = max(d, numerator / ((1 - root) * np.abs(s).sum()))
-        weight = weight - first / (np.sqrt(second) + 1e-8)
-    np.testing.assert_allclose(ours, weight, rtol=2e-4, atol=1e-6)
+    _checked_against(_d_adaptation, tiny_base, "dadapt_adam", settings)
 
 
-def test_the_first_d_adaptation_finds_its_rate_by_its_preprints_formula(tiny_base: LoadedBase) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (),
+        ("growth_rate=1.1",),
+        ("weight_decay=0.5",),
+        ("weight_decay=0.5", "decouple=true"),
+        ("beta1=0.5", "beta2=0.9", "epsilon=0.01"),
+    ],
+)
+def test_the_first_d_adaptation_finds_its_rate_by_its_preprints_formula(
+    tiny_base: LoadedBase, settings: tuple[str, ...]
+) -> None:
     """F9: the preprint's DAdaptAdam, which sd-scripts calls DAdaptation, written out in numpy."""
-    recipe = tiny_recipe("optimizer.kind=dadaptation", "optimizer.first_estimate=0.001")
-    ours, start, gradients = _steps(tiny_base, recipe)
-    weight, first, second, s = start.copy(), 0.0 * start, 0.0 * start, 0.0 * start
-    d, weighted = 0.001, 0.0
-    for gradient in gradients:
-        first = 0.9 * first + 0.1 * d * gradient
-        second = 0.999 * second + 0.001 * gradient**2
-        below = np.sqrt(second) + 1e-8
-        s = 0.999 * s + 0.001 * d * gradient
-        weighted = 0.999 * weighted + 0.001 * d * d * float((gradient**2 / below).sum())
-        d = max(d, (float((s * s / below).sum()) / 0.001 - weighted) / np.abs(s).sum())
-        weight = weight - first / below
-    np.testing.assert_allclose(ours, weight, rtol=2e-4, atol=1e-6)
+    _checked_against(_first_d_adaptation, tiny_base, "dadaptation", settings)
+
+
+def test_every_option_of_every_optimizer_is_in_a_case_that_can_tell() -> None:
+    """Of each method that finds its rate, every field but clipping is set to another value somewhere above."""
+    source = Path(__file__).read_text(encoding="utf-8")
+    for kind in (Adafactor, Lion, DAdaptation, DAdaptAdam, Prodigy):
+        for name in kind.model_fields:
+            if "rate" in name.split("_")[-1:] and name != "growth_rate":
+                continue  # rates of parts: the groups carry them
+            if name not in ("kind", "max_grad_norm") and not name.endswith("block_rates"):
+                assert f'"{name}=' in source, f"{kind.__name__}.{name}"
 
 
 @pytest.mark.parametrize("kind", FINDING)
@@ -239,20 +283,112 @@ def test_the_gradients_size_is_told_and_is_no_number_when_one_gradient_is_none(t
     assert not torch.isfinite(clip_gradients(parameters, 0.5))
 
 
-def _steps(base: LoadedBase, recipe: TrainRecipe) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Four steps: (weights after them, weights before, gradients), all numbers of both parts in one fp64 row."""
+def _prodigy(start: Row, gradients: Sequence[Row], o: Mapping[str, Any]) -> Row:
+    """What is found is d, starting from d0; ``s`` and the growing dot product are over all numbers there are."""
+    weight, first, second, s = start, 0.0 * start, 0.0 * start, 0.0 * start
+    d0 = d = largest = o["first_estimate"]
+    r, root = 0.0, np.sqrt(o["beta2"])
+    for step, (plain, factor) in enumerate(zip(gradients, FACTORS, strict=True), start=1):
+        coupled = 0.0 if o["decouple"] else o["weight_decay"]
+        gradient = plain + coupled * weight
+        rate = d * factor * _correction(o, step)
+        r = root * r + d / d0 * rate * float(gradient @ (start - weight))
+        s = root * s + d / d0 * (d if o["safeguard_warmup"] else rate) * gradient
+        first = o["beta1"] * first + (1 - o["beta1"]) * d * gradient
+        second = o["beta2"] * second + (1 - o["beta2"]) * d * d * gradient**2
+        found = o["rate_coefficient"] * r / np.abs(s).sum()
+        d = max(d, found) if d == d0 else d
+        largest = max(largest, found)
+        d = min(largest, d * _growth(o))
+        decay = o["weight_decay"] * rate if o["decouple"] else 0.0
+        weight = weight * (1 - decay) - rate * first / (np.sqrt(second) + d * o["epsilon"])
+    return weight
+
+
+def _d_adaptation(start: Row, gradients: Sequence[Row], o: Mapping[str, Any]) -> Row:
+    weight, first, second, s = start, 0.0 * start, 0.0 * start, 0.0 * start
+    d, numerator, root = o["first_estimate"], 0.0, np.sqrt(o["beta2"])
+    for step, (plain, factor) in enumerate(zip(gradients, FACTORS, strict=True), start=1):
+        gradient = plain + (0.0 if o["decouple"] else o["weight_decay"]) * weight
+        rate = d * factor * _correction(o, step)
+        along = float(gradient @ (s / (np.sqrt(second) + o["epsilon"])))
+        numerator = root * numerator + (1 - root) * rate * along
+        first = o["beta1"] * first + (1 - o["beta1"]) * rate * gradient
+        second = o["beta2"] * second + (1 - o["beta2"]) * gradient**2
+        s = root * s + (1 - root) * rate * gradient
+        d = max(d, min(numerator / ((1 - root) * np.abs(s).sum()), d * _growth(o)))
+        decay = o["weight_decay"] * rate if o["decouple"] else 0.0
+        weight = weight * (1 - decay) - first / (np.sqrt(second) + o["epsilon"])
+    return weight
+
+
+def _first_d_adaptation(start: Row, gradients: Sequence[Row], o: Mapping[str, Any]) -> Row:
+    weight, first, second, s = start, 0.0 * start, 0.0 * start, 0.0 * start
+    d, weighted = o["first_estimate"], 0.0
+    for plain, factor in zip(gradients, FACTORS, strict=True):
+        gradient = plain + (0.0 if o["decouple"] else o["weight_decay"]) * weight
+        rate, keep = d * factor, o["beta2"]
+        first = o["beta1"] * first + (1 - o["beta1"]) * rate * gradient
+        second = keep * second + (1 - keep) * gradient**2
+        below = np.sqrt(second) + o["epsilon"]
+        s = keep * s + (1 - keep) * rate * gradient
+        weighted = keep * weighted + (1 - keep) * rate * rate * float((gradient**2 / below).sum())
+        found = (float((s * s / below).sum()) / (1 - keep) - weighted) / np.abs(s).sum()
+        d = max(d, min(found, d * _growth(o)))
+        decay = o["weight_decay"] * rate if o["decouple"] else 0.0
+        weight = weight * (1 - decay) - first / below
+    return weight
+
+
+def _correction(o: Mapping[str, Any], step: int) -> float:
+    """Adam's, of both averages, which have only begun."""
+    return float((1 - o["beta2"] ** step) ** 0.5 / (1 - o["beta1"] ** step)) if o["bias_correction"] else 1.0
+
+
+def _growth(o: Mapping[str, Any]) -> float:
+    return math.inf if o["growth_rate"] is None else float(o["growth_rate"])
+
+
+def _checked_against(
+    formula: Callable[[Row, Sequence[Row], Mapping[str, Any]], Row],
+    base: LoadedBase,
+    kind: str,
+    settings: Sequence[str],
+) -> tuple[Row, Row, list[Row]]:
+    """A run of the optimizer is what ``formula`` says, and is told from what it says at the defaults."""
+    recipe = _recipe(kind, "first_estimate=0.001", *settings)
+    ours, start, gradients = _steps(base, recipe)
+    told = formula(start, gradients, _options(recipe))
+    np.testing.assert_allclose(ours - start, told - start, rtol=2e-3, atol=2e-6)
+    if settings:
+        plain = formula(start, gradients, _options(_recipe(kind, "first_estimate=0.001")))
+        assert np.abs(told - plain).max() > 100 * np.abs(ours - told).max()
+    return ours, start, gradients
+
+
+def _recipe(kind: str, *settings: str) -> TrainRecipe:
+    return tiny_recipe(f"optimizer.kind={kind}", *(f"optimizer.{setting}" for setting in settings))
+
+
+def _options(recipe: TrainRecipe) -> dict[str, Any]:
+    return recipe.optimizer.model_dump()
+
+
+def _steps(base: LoadedBase, recipe: TrainRecipe) -> tuple[Row, Row, list[Row]]:
+    """(Weights after as many steps as FACTORS, weights before, gradients), all numbers in one fp64 row."""
     parameters = _parameters(base)
     optimizer = make_optimizer(recipe, parameters)
     start = _row(parameters.flat.values())
-    gradients: list[np.ndarray] = []
-    for step in range(4):
+    gradients: list[Row] = []
+    for step, factor in enumerate(FACTORS):
+        set_rates(optimizer, factor)
         _fill(parameters, step)
         gradients.append(_row(flat.grad for flat in parameters.flat.values() if flat.grad is not None))
         optimizer.step()
     return _row(parameters.flat.values()), start, gradients
 
 
-def _fill(parameters: AdapterParameters, seed: int) -> dict[str, np.ndarray]:
+def _fill(parameters: AdapterParameters, seed: int) -> dict[str, Row]:
     """Gradients of one direction with some noise; what A of each layer got."""
     for number, flat in enumerate(parameters.flat.values()):
         assert flat.grad is not None
@@ -262,7 +398,7 @@ def _fill(parameters: AdapterParameters, seed: int) -> dict[str, np.ndarray]:
     return {key: a_RI.grad.double().numpy() for key, (a_RI, _) in parameters.matrices.items() if a_RI.grad is not None}
 
 
-def _row(tensors: Iterable[torch.Tensor]) -> np.ndarray:
+def _row(tensors: Iterable[torch.Tensor]) -> Row:
     return torch.cat([tensor.detach().double().flatten() for tensor in tensors]).numpy().copy()
 
 

@@ -14,13 +14,11 @@ from enogu.engine import sample
 from enogu.engine.adapters import lora as adapters_lora
 from enogu.engine.families import LoadedBase
 from enogu.engine.lora_file import LoraFile, load_lora
+from enogu.engine.numpy_protocol import teach_tensors_to_copy
 from enogu.engine.sample import Drawing, DrawRequest, draw, draw_each, draw_with_files, make_scheduler
 from enogu.errors import AdapterRefused, WrongUse
 from enogu.recipe.samplers import SAMPLER_TITLES, Sampler, schedules_of
 from tests.unit.engine.tiny_run import random_lora
-
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:diffusers")
-"""diffusers 0.42 hands a torch tensor to np.array in three schedulers; numpy 2 dislikes torch's signature for it."""
 
 REQUEST = DrawRequest("1girl, bean", width=64, height=64, steps=3, cfg=2.0, seed=5)
 
@@ -41,6 +39,22 @@ def test_every_sampler_draws_the_same_picture_again(tiny_base: LoadedBase, sampl
     assert first.image.size == (96, 64)
     assert first.image.tobytes() == again.image.tobytes()
     assert _difference(first, draw(tiny_base, _request(sampler=sampler, width=96, seed=6))[0]) > 2
+
+
+@pytest.mark.parametrize("copy", [None, True, False])
+@pytest.mark.parametrize("dtype", [None, "float32", "float64"])
+def test_numpy_reads_a_tensor_by_its_protocol(dtype: str | None, copy: bool | None) -> None:
+    """As NumPy 2 says of __array__: a copy where one is asked for, none where none is wanted, else as needed."""
+    teach_tensors_to_copy()
+    tensor = torch.arange(3.0)
+    if dtype == "float64" and copy is False:
+        with pytest.raises(ValueError, match="copy"):
+            np.array(tensor, dtype=dtype, copy=copy)
+        return
+    read = np.array(tensor, dtype=dtype, copy=copy)
+    tensor[0] = 7
+    assert read.dtype == (dtype or "float32")
+    assert bool(read[0] == 7) is (copy is not True and dtype != "float64")
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "euler_a", "dpmpp_2m_sde", "lcm"])
