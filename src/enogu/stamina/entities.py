@@ -54,6 +54,7 @@ def _not_a_bool(value: object) -> object:
 
 
 _Weight = Annotated[Decimal, BeforeValidator(_not_a_bool), Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+_Share = Annotated[Decimal, BeforeValidator(_not_a_bool), Field(ge=0, lt=1, allow_inf_nan=False)]
 _Count = Annotated[int, Field(strict=True, ge=0, le=MOST_STAMINA)]
 _Limit = Annotated[int, Field(strict=True, ge=1, le=MOST_STAMINA)]
 
@@ -106,6 +107,12 @@ class FamilyWeights(_Table):
     """One change of the weights, whatever its batch."""
     per_preview_step: _Weight
     """One step of one preview of 512x512."""
+    text_share: _Share = Decimal(0)
+    """Of ``per_picture``: what is the text encoders' when they learn, the rest is the network's. T5 is not in it."""
+    t5_share: _Share = Decimal(0)
+    """What T5 costs when it learns, beside ``per_picture`` and measured in it."""
+    encoding_share: _Share = Decimal(0)
+    """What it costs to encode a picture anew (random crops), beside ``per_picture`` and measured in it."""
 
     @model_validator(mode="after")
     def _a_larger_size_never_costs_less(self) -> Self:
@@ -182,13 +189,22 @@ class Work:
     resolution: int
     """Training size in pixels: the side of a square picture."""
     dim: int
-    """Of the adapter."""
+    """Of the network's adapter; 0 when the network does not learn."""
     previews: int = 0
     """Pictures drawn over the whole run."""
     preview_steps: int = 0
     """Of each preview."""
     preview_pixels: int = 0
     """Of each preview: width × height."""
+    text_dim: int = 0
+    """Of the text encoders' adapter; 0 when they do not learn."""
+    text_passes: int = 0
+    """Through the text encoders for each picture seen: forward and back when they learn, one when a caption is new each
+    time, none when its states are kept; times the windows of 75 tokens."""
+    t5_passes: int = 0
+    """Through T5, alike."""
+    encodings: int = 0
+    """Of each picture seen: 1 when it is cut anew each time."""
 
 
 @dataclass(frozen=True)

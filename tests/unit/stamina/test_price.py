@@ -40,6 +40,10 @@ def works() -> st.SearchStrategy[Work]:
         previews=st.integers(0, 1000),
         preview_steps=st.integers(0, 200),
         preview_pixels=st.integers(0, 4096 * 4096),
+        text_dim=st.integers(0, 1024),
+        text_passes=st.integers(0, 6),
+        t5_passes=st.integers(0, 2),
+        encodings=st.integers(0, 1),
     )
 
 
