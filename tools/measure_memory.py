@@ -26,6 +26,7 @@ from enogu.engine.adapters import kinds, lora
 from enogu.engine.adapters.lora import Target
 from enogu.engine.families.flux.encode import DEV_TOKENS
 from enogu.engine.families.flux.keys import t5_targets
+from enogu.engine.families.lean import make_lean
 from enogu.engine.families.sd15.keys import unet_targets
 from enogu.engine.families.unet import text_encoder_targets
 from enogu.engine.memory import gradient_checkpointing
@@ -180,6 +181,7 @@ def unet(config: Mapping[str, Any]) -> Denoiser:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     network = UNet2DConditionModel(**config).requires_grad_(requires_grad=False).eval()
+    make_lean(network)
     is_xl = config.get("addition_embed_type") == "text_time"
 
     def run(side: int) -> torch.Tensor:

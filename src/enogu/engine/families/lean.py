@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.autograd import Function
 
+from enogu.engine.families.small_convolutions import gradient_of_input, is_frozen_convolution
+
 
 def make_lean(network: nn.Module) -> None:
     """Give the modules that are plain their short way; ``undo_lean`` takes it back."""
@@ -86,13 +88,55 @@ def _is_plain_resnet(module: Any) -> bool:
 
 
 def _resnet(self: Any, input_tensor: torch.Tensor, temb: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-    in_place = not torch.is_grad_enabled()
-    hidden = self.conv1(F.silu(self.norm1(input_tensor), inplace=in_place))
+    hidden = _convolved(self.norm1, self.conv1, input_tensor)
     hidden = hidden + self.time_emb_proj(F.silu(temb))[:, :, None, None]
-    hidden = self.conv2(F.silu(self.norm2(hidden), inplace=in_place))
+    hidden = _convolved(self.norm2, self.conv2, hidden)
     straight = input_tensor if self.conv_shortcut is None else self.conv_shortcut(input_tensor)
     out: torch.Tensor = straight + hidden
     return out
+
+
+def _convolved(norm: nn.GroupNorm, convolution: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """The convolution of silu(norm(x))."""
+    if not torch.is_grad_enabled():
+        drawn: torch.Tensor = convolution(F.silu(norm(x), inplace=True))
+        return drawn
+    if is_frozen_convolution(convolution):
+        y = NormedConvolution.apply(x, norm, convolution)
+        assert y is not None  # noqa: S101 - for the type checker
+        return y
+    usual: torch.Tensor = convolution(F.silu(norm(x)))
+    return usual
+
+
+class NormedConvolution(Function):
+    """W * silu(group_norm(x)) with frozen weights. Keeps x alone; the norm is taken again in backward.
+
+    Stock layers keep x, the norm and its silu: the convolution its input too, which only a gradient of its weight
+    would need.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, norm: nn.GroupNorm, convolution: nn.Conv2d) -> torch.Tensor:  # noqa: D102
+        ctx.save_for_backward(x)
+        ctx.norm, ctx.convolution = norm, convolution
+        y: torch.Tensor = convolution(F.silu(norm(x), inplace=True))
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, None, None]:  # noqa: D102
+        (g,), (x,), norm = grads, ctx.saved_tensors, ctx.norm
+        in_rows = x.is_contiguous(memory_format=torch.channels_last)
+        x = x.contiguous(memory_format=torch.channels_last if in_rows else torch.contiguous_format)
+        (batch, channels), pixels = x.shape[:2], x.shape[2:].numel()
+        normed, mean, rstd = torch.ops.aten.native_group_norm(
+            x, norm.weight, norm.bias, batch, channels, pixels, norm.num_groups, norm.eps
+        )
+        of_normed = torch.ops.aten.silu_backward(gradient_of_input(ctx.convolution, g, normed), normed)
+        of_x, *_ = torch.ops.aten.native_group_norm_backward(
+            of_normed, x, mean, rstd, norm.weight, batch, channels, pixels, norm.num_groups, [True, False, False]
+        )
+        return of_x, None, None
 
 
 def _gated(self: Any, hidden_states: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:

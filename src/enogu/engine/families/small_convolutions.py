@@ -33,6 +33,22 @@ class SmallConvolution(nn.Conv2d):
         return super().forward(input)
 
 
+def is_frozen_convolution(layer: nn.Module) -> bool:
+    """Torch's own or multiplied here: no adapter stands in its place, and its weight is not stored elsewhere."""
+    return type(layer) in (nn.Conv2d, SmallConvolution) and not layer.weight.requires_grad
+
+
+def gradient_of_input(layer: nn.Conv2d, g_BOHW: torch.Tensor, like_BIHW: torch.Tensor) -> torch.Tensor:
+    """The gradient of a frozen convolution's input; of the input itself only shape and format are looked at."""
+    if type(layer) is SmallConvolution and _pays(layer, like_BIHW):
+        return _gradient(g_BOHW, layer.weight, like_BIHW.shape, layer.stride[0])
+    found: tuple[torch.Tensor, ...] = torch.ops.aten.convolution_backward(
+        g_BOHW, like_BIHW, layer.weight, None, layer.stride, layer.padding, layer.dilation, False, [0, 0], layer.groups,
+        [True, False, False],
+    )  # fmt: skip
+    return found[0]
+
+
 def multiply_small_ones(network: nn.Module) -> None:
     """Every convolution of the network that may be a product of matrices becomes one where that pays."""
     for layer in network.modules():
@@ -85,19 +101,23 @@ class _ByMatrices(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        (g_BOHW,), (weight,), stride = grads, ctx.saved_tensors, ctx.stride
         if not ctx.needs_input_grad[0]:
             return None, None, None, None
-        batch, channels, height, width = ctx.shape
-        high, wide = g_BOHW.shape[2:]
-        rows = g_BOHW.permute(0, 2, 3, 1).reshape(-1, g_BOHW.shape[1])
-        for_neighbours = (rows @ _matrix(weight)).view(batch, high, wide, 3, 3, channels)
-        padded = g_BOHW.new_zeros(batch, height + 2, width + 2, channels)
-        for down in range(3):
-            for right in range(3):
-                places = padded[:, down : down + high * stride : stride, right : right + wide * stride : stride]
-                places.add_(for_neighbours[:, :, :, down, right])
-        return padded[:, 1:-1, 1:-1].permute(0, 3, 1, 2), None, None, None
+        (weight,) = ctx.saved_tensors
+        return _gradient(grads[0], weight, ctx.shape, ctx.stride), None, None, None
+
+
+def _gradient(g_BOHW: torch.Tensor, weight: torch.Tensor, shape: torch.Size, stride: int) -> torch.Tensor:
+    batch, channels, height, width = shape
+    high, wide = g_BOHW.shape[2:]
+    rows = g_BOHW.permute(0, 2, 3, 1).reshape(-1, g_BOHW.shape[1])
+    for_neighbours = (rows @ _matrix(weight)).view(batch, high, wide, 3, 3, channels)
+    padded = g_BOHW.new_zeros(batch, height + 2, width + 2, channels)
+    for down in range(3):
+        for right in range(3):
+            places = padded[:, down : down + high * stride : stride, right : right + wide * stride : stride]
+            places.add_(for_neighbours[:, :, :, down, right])
+    return padded[:, 1:-1, 1:-1].permute(0, 3, 1, 2)
 
 
 def _matrix(weight: torch.Tensor) -> torch.Tensor:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from enogu.engine.families import LoadedBase
-from enogu.engine.families.lean import GatedGelu, make_lean, undo_lean
+from enogu.engine.families.lean import GatedGelu, NormedConvolution, make_lean, undo_lean
+from enogu.engine.families.small_convolutions import SmallConvolution, is_frozen_convolution, multiply_small_ones
 
 
 @pytest.fixture
@@ -74,6 +76,60 @@ def test_the_gate_keeps_its_input_alone() -> None:
         GatedGelu.apply(both)
     assert [tensor.data_ptr() for tensor in kept] == [both.data_ptr()]
     assert torch.autograd.gradcheck(lambda x: GatedGelu.apply(x), both)
+
+
+@pytest.mark.parametrize("small", [False, True], ids=["torch's own", "multiplied"])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["contiguous", "channels last"])
+def test_a_normed_convolution_keeps_its_input_alone_and_gives_torchs_gradient(
+    small: bool, stride: int, layout: torch.memory_format
+) -> None:
+    torch.manual_seed(2)
+    norm, convolution = nn.GroupNorm(2, 6), nn.Conv2d(6, 4, 3, stride=stride, padding=1)
+    nn.init.normal_(norm.weight)
+    norm.requires_grad_(False)
+    convolution.requires_grad_(False)
+    convolution.weight.data = convolution.weight.data.to(memory_format=layout)
+    if small:
+        multiply_small_ones(nn.Sequential(convolution))
+        assert type(convolution) is SmallConvolution
+    x = torch.randn(2, 6, 4, 5).to(memory_format=layout).requires_grad_()
+    kept: list[int] = []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.append(tensor.data_ptr())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        found = NormedConvolution.apply(x, norm, convolution)
+    assert kept == [x.data_ptr()]
+    assert found is not None
+    towards = torch.randn_like(found)
+    (gradient,) = torch.autograd.grad(found, x, towards)
+    wanted = convolution(F.silu(norm(x)))
+    (wanted_gradient,) = torch.autograd.grad(wanted, x, towards)
+    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(gradient, wanted_gradient)
+
+
+def test_a_normed_convolutions_gradient_is_that_of_small_differences() -> None:
+    norm, convolution = nn.GroupNorm(2, 4).double(), nn.Conv2d(4, 3, 3, padding=1).double()
+    norm.requires_grad_(False)
+    convolution.requires_grad_(False)
+    x = torch.randn(2, 4, 3, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: NormedConvolution.apply(x, norm, convolution), x)
+
+
+def test_a_convolution_that_learns_or_has_an_adapter_goes_the_usual_way(unet: Any) -> None:
+    resnet = next(module for module in unet.modules() if type(module).__name__ == "ResnetBlock2D")
+    assert is_frozen_convolution(resnet.conv1)
+    resnet.conv1.weight.requires_grad_(True)
+    assert not is_frozen_convolution(resnet.conv1)
+    _predicted(unet, *_inputs(unet)).sum().backward()
+    assert resnet.conv1.weight.grad is not None
+    resnet.conv1.weight.grad = None  # the base is one for many tests
+    resnet.conv1.weight.requires_grad_(False)
+    assert not is_frozen_convolution(nn.Sequential(resnet.conv1))
 
 
 def _masked(attention: Any, x: torch.Tensor) -> torch.Tensor:
