@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from enogu.engine.families.unet import ldm_path
+from enogu.errors import AdapterRefused
 from enogu.weights.lora_layouts import DOWN_ENDINGS, AdaptedLayer, adapted_layers, family_of
 
 Tensors = Mapping[str, torch.Tensor]
@@ -25,8 +26,16 @@ _UP_OF_DOWN = {
     ".lora.down.weight": ".lora.up.weight",
     "_lora.down.weight": "_lora.up.weight",
 }
+_LENGTHS = (
+    ".dora_scale", ".lora_magnitude_vector", ".lora_magnitude_vector.weight", ".lora_magnitude_vector.default.weight",
+)  # fmt: skip
+"""What a DoRA's lengths are called: by LyCORIS, and by PEFT in files and in memory."""
 _UNET_PLACE = re.compile(r"(down_blocks_(\d+)|up_blocks_(\d+)|mid_block)_([a-z]+)_(\d+)_(.+)")
 _LDM_PLACE = re.compile(r"(input_blocks_(\d+)|middle_block|output_blocks_(\d+))_(\d+)_(.+)")
+_DIFFUSERS_RESNET = {
+    "in_layers_2": "conv1", "out_layers_3": "conv2",
+    "emb_layers_1": "time_emb_proj", "skip_connection": "conv_shortcut",
+}  # fmt: skip
 _FLUX_DOUBLE = {
     "norm1_linear": ("img_mod_lin", 0), "norm1_context_linear": ("txt_mod_lin", 0),
     "attn_to_q": ("img_attn_qkv", 0), "attn_to_k": ("img_attn_qkv", 1), "attn_to_v": ("img_attn_qkv", 2),
@@ -68,6 +77,8 @@ class _Pair:
     up: torch.Tensor
     alpha: torch.Tensor | None
     """As in the file; None where it stands for the dim."""
+    lengths: torch.Tensor | None = None
+    """A DoRA's, of rows, in any shape."""
 
     @property
     def scale(self) -> float:
@@ -93,31 +104,56 @@ def to_kohya(tensors: Tensors, family: str = "") -> dict[str, torch.Tensor]:
             continue
         down, up = renamed.pop(layer.name), renamed.pop(stem + _UP_OF_DOWN[ending])
         key, part = found
-        parts.setdefault(key, {})[part] = _Pair(down, up, renamed.pop(f"{stem}.alpha", None))
+        lengths = next((renamed.pop(stem + one) for one in _LENGTHS if stem + one in renamed), None)
+        parts.setdefault(key, {})[part] = _Pair(down, up, renamed.pop(f"{stem}.alpha", None), lengths)
     for key, pairs in parts.items():
         one = pairs[0] if len(pairs) == 1 and not key.endswith(_FUSED) else _fused(key, pairs)
         renamed[f"{key}.lora_down.weight"], renamed[f"{key}.lora_up.weight"] = one.down, one.up
         if one.alpha is not None:
             renamed[f"{key}.alpha"] = one.alpha
+        if one.lengths is not None:
+            renamed[f"{key}.dora_scale"] = _as_kohya_has_them(one)
     return renamed
 
 
 def to_diffusers(tensors: Tensors, family: str = "") -> dict[str, torch.Tensor]:
-    """Kohya's tensors under diffusers' names, as PEFT has them: ``unet.….lora_A.weight``; the scale is put into B."""
+    """Kohya's tensors under diffusers' names, as PEFT has them: ``unet.….lora_A.weight``; the scale is put into B.
+
+    Of LoRA, LoCon and DoRA. Raises AdapterRefused for a DoRA whose lengths are not of rows in every layer of a network.
+    """
     kohya = to_kohya(tensors, family)
     layers = adapted_layers({name: tuple(tensor.shape) for name, tensor in kohya.items()})
     family = family or family_of(layers)
     named: dict[str, torch.Tensor] = {}
+    with_lengths: dict[str, set[bool]] = {}
     for layer in layers:
         stem = layer.name.removesuffix(".lora_down.weight")
         if stem == layer.name:
             continue
         pair = _Pair(kohya[layer.name], kohya[f"{stem}.lora_up.weight"], kohya.get(f"{stem}.alpha"))
-        up = pair.up * pair.scale
+        up, lengths = pair.up * pair.scale, kohya.get(f"{stem}.dora_scale")
+        with_lengths.setdefault(layer.part, set()).add(lengths is not None)
+        if len(with_lengths[layer.part]) > 1 or (lengths is not None and lengths.shape[0] != up.shape[0]):
+            raise AdapterRefused(
+                f"diffusers knows no DoRA such as this one: {stem} is not as the others, or has lengths of columns.",
+                "Keep Kohya's layout; or merge it into its base model, extract a LoRA from the two, and convert that.",
+            )
         for path, rows in _diffusers_paths(layer, family, up.shape[0], pair.down.shape[1]):
             named[f"{path}.lora_A.weight"] = pair.down.clone()
             named[f"{path}.lora_B.weight"] = up[rows].contiguous()
+            if lengths is not None:
+                one = lengths.flatten()[rows].contiguous()
+                name = f"{path}.lora_magnitude_vector.weight"  # transformers 5 finds it by no shorter name
+                named[name] = one.view(1, -1, 1, 1) if up.ndim == 4 else one
     return named
+
+
+def _as_kohya_has_them(pair: _Pair) -> torch.Tensor:
+    """A DoRA's lengths as [out, 1] or [out, 1, 1, 1]; those of columns, which LyCORIS may have, as they are."""
+    assert pair.lengths is not None  # noqa: S101 (for the types: who asks has looked)
+    if pair.lengths.numel() != pair.up.shape[0]:
+        return pair.lengths
+    return pair.lengths.reshape(-1, *[1] * (pair.down.ndim - 1)).contiguous()
 
 
 def _kohya_place(layer: AdaptedLayer, family: str) -> tuple[str, int] | None:
@@ -139,7 +175,7 @@ def _kohya_place(layer: AdaptedLayer, family: str) -> tuple[str, int] | None:
     if family == "sdxl":
         path = _ldm(path)
     elif family in ("sd15", "sd2"):
-        path = _diffusers(path, up_with_attention=(1, 2, 3))
+        path = _diffusers(path)
     return f"lora_unet_{path}", 0
 
 
@@ -161,16 +197,21 @@ def _ldm(path: str) -> str:
     return ldm_path(f"{side}.{found[4]}.{found[5]}.{found[6]}").replace(".", "_")
 
 
-def _diffusers(path: str, up_with_attention: tuple[int, ...]) -> str:
-    """Stability's path with underscores to diffusers', for attention's layers; diffusers' stays."""
+def _diffusers(path: str) -> str:
+    """Stability's path with underscores to diffusers'; diffusers' stays."""
     found = _LDM_PLACE.fullmatch(path)
-    if found is None or not re.match(r"transformer_blocks_|proj_in|proj_out", found[5]):
+    if found is None:
         return path
+    rest = _DIFFUSERS_RESNET.get(found[5], found[5])
+    is_attention = re.match(r"transformer_blocks_|proj_in|proj_out", rest) is not None
     if found[1] == "middle_block":
-        return f"mid_block_attentions_0_{found[5]}"
-    number = int(found[2]) - 1 if found[2] else int(found[3])
+        return f"mid_block_attentions_0_{rest}" if is_attention else f"mid_block_resnets_{int(found[4]) // 2}_{rest}"
     side = "down_blocks" if found[2] else "up_blocks"
-    return f"{side}_{number // 3}_attentions_{number % 3}_{found[5]}"
+    if rest in ("op", "conv"):
+        block = int(found[2]) // 3 - 1 if found[2] else int(found[3]) // 3
+        return f"{side}_{block}_{'downsamplers' if found[2] else 'upsamplers'}_0_conv"
+    number = int(found[2]) - 1 if found[2] else int(found[3])
+    return f"{side}_{number // 3}_{'attentions' if is_attention else 'resnets'}_{number % 3}_{rest}"
 
 
 def _fused(key: str, pairs: Mapping[int, _Pair]) -> _Pair:
@@ -183,17 +224,31 @@ def _fused(key: str, pairs: Mapping[int, _Pair]) -> _Pair:
     for part, pair in pairs.items():
         heights[part] = pair.up.shape[0]
     order = sorted(pairs)
+    lengths = _fused_lengths(key, [pairs[part] for part in order], len(heights))
     is_shared = len(pairs) == len(heights) and all(
         pair.scale == some.scale and torch.equal(pair.down, some.down) for pair in pairs.values()
     )
     if is_shared:
-        return _Pair(some.down, torch.cat([pairs[part].up for part in order]), some.alpha)
+        return _Pair(some.down, torch.cat([pairs[part].up for part in order]), some.alpha, lengths)
     dims = [pairs[part].down.shape[0] for part in order]
     up = some.up.new_zeros(sum(heights), sum(dims))
     for number, part in enumerate(order):
         row, column = sum(heights[:part]), sum(dims[:number])
         up[row : row + heights[part], column : column + dims[number]] = pairs[part].up * pairs[part].scale
-    return _Pair(torch.cat([pairs[part].down for part in order]), up, None)
+    return _Pair(torch.cat([pairs[part].down for part in order]), up, None, lengths)
+
+
+def _fused_lengths(key: str, pairs: list[_Pair], num_parts: int) -> torch.Tensor | None:
+    """A row that no length is told for has that of the base model's, which nobody knows here."""
+    known = [pair.lengths.flatten() for pair in pairs if pair.lengths is not None]
+    if not known:
+        return None
+    if len(known) < num_parts or any(one.numel() != pair.up.shape[0] for one, pair in zip(known, pairs, strict=True)):
+        raise AdapterRefused(
+            f"This DoRA has no lengths for some parts of {key}, which are one layer here.",
+            "Use it in the program that made it, or train one on all of query, key and value.",
+        )
+    return torch.cat(known)
 
 
 def _diffusers_paths(layer: AdaptedLayer, family: str, num_out: int, num_in: int) -> list[tuple[str, slice]]:
@@ -203,8 +258,7 @@ def _diffusers_paths(layer: AdaptedLayer, family: str, num_out: int, num_in: int
         part = "text_encoder_2" if layer.part == "text_encoder_3" else layer.part
         return [(f"{part}.{_dotted(layer.path)}", whole)]
     if family != "flux":
-        up_with_attention = (0, 1) if family == "sdxl" else (1, 2, 3)
-        return [(f"unet.{_dotted(_diffusers(layer.path, up_with_attention))}", whole)]
+        return [(f"unet.{_dotted(_diffusers(layer.path))}", whole)]
     found = re.fullmatch(r"(double|single)_blocks_(\d+)_(.+)", layer.path)
     if found is None:
         return []

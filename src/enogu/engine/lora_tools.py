@@ -59,12 +59,7 @@ class ComparedLayer:
 def convert(path: Path, out: Path, *, layout: Literal["kohya", "diffusers"], precision: str) -> LoraFile:
     """The same LoRA in another layout and precision. Raises AdapterRefused, WrongUse."""
     file = load_lora(path)
-    if layout == "diffusers":
-        if any(kind_of(layer) != "lora" for layer in layers_of(file.tensors).values()):
-            raise AdapterRefused(f"{path.name} is no plain LoRA, and diffusers has no names for it.", "Keep Kohya's.")
-        tensors = to_diffusers(file.tensors)
-    else:
-        tensors = file.tensors
+    tensors = to_diffusers(_without_cores(file)) if layout == "diffusers" else file.tensors
     return _write(out, tensors, file.metadata, precision)
 
 
@@ -182,6 +177,24 @@ def compare(a: Path, b: Path, *, on_progress: Progress = _untold) -> list[Compar
         cosine = _dot(left, right) / (norm_a * norm_b) if both and left and right else 0.0
         told.append(ComparedLayer(key, block_of(key), cosine, norm_a, norm_b))
     return told
+
+
+def _without_cores(file: LoraFile) -> Tensors:
+    """Of LoRA, LoCon and DoRA, with Tucker's cores put into A. Raises AdapterRefused for what diffusers cannot load."""
+    tensors = dict(file.tensors)
+    for key, layer in layers_of(file.tensors).items():
+        kind = kind_of(layer)
+        has_core = "lora_mid.weight" in layer
+        if kind not in ("lora", "dora") or (kind == "dora" and has_core):
+            raise AdapterRefused(
+                f"{file.path.name} is no LoRA, LoCon or DoRA, and diffusers has no names for what it is.",
+                "Make it a LoRA first (enogu lora resize --rank 64 says how much of it that keeps), then convert that.",
+            )
+        product = as_lora(key, layer) if has_core else None
+        if product is not None:
+            del tensors[f"{key}.lora_mid.weight"]
+            tensors |= {f"{key}.{name}": tensor for name, tensor in product.items()}
+    return tensors
 
 
 def _alike(parts: Sequence[tuple[dict[str, torch.Tensor], float]]) -> list[tuple[dict[str, torch.Tensor], float]]:

@@ -130,10 +130,10 @@ def _check_inputs(wish: ToolWish, loras: Sequence[Lora]) -> None:
                 )
     if wish.layout == "diffusers" and loras:
         kind = str(loras[0].facts.get("algorithm"))
-        if kind not in ("lora", "locon"):
+        if kind not in ("lora", "locon", "dora"):
             raise ToolRefused(
-                f"'{loras[0].name}' is a {kind.upper()}, for which this studio writes no diffusers file.",
-                "Keep Kohya's layout.",
+                f"'{loras[0].name}' is a {kind.upper()}, for which diffusers has no names.",
+                "Keep Kohya's layout; or lower its rank, which makes a LoRA of it, and convert that.",
             )
         if loras[0].family not in ("sd15", "sdxl", "flux"):
             raise ToolRefused(

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler, FluxPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
-from safetensors.torch import save_file
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 
+from enogu.engine.adapters import kinds
+from enogu.engine.adapters.deltas import change_of, layers_of
 from enogu.engine.families import LoadedBase
 from enogu.engine.families.unet import ldm_path
 from enogu.engine.layouts import to_diffusers, to_kohya
 from enogu.engine.lora_file import LoraFile, load_lora
+from enogu.engine.lora_tools import convert, resize
 from enogu.engine.sample import DrawRequest, draw
 from enogu.errors import AdapterRefused
+from enogu.recipe.adapter import DoraAdapter, LoconAdapter, LohaAdapter, LokrAdapter
 from tests.tiny_base import write_tiny_base
 from tests.tiny_flux import write_tiny_flux
 from tests.tiny_sdxl import write_tiny_sdxl
-from tests.unit.engine.tiny_run import load_tiny_base, random_lora
+from tests.unit.engine.tiny_run import load_tiny_base, random_lora, write_kind
 
 Tensors = dict[str, torch.Tensor]
 FAMILIES = ("sd15", "sdxl", "flux")
@@ -92,19 +98,103 @@ def test_diffusers_draws_with_the_exported_file_what_we_draw(
     save_file(to_diffusers(kohya), tmp_path / "lora.safetensors")
     pipeline = _pipeline(family, folders[family])
     pipeline.load_lora_weights(str(tmp_path / "lora.safetensors"))
-    channels = 16 if family == "flux" else 4
-    noise = torch.randn(1, channels, 8, 8, generator=torch.Generator().manual_seed(5))
-    more = {"latents": FluxPipeline._pack_latents(noise, 1, 16, 8, 8)} if family == "flux" else {"latents": noise}
-    theirs = pipeline(
-        "mame", guidance_scale=3.0, num_inference_steps=3, width=64, height=64, output_type="np", **more
-    ).images[0]  # fmt: skip
-    request = DrawRequest(
-        "mame", width=64, height=64, steps=3, cfg=3.0, sampler="euler" if family == "flux" else "ddim", seed=5
-    )
+    theirs = _drawn_by_diffusers(pipeline, family)
+    request = _request(family)
     ours = draw(bases[family], request, [(LoraFile(tmp_path / "x", kohya, {}, ""), 1.0)])[0].image
     np.testing.assert_allclose(np.asarray(ours) / 255, theirs, atol=0.03)
     plain = draw(bases[family], request)[0].image
     assert np.abs(np.asarray(plain, dtype=float) - np.asarray(ours)).mean() > 1
+
+
+KINDS: dict[str, LoconAdapter | DoraAdapter] = {
+    "locon": LoconAdapter(dim=3, alpha=2, conv_dim=2, conv_alpha=1),
+    "dora": DoraAdapter(dim=2, alpha=1, conv_dim=2, conv_alpha=1),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "family"), [("locon", "sd15"), ("locon", "sdxl"), ("dora", "sd15"), ("dora", "sdxl"), ("dora", "flux")]
+)
+def test_diffusers_draws_a_locon_and_a_dora_that_were_converted_as_we_draw_ours(
+    bases: dict[str, LoadedBase], folders: dict[str, Path], kind: str, family: str, tmp_path: Path
+) -> None:
+    """Text encoders and convolutions too; of each network every layer is found. Its Flux takes no LoRA of T5."""
+    base = bases[family]
+    write_kind(base, KINDS[kind], tmp_path / "all.safetensors")
+    known = {n: t for n, t in load_file(tmp_path / "all.safetensors").items() if not n.startswith("lora_te3_")}
+    save_file(known, tmp_path / "kohya.safetensors")
+    convert(tmp_path / "kohya.safetensors", tmp_path / "theirs.safetensors", layout="diffusers", precision="same")
+    pipeline = _pipeline(family, folders[family])
+    pipeline.load_lora_weights(str(tmp_path / "theirs.safetensors"))
+    names = set(load_file(tmp_path / "theirs.safetensors"))
+    loaded = [
+        name
+        for part in {name.split(".")[0] for name in names}
+        for name, _ in getattr(pipeline, part).named_parameters()
+        if "lora_" in name
+    ]
+    assert len(loaded) == len(names)
+    assert any("magnitude" in name for name in loaded) == (kind == "dora")
+    theirs = _drawn_by_diffusers(pipeline, family)
+    ours = draw(base, _request(family), [(load_lora(tmp_path / "kohya.safetensors"), 1.0)])[0].image
+    np.testing.assert_allclose(np.asarray(ours) / 255, theirs, atol=0.03)
+    again = draw(base, _request(family), [(load_lora(tmp_path / "theirs.safetensors"), 1.0)])[0].image
+    np.testing.assert_allclose(np.asarray(ours, dtype=float), np.asarray(again, dtype=float), atol=2)
+    plain = draw(base, _request(family))[0].image
+    assert np.abs(np.asarray(plain, dtype=float) - np.asarray(ours)).mean() > 1
+
+
+def test_a_tucker_core_is_put_into_a_for_diffusers(bases: dict[str, LoadedBase], tmp_path: Path) -> None:
+    key = "lora_unet_down_blocks_0_resnets_0_conv1"
+    place = next(target for target in bases["sd15"].family.conv_targets(bases["sd15"]) if target.key == key)
+    chance = torch.Generator().manual_seed(1)
+    locon = {
+        f"{key}.lora_down.weight": torch.randn(2, place.num_in, 1, 1, generator=chance),
+        f"{key}.lora_mid.weight": torch.randn(2, 2, 3, 3, generator=chance),
+        f"{key}.lora_up.weight": torch.randn(place.num_out, 2, 1, 1, generator=chance),
+        f"{key}.alpha": torch.tensor(1.0),
+    }
+    save_file(locon, tmp_path / "tucker.safetensors")
+    convert(tmp_path / "tucker.safetensors", tmp_path / "theirs.safetensors", layout="diffusers", precision="same")
+    theirs = load_lora(tmp_path / "theirs.safetensors").tensors
+    first, second = (change_of(layers_of(file)[key], place.layer.weight) for file in (locon, theirs))
+    torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("adapter", [LohaAdapter(dim=2, alpha=1), LokrAdapter(dim=2, alpha=1)])
+def test_what_diffusers_cannot_load_is_refused_and_goes_as_a_lora(
+    bases: dict[str, LoadedBase], tmp_path: Path, adapter: LohaAdapter | LokrAdapter
+) -> None:
+    """The cure works: resized to a LoRA it converts."""
+    kind, lora, there = (tmp_path / f"{name}.safetensors" for name in ("kind", "lora", "there"))
+    targets = bases["sd15"].family.targets(bases["sd15"])
+    save_file(kinds.to_file(targets, kinds.new_adapter(targets, adapter, 1, torch.device("cpu")), torch.float32), kind)
+    with pytest.raises(AdapterRefused, match="no LoRA, LoCon or DoRA") as refused:
+        convert(kind, there, layout="diffusers", precision="same")
+    assert "enogu lora resize" in refused.value.cure
+    assert not there.exists()
+    resize(kind, lora, rank=8, method="fixed", parameter=None, precision="fp32")
+    convert(lora, there, layout="diffusers", precision="same")
+    assert_same(to_kohya(load_file(there)), load_file(lora))
+
+
+def test_a_dora_with_lengths_of_columns_is_refused_by_name(tmp_path: Path) -> None:
+    """LyCORIS can make them (`wd_on_output=False`); PEFT knows rows alone."""
+    key = "lora_unet_down_blocks_0_attentions_0_proj_in"
+    tensors = {f"{key}.lora_down.weight": torch.ones(2, 6), f"{key}.lora_up.weight": torch.ones(8, 2)}
+    with pytest.raises(AdapterRefused, match="lengths of columns"):
+        to_diffusers({**tensors, f"{key}.dora_scale": torch.ones(1, 6)}, "sd15")
+
+
+def test_a_flux_dora_without_lengths_for_a_part_of_a_fused_layer_is_refused() -> None:
+    start = "transformer.transformer_blocks.0.attn."
+    theirs = {
+        f"{start}to_q.lora_A.weight": torch.ones(2, 8),
+        f"{start}to_q.lora_B.weight": torch.ones(8, 2),
+        f"{start}to_q.lora_magnitude_vector": torch.ones(8),
+    }
+    with pytest.raises(AdapterRefused, match="img_attn_qkv"):
+        to_kohya(theirs, "flux")
 
 
 def _comfyui(kohya: Tensors, family: str) -> Tensors:
@@ -207,8 +297,24 @@ def test_a_lora_of_another_family_is_refused_by_the_names_of_both(
         draw(bases[base], DrawRequest("a", width=64, height=64, steps=1, sampler=sampler), [(file, 1.0)])
 
 
-def _pipeline(family: str, folder: Path) -> object:
-    classes = {"sd15": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline, "flux": FluxPipeline}
+def _drawn_by_diffusers(pipeline: Any, family: str) -> NDArray[np.float32]:
+    channels = 16 if family == "flux" else 4
+    noise = torch.randn(1, channels, 8, 8, generator=torch.Generator().manual_seed(5))
+    more = {"latents": FluxPipeline._pack_latents(noise, 1, 16, 8, 8)} if family == "flux" else {"latents": noise}
+    (image,) = pipeline(
+        "mame", guidance_scale=3.0, num_inference_steps=3, width=64, height=64, output_type="np", **more
+    ).images  # fmt: skip
+    return image
+
+
+def _request(family: str) -> DrawRequest:
+    """What `_drawn_by_diffusers` draws."""
+    sampler = "euler" if family == "flux" else "ddim"
+    return DrawRequest("mame", width=64, height=64, steps=3, cfg=3.0, sampler=sampler, seed=5)
+
+
+def _pipeline(family: str, folder: Path) -> Any:
+    classes: dict[str, Any] = {"sd15": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline, "flux": FluxPipeline}
     pipeline = classes[family].from_pretrained(folder, local_files_only=True)
     if family != "flux":
         pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)

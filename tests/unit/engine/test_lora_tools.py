@@ -10,7 +10,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from enogu.engine import lora_tools
-from enogu.engine.adapters import kinds
 from enogu.engine.adapters.deltas import change_of, kind_of, layers_of
 from enogu.engine.adapters.lora import check_fits
 from enogu.engine.adapters.products import as_lora
@@ -19,7 +18,7 @@ from enogu.engine.lora_file import load_lora
 from enogu.errors import AdapterRefused, WrongUse
 from enogu.recipe.adapter import DoraAdapter, LohaAdapter, LokrAdapter
 from enogu.weights.header import read_header, tensor_bytes_sha256
-from tests.unit.engine.tiny_run import load_tiny_base, random_lora
+from tests.unit.engine.tiny_run import load_tiny_base, random_lora, write_kind
 
 
 @pytest.fixture
@@ -130,17 +129,6 @@ def test_a_file_in_diffusers_layout_comes_back_as_the_same_changes(
     for key, change in after.items():
         torch.testing.assert_close(change, before[key], rtol=2e-2, atol=2e-2)
     assert {tensor.dtype for tensor in load_file(back).values()} == {torch.float16}
-
-
-def write_kind(base: LoadedBase, adapter: LohaAdapter | LokrAdapter | DoraAdapter, path: Path) -> Path:
-    """Every layer, convolutions too, with nothing zero."""
-    targets = base.family.all_targets(base)
-    parameters = kinds.new_adapter(targets, adapter, 3, torch.device("cpu"))
-    generator = torch.Generator().manual_seed(4)
-    for flat in parameters.flat.values():
-        flat.data += 0.1 * torch.randn(flat.shape, generator=generator)
-    save_file(kinds.to_file(targets, parameters, torch.float32), path, {"ss_output_name": path.stem})
-    return path
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from enogu.engine.adapters import kinds
 from enogu.engine.adapters.lora import Target, attached
@@ -22,7 +23,7 @@ from enogu.engine.families import LoadedBase, TextRules, load_base_model
 from enogu.engine.loop import TrainPicture, TrainResult, train
 from enogu.engine.memory import choose_compute
 from enogu.recipe import TrainRecipe, recipe_from_values, with_settings
-from enogu.recipe.adapter import LoraAdapter
+from enogu.recipe.adapter import Adapter, LoraAdapter
 from enogu.recipe.plan import Batch, PictureSize, plan_training
 
 RATE = 0.02
@@ -138,6 +139,17 @@ def random_lora(base: LoadedBase, dim: int, seed: int, part: str | None = None) 
         tensors[f"{target.key}.lora_up.weight"] = 0.2 * torch.randn(target.num_out, dim, *square, generator=generator)
         tensors[f"{target.key}.alpha"] = torch.tensor(dim / 2)
     return tensors
+
+
+def write_kind(base: LoadedBase, adapter: Adapter, path: Path) -> Path:
+    """Every layer, convolutions too, with nothing zero."""
+    targets = base.family.all_targets(base)
+    parameters = kinds.new_adapter(targets, adapter, 3, torch.device("cpu"))
+    generator = torch.Generator().manual_seed(4)
+    for flat in parameters.flat.values():
+        flat.data += 0.1 * torch.randn(flat.shape, generator=generator)
+    save_file(kinds.to_file(targets, parameters, torch.float32), path, {"ss_output_name": path.stem})
+    return path
 
 
 def loss_with(

@@ -36,12 +36,14 @@ from tests.unit.loras.lora_files import lora_bytes
 KEY = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
 
 
-def lora_file(seed: int, dim: int = 4, *, dora: bool = False, **metadata: str) -> bytes:
+def lora_file(seed: int, dim: int = 4, *, dora: bool = False, lokr: bool = False, **metadata: str) -> bytes:
     """A layer of the starter (128 in, 96 out) with numbers by the seed."""
     chance = random.Random(seed)
     shapes = {"lora_down.weight": (dim, 128), "lora_up.weight": (96, dim), "alpha": ()}
     if dora:
         shapes["dora_scale"] = (96, 1)
+    if lokr:
+        shapes = {"lokr_w1": (8, 8), "lokr_w2": (12, 16), "alpha": ()}
     header: dict[str, Any] = {"__metadata__": {"ss_base_model_version": "sd_v1", **metadata}}
     body = b""
     for name, shape in shapes.items():
@@ -152,6 +154,7 @@ def test_what_cannot_work_is_refused_before_it_is_queued(studio: Studio, owner: 
     a, b = (add(studio, owner, name, lora_file(seed)) for seed, name in enumerate("ab"))
     other = add(studio, owner, "xl", lora_bytes(width=2048))
     dora = add(studio, owner, "dora", lora_file(4, dora=True))
+    lokr = add(studio, owner, "lokr", lora_file(5, lokr=True))
     refusals: list[tuple[str, dict[str, Any], str]] = [
         ("merge", {"inputs": ((a,),)}, "2 to 10 LoRAs, and 1"),
         ("merge", {"inputs": ((a,), (a,))}, "twice"),
@@ -163,7 +166,7 @@ def test_what_cannot_work_is_refused_before_it_is_queued(studio: Studio, owner: 
         ("resize", {"inputs": ((a,),), "rank": 4}, "rank 4 already"),
         ("resize", {"inputs": ((a,),), "rank": 4, "method": "sv_fro", "parameter": 2.0}, "share to keep"),
         ("resize", {"inputs": ((a,),)}, "No rank"),
-        ("convert", {"inputs": ((dora,),), "layout": "diffusers"}, "is a DORA"),
+        ("convert", {"inputs": ((lokr,),), "layout": "diffusers"}, "is a LOKR"),
         ("compare", {"inputs": ((a,), (dora,))}, "depends on the base model"),
         ("extract", {"bases": ("starter", "starter"), "rank": 4}, "the same"),
         ("extract", {"bases": ("starter",), "rank": 4}, "needs 2 base models"),
