@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -166,3 +167,59 @@ def test_the_advisor_deletes_what_is_ticked_as_one_edit_and_a_conflict_is_told(
     expect(page.get_by_text("ほかの場所で変更されていたため、読み込み直しました")).to_be_visible()
     expect(page.get_by_role("list", name="mame_01.png のタグ")).to_contain_text("from elsewhere")
     assert not any("mine" in one.split(", ") for one in captions(studio, dataset))
+
+
+def test_an_imported_list_completes_what_is_typed_in_japanese_too_until_it_is_deleted(
+    studio: Studio, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """E4: a danbooru list and one of translations, as a1111-sd-webui-tagcomplete has them."""
+    page, dataset = open_editor(studio, open_page)
+    tags = tmp_path / "danbooru.csv"
+    tags.write_text('persimmon_orchard,0,1234,"kaki_garden"\npersimmon_hat,0,77,\n', encoding="utf-8")
+    words = tmp_path / "翻訳.csv"
+    words.write_text("persimmon_orchard,柿畑\n", encoding="utf-8")
+    box = page.get_by_role("textbox", name="この画像にタグを追加")
+    offered = page.get_by_role("listbox", name="この画像にタグを追加").get_by_role("option")
+    box.click()
+    page.keyboard.type("persimm")
+    page.wait_for_timeout(300)
+    expect(offered).to_have_count(0)
+    page.keyboard.press("Escape")
+
+    for file in (tags, words):
+        page.get_by_role("button", name="ツール").click()
+        page.get_by_role("menuitem", name="タグの一覧(入力候補)").click()
+        dialog = page.get_by_role("dialog", name="タグの一覧(入力候補)")
+        with page.expect_file_chooser() as waiting:
+            dialog.get_by_role("button", name="CSV を選ぶ").click()
+        waiting.value.set_files(file)
+        expect(dialog.get_by_text(file.stem, exact=False).first).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+
+    box.click()
+    page.keyboard.type("persimm")
+    expect(offered).to_have_count(2)
+    expect(offered.first).to_contain_text("persimmon orchard")
+    expect(offered.first).to_contain_text("柿畑")
+    expect(offered.first).to_contain_text("1,234")
+    page.keyboard.press("Escape")
+    page.keyboard.type("柿畑")
+    expect(offered.first).to_contain_text("persimmon orchard")
+    offered.first.click()
+    wait_until(lambda: captions(studio, dataset)[0].endswith(", persimmon orchard"))
+    chips = page.get_by_role("list", name="mame_01.png のタグ")
+    expect(chips.locator("[data-word]", has_text="persimmon orchard")).to_contain_text("柿畑")
+
+    page.get_by_role("button", name="ツール").click()
+    page.get_by_role("menuitem", name="タグの一覧(入力候補)").click()
+    dialog = page.get_by_role("dialog", name="タグの一覧(入力候補)")
+    deletes = dialog.get_by_role("button", name=re.compile("を削除$"))
+    for left in (1, 0):
+        deletes.first.click()
+        expect(deletes).to_have_count(left)
+    page.keyboard.press("Escape")
+    box.click()
+    page.keyboard.type("persimmon h")
+    page.wait_for_timeout(300)
+    expect(offered).to_have_count(0)

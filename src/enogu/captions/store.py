@@ -8,6 +8,7 @@ which has only the best tags for each, since tens of thousands may begin with th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -188,7 +189,7 @@ def find_tags(session: Session, vocabulary_id: str, typed: bytes, limit: int) ->
 
 
 def find_exact(session: Session, vocabulary_ids: Sequence[str], keys: Sequence[bytes]) -> dict[bytes, KnownTag]:
-    """Tags by the key of their whole name."""
+    """Tags by the key of their whole name; of two lists that have one, either may give its count or its translation."""
     found: dict[bytes, KnownTag] = {}
     for start in range(0, len(keys), 400):
         query = (
@@ -204,9 +205,15 @@ def find_exact(session: Session, vocabulary_ids: Sequence[str], keys: Sequence[b
                 VocabularyKeyRow.kind == 0,
             )
         )
-        for key, row in session.execute(query):
-            found[bytes(key)] = _tag(row)
+        for key, row in session.execute(query.order_by(VocabularyKeyRow.vocabulary_id)):
+            tag, known = _tag(row), found.get(bytes(key))
+            found[bytes(key)] = tag if known is None else _joined(known, tag)
     return found
+
+
+def _joined(one: KnownTag, other: KnownTag) -> KnownTag:
+    more, less = (other, one) if other.count > one.count else (one, other)
+    return replace(more, translation=more.translation or less.translation)
 
 
 def _insert(session: Session, row_class: type[Base], rows: list[dict[str, Any]]) -> None:

@@ -165,6 +165,19 @@ def test_completion_asks_own_tags_the_tagger_what_ships_and_imported_lists(place
     assert "suspenders" in completed(place, "susp")
 
 
+def test_names_and_their_translations_may_come_in_two_lists(place: Place, with_captions: Make) -> None:
+    """E4: as a1111-sd-webui-tagcomplete has them, in whatever order they are brought."""
+    made = with_captions(["zdm, persimmon hat"])
+    imported(place, "persimmon_orchard,柿畑\npersimmon_hat,柿の帽子\n".encode())
+    imported(place, b"persimmon_orchard,4,1234,\npersimmon_hat,0,77,\n")
+    imported(place, "persimmon_orchard,柿の畑\n".encode())
+    with reading(place.engine) as session:
+        found = service.complete(session, place.settings, place.files, place.owner_id, "persimmon o")
+        union = service.union(session, place.settings, place.files, place.owner_id, made.id)[1]
+    assert [(one.name, one.count, one.translation) for one in found] == [("persimmon orchard", 1234, "柿畑")]
+    assert {one.key: one.translation for one in union}["persimmon hat"] == "柿の帽子"
+
+
 def test_a_changed_caption_shows_in_completion_at_once(place: Place, with_captions: Make) -> None:
     """E4."""
     made = with_captions(["zdm, quasar"])

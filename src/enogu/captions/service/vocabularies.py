@@ -154,16 +154,27 @@ def complete(
         found.append(("tagger", _tagger_index(files, settings, facts).find(key, wanted)))
     found.append(("tagger", _shipped_index().find(key, wanted)))
     typed_bytes = key.encode()[: store.KEY_BYTES]
-    for one in list_vocabularies(session, owner_id):
-        met = store.find_tags(session, one.id, typed_bytes, wanted)
+    imported = [one.id for one in list_vocabularies(session, owner_id)]
+    for vocabulary_id in imported:
+        met = store.find_tags(session, vocabulary_id, typed_bytes, wanted)
         ranked = [(kind, count, tag, _read(key) if kind >= 2 else "") for kind, count, tag, key in met]
         found.append(("imported", ranked))
     shipped = _shipped_translations()
-    offered = merged(found, shipped, spelling, wanted)
+    offered = _translated(session, imported, merged(found, shipped, spelling, wanted))
     if spoken() == "ja":
         return offered
     return tuple(replace(one, translation="") if one.translation == shipped.get(key_of(one.name)) else one
                  for one in offered)  # fmt: skip
+
+
+def _translated(session: Session, imported: Sequence[str], offered: Sequence[Completion]) -> tuple[Completion, ...]:
+    """With the translations of other lists than the one that has the tag: people bring names and words in two files."""
+    bare = {one.name: key_of(one.name).encode()[: store.KEY_BYTES] for one in offered if not one.translation}
+    known = store.find_exact(session, imported, list(bare.values())) if imported and bare else {}
+    return tuple(
+        replace(one, translation=known[bare[one.name]].translation) if bare.get(one.name) in known else one
+        for one in offered
+    )
 
 
 @dataclass(frozen=True)
