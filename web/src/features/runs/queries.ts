@@ -1,9 +1,12 @@
 /** What the app asks about runs: recipes, plans, history, one run with its curve and files. */
-import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, type QueryClient, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { api, unwrap } from "@/api/client";
 import type { components } from "@/api/schema";
+import { baseModelQueries } from "@/features/base_models/public";
 import type { OptionField, OptionValues } from "@/ui/option-form/option-fields";
+
+import { baseModelOf, complete, suitedValues } from "./model/draft";
 
 export type Run = components["schemas"]["RunShown"];
 export type RunInList = components["schemas"]["RunInList"];
@@ -101,6 +104,24 @@ export function optionFields(fields: components["schemas"]["FieldShown"][]): Opt
     sorts: field.families,
     otherName: field.kohya,
   }));
+}
+
+/**
+ * A recipe of another time as it was: what it left to the defaults is set to them where the base model's own suiting
+ * values would else hold. Unless given, the base model is its own.
+ */
+export async function completedRecipe(
+  client: QueryClient,
+  recipe: OptionValues,
+  baseModel = baseModelOf(recipe),
+): Promise<OptionValues> {
+  const gone = () => undefined; // Without its base model nothing suits it.
+  const [check, presets, model] = await Promise.all([
+    client.fetchQuery(runQueries.check(recipe)),
+    client.ensureQueryData(runQueries.presets()),
+    client.fetchQuery({ ...baseModelQueries.detail(baseModel), retry: false }).catch(gone),
+  ]);
+  return complete(recipe, suitedValues(model, presets), check.recipe ?? {});
 }
 
 export function useStartRun() {

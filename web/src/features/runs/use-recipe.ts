@@ -7,7 +7,7 @@ import { type BaseModel, baseModelQueries } from "@/features/base_models/public"
 import type { OptionProblem, OptionValue, OptionValues } from "@/ui/option-form/option-fields";
 
 import { keepDraft, storedDraft } from "./draft-store";
-import { merged, suitedValues } from "./model/draft";
+import { baseModelOf, merged, suitedValues } from "./model/draft";
 import { optionFields, runQueries } from "./queries";
 
 /** What was set for this dataset and not started yet; it outlives the page. */
@@ -32,7 +32,7 @@ export interface RecipeAsked {
 export function useRecipe({ datasetId, revision, own, names, hasPictures }: RecipeAsked) {
   const schema = useQuery(runQueries.fields()).data ?? [];
   const presets = useQuery(runQueries.presets());
-  const named = typeof own["base_model"] === "string" ? own["base_model"] : "starter";
+  const named = baseModelOf(own);
   const model: BaseModel | undefined = useQuery({ ...baseModelQueries.detail(named), retry: false }).data;
   const suited = { ...names, ...suitedValues(model, presets.data ?? []) };
   const values = merged(suited, own);

@@ -5,7 +5,14 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 
-import { type Epoch, FurtherButton, furtherOfRun, runQueries, startOfRun } from "@/features/runs/public";
+import {
+  completedRecipe,
+  type Epoch,
+  FurtherButton,
+  furtherOfRun,
+  runQueries,
+  startOfRun,
+} from "@/features/runs/public";
 import { noticeDone, noticeFailure } from "@/ui/feedback/notices";
 
 import { toDrawWith } from "../model/links";
@@ -75,7 +82,10 @@ export function EpochTools({ runId, epoch }: EpochToolsProps) {
         name={epoch.filename}
         datasetId={run?.dataset_id}
         recipe={async () =>
-          furtherOfRun(await client.fetchQuery(runQueries.recipe(runId)), startOfRun(runId, epoch.filename))
+          furtherOfRun(
+            await completedRecipe(client, await client.fetchQuery(runQueries.recipe(runId))),
+            startOfRun(runId, epoch.filename),
+          )
         }
       />
     </>

@@ -25,8 +25,9 @@ import { noticeDone, noticeFailure } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 import type { OptionValues } from "@/ui/option-form/option-fields";
 
+import { namesOf, recalled } from "../model/draft";
 import { useOptionTexts } from "../model/option-texts";
-import { runQueries, useDeletePreset, useImportRecipe, useSavePreset } from "../queries";
+import { completedRecipe, runQueries, useDeletePreset, useImportRecipe, useSavePreset } from "../queries";
 import type { Recipe } from "../use-recipe";
 import classes from "./recall-dialog.module.css";
 
@@ -71,7 +72,7 @@ export function RecallDialog({ recipe, first, onTake, onClose }: RecallDialogPro
             <Presets recipe={recipe} chosen={chosen} onChoose={setChosen} />
           </Tabs.Panel>
           <Tabs.Panel value="files" pt="sm">
-            <Files onChoose={setChosen} />
+            <Files recipe={recipe} onChoose={setChosen} />
           </Tabs.Panel>
         </Tabs>
         {chosen !== null && (
@@ -98,15 +99,12 @@ function Runs({ first, chosen, onChoose }: ChoosingProps & { readonly first: str
   const [asked] = useDebouncedValue(search, 250);
   const runs = useQuery(runQueries.search(asked));
   const client = useQueryClient();
-  const choose = useEffectEvent((id: string, name: string) => {
-    client
-      .fetchQuery(runQueries.recipe(id))
-      .then((recipe) => onChoose({ key: id, name, recipe, keepsNames: false }), noticeFailure);
-  });
   const handleChoose = (id: string, name: string) =>
     void client
       .fetchQuery(runQueries.recipe(id))
+      .then((given) => completedRecipe(client, given))
       .then((recipe) => onChoose({ key: id, name, recipe, keepsNames: false }), noticeFailure);
+  const choose = useEffectEvent(handleChoose);
   const named = useQuery({ ...runQueries.detail(first ?? ""), enabled: first !== undefined }).data?.name;
   useEffect(() => {
     if (first !== undefined && named !== undefined) choose(first, named);
@@ -147,7 +145,13 @@ function Presets({ recipe, chosen, onChoose }: ChoosingProps & { readonly recipe
   const presets = useQuery(runQueries.presets()).data ?? [];
   const save = useSavePreset();
   const remove = useDeletePreset();
+  const client = useQueryClient();
   const [name, setName] = useState("");
+  const handleChoose = ({ id: key, name, recipe: values }: (typeof presets)[number]) =>
+    void completedRecipe(client, values, recipe.baseModel).then(
+      (completed) => onChoose({ key, name, recipe: completed, keepsNames: true }),
+      noticeFailure,
+    );
   return (
     <Stack gap="xs">
       <ScrollArea.Autosize mah={220}>
@@ -156,7 +160,7 @@ function Presets({ recipe, chosen, onChoose }: ChoosingProps & { readonly recipe
             <UnstyledButton
               className={classes.row}
               data-chosen={preset.id === chosen?.key}
-              onClick={() => onChoose({ key: preset.id, name: preset.name, recipe: preset.recipe, keepsNames: true })}
+              onClick={() => handleChoose(preset)}
             >
               <Text fw={600} size="sm">
                 {preset.name}
@@ -217,15 +221,19 @@ function Presets({ recipe, chosen, onChoose }: ChoosingProps & { readonly recipe
   );
 }
 
-function Files({ onChoose }: { readonly onChoose: (candidate: Candidate) => void }) {
+function Files({ recipe, onChoose }: Pick<ChoosingProps, "onChoose"> & { readonly recipe: Recipe }) {
   const { t } = useTranslation("runs");
+  const client = useQueryClient();
   const read = useImportRecipe();
   const handleFiles = (files: File[]) => {
     if (files.length === 0) return;
     void Promise.all(files.map(async (file) => ({ name: file.name, text: await file.text() }))).then((texts) =>
       read.mutate(texts, {
         onSuccess: (found) =>
-          onChoose({ key: "files", name: files[0]?.name ?? "", recipe: found.recipe, keepsNames: true }),
+          void completedRecipe(client, found.recipe, recipe.baseModel).then(
+            (completed) => onChoose({ key: "files", name: files[0]?.name ?? "", recipe: completed, keepsNames: true }),
+            noticeFailure,
+          ),
         onError: noticeFailure,
       }),
     );
@@ -256,9 +264,10 @@ function Files({ onChoose }: { readonly onChoose: (candidate: Candidate) => void
 
 function Differences({ recipe, candidate }: { readonly recipe: Recipe; readonly candidate: Candidate }) {
   const { t } = useTranslation("runs");
+  // Names that an earlier run did not have are the dataset's, as they are now.
   const after = candidate.keepsNames
-    ? { ...candidate.recipe, ...pick(recipe.values, ["output_name", "trigger", "base_model"]) }
-    : candidate.recipe;
+    ? recalled(recipe.values, candidate.recipe, true)
+    : { ...namesOf(recipe.suited), ...candidate.recipe };
   const found = useQuery(runQueries.diff(recipe.values, after));
   const texts = useOptionTexts(recipe.schema);
   const words = (path: string, value: unknown) => {
@@ -294,8 +303,4 @@ function Differences({ recipe, candidate }: { readonly recipe: Recipe; readonly 
       </ScrollArea.Autosize>
     </>
   );
-}
-
-function pick(values: OptionValues, keys: readonly string[]): OptionValues {
-  return Object.fromEntries(Object.entries(values).filter(([key]) => keys.includes(key)));
 }

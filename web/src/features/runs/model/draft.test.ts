@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { changedBy, merged, recalled, suitedValues } from "./draft";
+import { changedBy, complete, merged, recalled, suitedValues } from "./draft";
 
 const presets = [
   { name: "mine", is_shipped: false, recipe: { pictures: { resolution: 1 } } },
@@ -40,6 +40,13 @@ describe("a draft of a recipe", () => {
     const recipe = { base_model: "starter", seed: 1 };
     expect(recalled(own, recipe, true)).toEqual({ output_name: "mame", base_model: "pony", seed: 1 });
     expect(recalled(own, recipe, false)).toEqual(recipe);
+  });
+  it("is what it was when it is recalled, also where it left to the defaults what suits the base model otherwise", () => {
+    const suited = { trigger: "mame", training: { rate: 9 }, schedule: { kind: "restarts", turns: 5 } };
+    const plain = { trigger: "", training: { rate: 1, epochs: 4 }, schedule: { kind: "cosine", floor: 0 } };
+    expect(complete({}, suited, plain)).toEqual({ training: { rate: 1 }, schedule: { kind: "cosine" } });
+    expect(merged(suited, complete({}, suited, plain))["schedule"]).toEqual({ kind: "cosine" });
+    expect(complete({ training: { rate: 2 } }, suited, plain)["training"]).toEqual({ rate: 2 });
   });
   it("goes back to the field's default over what suits when a value is to be left out", () => {
     const field = { path: "noise.offset", default: 0 } as never;

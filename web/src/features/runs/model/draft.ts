@@ -49,11 +49,20 @@ export function merged(suited: OptionValues, own: OptionValues): OptionValues {
   return result;
 }
 
+/**
+ * A recipe that names only some of its values, with those it left to the defaults where other ones suit the base model:
+ * over what suits it is then what it was. `filled` is the recipe with every default.
+ */
+export function complete(recipe: OptionValues, suited: OptionValues, filled: OptionValues): OptionValues {
+  return leaves(without(suited, OWN)).reduce((all, path) => {
+    const value = valueAt(recipe, path) === undefined ? valueAt(filled, path) : undefined;
+    return value === undefined ? all : withValue(all, path, value);
+  }, recipe);
+}
+
 /** A recipe recalled: it counts as set by the person. From a preset, names and base model stay what they were. */
 export function recalled(own: OptionValues, recipe: OptionValues, keepsNames: boolean): OptionValues {
-  if (!keepsNames) return recipe;
-  const kept = Object.fromEntries(Object.entries(own).filter(([key]) => OWN.includes(key)));
-  return { ...without(recipe, OWN), ...kept };
+  return keepsNames ? { ...without(recipe, OWN), ...namesOf(own) } : recipe;
 }
 
 /** A change {path: value} over the draft; null goes back to the field's default, over what suits too. */
@@ -71,8 +80,24 @@ export function changedBy(
   }, own);
 }
 
+/** What a recipe is trained on; the starter unless it says another. */
+export function baseModelOf(values: OptionValues): string {
+  return typeof values["base_model"] === "string" ? values["base_model"] : "starter";
+}
+
+/** What names a run and its pictures, of these values. */
+export function namesOf(values: OptionValues): OptionValues {
+  return Object.fromEntries(Object.entries(values).filter(([key]) => OWN.includes(key)));
+}
+
 export function hasOwn(own: OptionValues): boolean {
   return Object.keys(own).length > 0;
+}
+
+function leaves(values: OptionValues): string[] {
+  return Object.entries(values).flatMap(([key, value]) =>
+    isSection(value) ? leaves(value).map((path) => `${key}.${path}`) : [key],
+  );
 }
 
 function isSection(value: unknown): value is Record<string, unknown> {
