@@ -57,3 +57,34 @@ def test_what_is_no_base_model_is_refused_before_it_is_sent(
     expect(page.get_by_text("pickle", exact=False)).to_be_visible()
     expect(page.get_by_text("ファイルが壊れているか", exact=False)).to_be_visible()
     assert studio.get("/uploads") == []
+
+
+def test_a_base_model_is_found_looked_at_and_chosen_from_the_dataset_page(
+    studio: Studio, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """C2: behind "choose more", on a phone; what was chosen stays chosen when the page is opened again."""
+    file = tmp_path / "kaki_v1.safetensors"
+    file.write_bytes(checkpoint({"modelspec.title": "Kaki Anime", "modelspec.license": "CC0"}))
+    studio.post("/base-models", {"path": str(file)})
+    dataset = studio.post("/datasets/samples", {"name": "mame"})["id"]
+    page = open_page(studio, path=f"/datasets/{dataset}", width=390, height=844, touch=True)
+    picker = page.get_by_role("combobox", name="ベースモデル").or_(page.get_by_role("textbox", name="ベースモデル"))
+    expect(picker).not_to_have_value("")
+    page.get_by_role("button", name="ほかを選ぶ").click()
+    dialog = page.get_by_role("dialog", name="ベースモデルを選ぶ")
+    dialog.get_by_placeholder("名前・メモ・派生で検索").fill("kaki")
+    expect(dialog.get_by_text("1 件", exact=True)).to_be_visible()
+    dialog.get_by_role("button", name="Kaki Anime の詳細").click()
+    detail = page.get_by_role("dialog", name="Kaki Anime")
+    expect(detail.get_by_text("CC0").first).to_be_visible()
+    expect(detail.get_by_text("SD1.5").first).to_be_visible()
+    detail.get_by_role("button", name="閉じる").first.click()
+    expect(detail).to_have_count(0)
+    dialog.get_by_role("button", name="Kaki Anime を選ぶ").click()
+    expect(dialog).to_have_count(0)
+    expect(picker).to_have_value("Kaki Anime")
+    page.reload()
+    expect(picker).to_have_value("Kaki Anime")
+    page.get_by_role("button", name="ほかを選ぶ").click()
+    dialog.get_by_placeholder("名前・メモ・派生で検索").fill("kaki")
+    expect(dialog.get_by_role("button", name="選択中")).to_be_disabled()
