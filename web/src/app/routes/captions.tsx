@@ -1,11 +1,12 @@
 /** The captions of one dataset (E1 to E8); the recipe's own fields stand in the panel of what the trainer sees. */
-import { Stack, Title } from "@mantine/core";
+import { Stack } from "@mantine/core";
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { CaptionEditor } from "@/features/captions/components/caption-editor";
+import { DatasetTitle } from "@/features/datasets/components/dataset-title";
 import { datasetQueries } from "@/features/datasets/queries";
 import { lazily } from "@/ui/lazily";
 import type { OptionValues } from "@/ui/option-form/option-fields";
@@ -24,9 +25,7 @@ export function CaptionsPage() {
   const recipe = { ...(dataset.trigger === "" ? {} : { trigger: dataset.trigger }), ...changed };
   return (
     <Stack>
-      <Title order={1} size="h2">
-        {dataset.name}
-      </Title>
+      <DatasetTitle dataset={dataset} />
       <DatasetTabs datasetId={datasetId} />
       <CaptionEditor
         key={datasetId}

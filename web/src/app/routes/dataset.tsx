@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 
 import { BaseModelPicker } from "@/features/base_models/components/base-model-picker";
 import { PictureBoard } from "@/features/datasets/components/picture-board";
+import { DatasetTitle } from "@/features/datasets/components/dataset-title";
 import { datasetQueries } from "@/features/datasets/queries";
 import { RecipePanel } from "@/features/runs/components/recipe-panel";
 import { StartBar } from "@/features/runs/components/start-bar";
@@ -47,9 +48,7 @@ function DatasetOf({ datasetId, words }: { readonly datasetId: string; readonly 
   useTitle(dataset.name);
   return (
     <Stack>
-      <Title order={1} size="h2">
-        {dataset.name}
-      </Title>
+      <DatasetTitle dataset={dataset} />
       <DatasetTabs datasetId={datasetId} />
       <StartBar
         datasetId={datasetId}

@@ -86,16 +86,52 @@ export function useAddSample() {
   });
 }
 
+/** Shown before the server has answered; what it refused is as it was, which whoever calls says. */
 export function useChangeDataset(id: string) {
   const client = useQueryClient();
+  const key = datasetQueries.detail(id).queryKey;
+  const mutationKey = ["datasets", id, "change"];
+  const isLast = () => client.isMutating({ mutationKey }) === 1;
   return useMutation({
+    mutationKey,
+    scope: { id: mutationKey.join() },
     mutationFn: (body: DatasetChange) => unwrap(api.PATCH("/api/datasets/{dataset_id}", { ...at(id), body })),
+    onMutate: async (body) => {
+      await client.cancelQueries({ queryKey: key });
+      const before = client.getQueryData(key);
+      client.setQueryData(key, (dataset) => (dataset === undefined ? undefined : changed(dataset, body)));
+      return before;
+    },
     onSuccess: (dataset) => {
-      client.setQueryData(datasetQueries.detail(id).queryKey, dataset);
+      // While more is on its way, what that will make of it is shown already.
+      if (isLast()) client.setQueryData(key, dataset);
       void client.invalidateQueries({ queryKey: ["datasets", "list"] });
       void client.invalidateQueries({ queryKey: ["datasets", id, "pictures"] });
     },
+    onError: (_error, _body, before) => {
+      client.setQueryData(key, before);
+      void client.invalidateQueries({ queryKey: key });
+    },
   });
+}
+
+/** As it will be, as far as that can be foreseen. */
+function changed(dataset: Dataset, { name, trigger, crop, tag }: DatasetChange): Dataset {
+  return {
+    ...dataset,
+    name: name ?? dataset.name,
+    trigger: trigger ?? dataset.trigger,
+    crop: { ...dataset.crop, ...given(crop) },
+    tag: { ...dataset.tag, ...given(tag) },
+  };
+}
+
+/** What is to be changed: null stands for "as it is", but for the threshold, where it is what the tagger recommends. */
+function given<Change extends object>(
+  change: Change | null | undefined,
+): { [Key in keyof Change]: NonNullable<Change[Key]> } {
+  const entries = Object.entries(change ?? {}).filter(([name, value]) => value !== null || name === "threshold");
+  return Object.fromEntries(entries) as never;
 }
 
 export function useDeleteDataset() {

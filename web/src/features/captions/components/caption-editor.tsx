@@ -1,5 +1,5 @@
 /** The caption editor: pictures, this picture's tags, the union of all, and every command on them (E1 to E8). */
-import { Button, Loader, SegmentedControl } from "@mantine/core";
+import { Button, Group, Loader, SegmentedControl, Text } from "@mantine/core";
 import { useMediaQuery, useViewportSize } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
@@ -13,6 +13,7 @@ import { noticeDone } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 import { useSteady } from "@/lib/use-steady";
 import { lazily } from "@/ui/lazily";
+import { LeaveGuard } from "@/ui/leaving/leave-guard";
 
 import { countTags, keysOf } from "../model/book";
 import type { Command } from "../model/commands";
@@ -29,6 +30,7 @@ import type { Tool } from "./tool-dialogs";
 import { ToolBar } from "./tool-bar";
 import { UnionPane } from "./union-pane";
 import { useCaptions } from "./use-captions";
+import { useDrafts } from "./use-drafts";
 
 const KeySheet = lazily(async () => (await import("@/ui/keys/key-sheet")).KeySheet);
 const AdvisorPanel = lazily(async () => (await import("./advisor-panel")).AdvisorPanel);
@@ -63,6 +65,7 @@ const PANEL_TITLES: Record<string, string> = {
 export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEditorProps) {
   const { t } = useTranslation("captions");
   const { read, book, edit, undo, isSaving, canUndo, canRedo } = useCaptions(datasetId);
+  const { drafts, step, saveAll } = useDrafts(book, edit);
   const known = useKnownTags(datasetId, book);
   const pictures = useQuery(datasetQueries.pictures(datasetId)).data?.pictures;
   const [state, dispatch] = useReducer(editorReducer, firstState);
@@ -216,8 +219,11 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
   const height = Math.max(320, viewport.height);
   const close = () => setOpened(null);
   const panel = opened !== null && "panel" in opened ? opened.panel : null;
+  const held = [...drafts].filter(([id, draft]) => draft.isHeld && id !== currentId).map(([id]) => id);
+  const heldElsewhere = held[0];
   return (
     <div>
+      <LeaveGuard isUnsaved={drafts.size > 0 || isSaving} saveFirst={saveAll} />
       <div className={classes.tools}>
         <FilterBar
           filter={state.filter}
@@ -250,6 +256,18 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
           onOpen={handleOpen}
         />
         <div className={classes.work}>
+          {heldElsewhere !== undefined && (
+            <Group gap="xs">
+              <Text size="sm">{t("held.elsewhere", { count: held.length })}</Text>
+              <Button
+                size="compact-sm"
+                variant="default"
+                onClick={() => dispatch({ kind: "current", id: heldElsewhere })}
+              >
+                {t("held.show")}
+              </Button>
+            </Group>
+          )}
           {caption !== undefined && (
             <CurrentPicture
               datasetId={datasetId}
@@ -258,6 +276,8 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
               trigger={book.trigger}
               known={known}
               fieldRef={addField}
+              draft={drafts.get(caption.id)}
+              onDraft={step}
               onEdit={editCurrent}
               onWalk={walk}
               onOpen={openPicture}

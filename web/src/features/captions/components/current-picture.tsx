@@ -11,11 +11,14 @@ import { type RowTag, TagRow } from "@/ui/tag-chips/tag-row";
 
 import { type Caption, keysOf } from "../model/book";
 import { type Command, moved, textWith } from "../model/commands";
+import type { Draft } from "../model/drafts";
 import { isWeighted, keyOf } from "../model/tag";
 import type { KnownTag } from "../model/union";
 import { captionQueries, type TokenLimit } from "../queries";
 import classes from "./captions.module.css";
+import { HeldWords } from "./held-words";
 import { TagAdder } from "./tag-adder";
+import type { DraftStep } from "./use-drafts";
 
 export interface CurrentPictureProps {
   readonly datasetId: string;
@@ -24,13 +27,16 @@ export interface CurrentPictureProps {
   readonly trigger: string;
   readonly known: ReadonlyMap<string, KnownTag>;
   readonly fieldRef: Ref<HTMLInputElement>;
+  /** What is typed as prose and not saved. */
+  readonly draft: Draft | undefined;
+  readonly onDraft: (id: string, step: DraftStep) => void;
   readonly onEdit: (command: Command) => void;
   readonly onWalk: (by: 1 | -1) => void;
   readonly onOpen: () => void;
 }
 
 export const CurrentPicture = memo(function CurrentPicture(props: CurrentPictureProps) {
-  const { datasetId, caption, picture, trigger, known, fieldRef, onEdit, onWalk, onOpen } = props;
+  const { datasetId, caption, picture, trigger, known, fieldRef, draft, onDraft, onEdit, onWalk, onOpen } = props;
   const { t } = useTranslation("captions");
   const [mode, setMode] = useState<Mode>("tags");
   const [limit, setLimit] = useState<TokenLimit>(75);
@@ -60,6 +66,7 @@ export const CurrentPicture = memo(function CurrentPicture(props: CurrentPicture
     onEdit({ kind: "add", tags: [...added], where: "last", anchor: "" }),
   );
   const handleWalk = useSteady(onWalk);
+  const handleDraft = (step: DraftStep) => onDraft(caption.id, step);
 
   return (
     <section className={classes.current} aria-label={t("current.label", { name: caption.name })}>
@@ -124,11 +131,10 @@ export const CurrentPicture = memo(function CurrentPicture(props: CurrentPicture
             />
           </>
         ) : (
-          <CaptionText
-            key={`${caption.id}:${caption.text}`}
-            text={caption.text}
-            onSave={(text) => onEdit({ kind: "set", text })}
-          />
+          <CaptionText key={caption.id} text={draft?.words ?? caption.text} onStep={handleDraft} />
+        )}
+        {draft?.isHeld === true && (
+          <HeldWords draft={draft} text={caption.text} areShown={mode === "text"} onStep={handleDraft} />
         )}
         <Group gap="xs">
           <ModeChoice mode={mode} onMode={setMode} />
@@ -195,10 +201,8 @@ const LimitChoice = memo(function LimitChoice(props: {
 });
 
 /** A caption written as prose; saved when one leaves it. */
-function CaptionText({ text, onSave }: { readonly text: string; readonly onSave: (text: string) => void }) {
+function CaptionText({ text, onStep }: { readonly text: string; readonly onStep: (step: DraftStep) => void }) {
   const { t } = useTranslation("captions");
-  const [typed, setTyped] = useState(text);
-  const save = () => typed.trim() !== text.trim() && onSave(typed);
   return (
     <Textarea
       aria-label={t("current.text")}
@@ -206,13 +210,13 @@ function CaptionText({ text, onSave }: { readonly text: string; readonly onSave:
       autosize
       minRows={3}
       maxRows={14}
-      value={typed}
-      onChange={(event) => setTyped(event.currentTarget.value)}
-      onBlur={save}
+      value={text}
+      onChange={(event) => onStep({ kind: "type", words: event.currentTarget.value })}
+      onBlur={() => onStep({ kind: "leave" })}
       onKeyDown={(event) => {
         if (isConverting(event)) return;
-        if (event.key === "Escape") setTyped(text);
-        else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save();
+        if (event.key === "Escape") onStep({ kind: "discard" });
+        else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) onStep({ kind: "leave" });
       }}
     />
   );

@@ -7,7 +7,7 @@ import { problemOf } from "@/api/problem";
 import { noticeFailure, noticeFailureAs } from "@/ui/feedback/notices";
 
 import { withCaptions } from "../model/book";
-import { type Command, isForeseeable } from "../model/commands";
+import { type Command, isForeseeable, isRepeatable } from "../model/commands";
 import { pendingReducer, shownBook } from "../model/pending";
 import {
   captionOf,
@@ -60,10 +60,8 @@ export function useCaptions(datasetId: string) {
     },
     onError: (error, { number }) => {
       if (error instanceof NotSent) return;
-      const lost = numbers.current.last - number;
       numbers.current.dropped = numbers.current.last;
       dispatch({ kind: "failed", number });
-      noticeFailureAs(titleOf(error, lost), error);
       void client.invalidateQueries({ queryKey: key });
     },
   });
@@ -86,7 +84,7 @@ export function useCaptions(datasetId: string) {
 
   /** Resolves with what was changed; undefined when it failed, which was said already. */
   const edit = useCallback(
-    async (command: Command, ids: readonly string[] | null): Promise<Edited | undefined> => {
+    async function edit(command: Command, ids: readonly string[] | null): Promise<Edited | undefined> {
       numbers.current.last += 1;
       const number = numbers.current.last;
       if (isForeseeable(command)) {
@@ -98,7 +96,14 @@ export function useCaptions(datasetId: string) {
       }
       try {
         return await send({ number, command, ids });
-      } catch {
+      } catch (error) {
+        if (error instanceof NotSent) return undefined;
+        const numLost = numbers.current.dropped - number;
+        const again = () =>
+          void client
+            .refetchQueries({ queryKey: captionQueries.book(datasetId).queryKey })
+            .then(() => edit(command, ids));
+        noticeFailureAs(titleOf(error, numLost), error, numLost === 0 && isRepeatable(command) ? again : undefined);
         return undefined;
       }
     },

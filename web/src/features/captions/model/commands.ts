@@ -19,6 +19,11 @@ export function isForeseeable(command: Command): boolean {
   return tagsAfter([], command, "") !== null;
 }
 
+/** Whether it may be done again on captions that others changed: what replaces a whole caption may not. */
+export function isRepeatable(command: Command): boolean {
+  return command.kind !== "set" && command.kind !== "order";
+}
+
 function tagsAfter(tags: readonly string[], command: Command, trigger: string): readonly string[] | null {
   const numTrigger = trigger !== "" && tags[0] !== undefined && keyOf(tags[0]) === keyOf(trigger) ? 1 : 0;
   switch (command.kind) {

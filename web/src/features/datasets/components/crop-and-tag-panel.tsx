@@ -52,7 +52,7 @@ export const CropAndTagPanel = memo(function CropAndTagPanel({ dataset }: { read
   const start = useCropAndTag(dataset.id);
   const taggers = useQuery(datasetQueries.taggers()).data ?? [];
   const tagger = taggers.find((one) => one.name === dataset.tag.tagger);
-  const [trigger, setTrigger] = useState(dataset.trigger);
+  const [trigger, setTrigger] = useState<string | null>(null);
   const set = (body: Parameters<typeof change.mutate>[0]) => change.mutate(body, { onError: noticeFailure });
   const threshold = dataset.tag.threshold ?? tagger?.recommended_threshold ?? 0.35;
   return (
@@ -88,9 +88,12 @@ export const CropAndTagPanel = memo(function CropAndTagPanel({ dataset }: { read
           <TextInput
             label={t("trigger")}
             description={t("triggerHelp")}
-            value={trigger}
+            value={trigger ?? dataset.trigger}
             onChange={(event) => setTrigger(event.currentTarget.value)}
-            onBlur={() => trigger !== dataset.trigger && set({ trigger })}
+            onBlur={() => {
+              if (trigger !== null && trigger !== dataset.trigger) set({ trigger });
+              setTrigger(null);
+            }}
           />
           <Select
             label={t("tagger")}

@@ -1,10 +1,10 @@
 /** What a person calls a LoRA and notes about it; the file stays as it is. */
 import { Button, Card, Group, NumberInput, SimpleGrid, Stack, Textarea, TextInput } from "@mantine/core";
-import { useBlocker } from "@tanstack/react-router";
 import { type SubmitEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { noticeDone, noticeFailure } from "@/ui/feedback/notices";
+import { LeaveGuard } from "@/ui/leaving/leave-guard";
 
 import { type LoraChange, type LoraInFull, useChangeLora } from "../queries";
 
@@ -21,11 +21,6 @@ export function LoraForm({ lora }: { readonly lora: LoraInFull }) {
     Object.entries(typed).filter(([field, value]) => value !== lora[field as keyof Texts]),
   ) as Partial<Texts>;
   const isChanged = Object.keys(changed).length > 0;
-  useBlocker({
-    shouldBlockFn: () => !window.confirm(t("form.leave")),
-    disabled: !isChanged,
-    enableBeforeUnload: () => isChanged,
-  });
   const set = <Name extends keyof Texts>(field: Name, value: Texts[Name]) => setTyped({ ...typed, [field]: value });
   const handleSubmit = (event: SubmitEvent) => {
     event.preventDefault();
@@ -39,6 +34,7 @@ export function LoraForm({ lora }: { readonly lora: LoraInFull }) {
   };
   return (
     <Card component="form" onSubmit={handleSubmit as never}>
+      <LeaveGuard isUnsaved={isChanged} />
       <Stack gap="sm">
         <TextInput
           label={t("form.name")}
