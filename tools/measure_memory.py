@@ -11,7 +11,7 @@ import json
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,15 @@ from torch.utils._pytree import tree_iter
 
 from enogu import starter_data
 from enogu.engine.adapters import kinds, lora
+from enogu.engine.adapters.layers import is_plain
 from enogu.engine.adapters.lora import Target
 from enogu.engine.families.flux.encode import DEV_TOKENS
 from enogu.engine.families.flux.keys import t5_targets
 from enogu.engine.families.lean import make_lean
 from enogu.engine.families.sd15.keys import unet_targets
-from enogu.engine.families.unet import text_encoder_targets
+from enogu.engine.families.unet import convolutional_layers, text_encoder_targets
 from enogu.engine.memory import gradient_checkpointing
-from enogu.recipe.adapter import LoraAdapter
+from enogu.recipe.adapter import Adapter, LoraAdapter
 
 DIM = 16
 """Of the adapter that is attached while activations are measured; what it keeps itself is nearly nothing."""
@@ -78,9 +79,11 @@ def tensors_of(*networks: nn.Module) -> list[torch.Tensor]:
     return [tensor for network in networks for tensor in (*network.parameters(), *network.buffers())]
 
 
-def training_peak(network: nn.Module, targets: list[Target], step: Callable[[], torch.Tensor]) -> int:
+def training_peak(
+    network: nn.Module, targets: list[Target], step: Callable[[], torch.Tensor], adapter: Adapter | None = None
+) -> int:
     """Bytes above weights, adapter and gradients at the most of one forward and backward pass."""
-    parameters = kinds.new_adapter(targets, LoraAdapter(dim=DIM), 1, torch.device("cpu"))
+    parameters = kinds.new_adapter(targets, adapter or LoraAdapter(dim=DIM), 1, torch.device("cpu"))
     own = [one for flat in parameters.flat.values() for one in (flat, flat.grad) if one is not None]
     kinds.attach(targets, parameters)
     try:
@@ -153,6 +156,8 @@ class Denoiser:
     network: Any
     targets: list[Target]
     run: Callable[[int], torch.Tensor]
+    of_convolutions: list[Target] = field(default_factory=list[Target])
+    """What an adapter that has a dim for convolutions is put on besides."""
 
     def figures(self, sides: tuple[int, int] = SIDES) -> dict[str, Any]:
         """Numbers, and bytes as [for each latent pixel of each picture, for each picture]."""
@@ -161,6 +166,9 @@ class Denoiser:
         ]
         return {
             "parameters": sum(one.numel() for one in self.network.parameters()),
+            "largest": max(target.num_in * target.num_out for target in self.targets),
+            "largest_convolution": max((one.layer.weight.numel() for one in self.of_convolutions), default=0),
+            "convolution_linears": sum(one.num_in + one.num_out for one in self.of_convolutions if is_plain(one.layer)),
             "sides": sum(target.num_in + target.num_out for target in self.targets),
             "convolution_sides": sum(
                 one.in_channels * one.kernel_size[0] ** 2 + one.out_channels for one in convolutions
@@ -189,7 +197,10 @@ def unet(config: Mapping[str, Any]) -> Denoiser:
         added = {"text_embeds": torch.zeros(1, 1280), "time_ids": torch.zeros(1, 6)} if is_xl else None
         return network(noisy, torch.zeros(1, dtype=torch.long), states, added_cond_kwargs=added).sample
 
-    return Denoiser(network, unet_targets(network), run)
+    of_convolutions = [
+        Target("unet", path, parent, name, layer) for path, parent, name, layer in convolutional_layers(network)
+    ]
+    return Denoiser(network, unet_targets(network), run, of_convolutions)
 
 
 def flux() -> Denoiser:
@@ -197,11 +208,6 @@ def flux() -> Denoiser:
     from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 
     network = FluxTransformer2DModel(guidance_embeds=True).requires_grad_(requires_grad=False).eval()
-    targets = [
-        Target("unet", path, network.get_submodule(path.rpartition(".")[0]), path.rpartition(".")[2], layer)
-        for path, layer in network.named_modules()
-        if isinstance(layer, nn.Linear) and "transformer_blocks" in path
-    ]
 
     def run(side: int) -> torch.Tensor:
         tokens = side * side // 4
@@ -210,7 +216,16 @@ def flux() -> Denoiser:
             torch.zeros(tokens, 3), torch.zeros(512, 3), torch.zeros(1), return_dict=False,
         )[0]  # fmt: skip
 
-    return Denoiser(network, targets, run)
+    return Denoiser(network, transformer_targets(network), run)
+
+
+def transformer_targets(network: nn.Module) -> list[Target]:
+    """Every Linear of Flux' blocks, as diffusers has them."""
+    return [
+        Target("unet", path, network.get_submodule(path.rpartition(".")[0]), path.rpartition(".")[2], layer)
+        for path, layer in network.named_modules()
+        if isinstance(layer, nn.Linear) and "transformer_blocks" in path
+    ]
 
 
 def text_figures(config: Mapping[str, Any]) -> dict[str, Any]:

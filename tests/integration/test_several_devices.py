@@ -19,15 +19,17 @@ from tests.hostile_pictures import photo
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills a process by a signal")
 SECONDS = 240
+RANDOM_CROPS = ("--set", "pictures.random_crop=true", "--set", "pictures.buckets=false", "--set", "pictures.flip=true")
+"""Every member cuts the pictures of the whole batch, and each at the same places."""
 
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Seven pictures, so that the last batch of an epoch is a short one, of one picture."""
+    """Seven pictures, so that the last batch of an epoch is a short one, of one picture; some wider than a square."""
     folder = tmp_path / "set" / "1_mame 1girl"
     folder.mkdir(parents=True)
     for number in range(7):
-        photo(64, 64, seed=number).save(folder / f"{number}.png")
+        photo(64 + 16 * (number % 2), 64, seed=number).save(folder / f"{number}.png")
         (folder / f"{number}.txt").write_text(f"mame, bean {number}", encoding="utf-8")
     return folder.parent
 
@@ -64,15 +66,16 @@ def losses(out: Path) -> list[float]:
     return [loss for event in told(out) if event["event"] == "Stepped" for loss in event["losses"]]
 
 
+@pytest.mark.parametrize("crops", [(), RANDOM_CROPS], ids=["middle", "random"])
 def test_two_processes_learn_what_one_learns_from_the_same_batches(
-    pictures: Path, tmp_path: Path, tiny_base_folder: Path
+    pictures: Path, tmp_path: Path, tiny_base_folder: Path, crops: tuple[str, ...]
 ) -> None:
     """Started by torchrun. The sums are added in another order, so the last digits differ and nothing else."""
     home, one, two = tmp_path / "home", tmp_path / "one", tmp_path / "two"
-    alone = run(command(pictures, one, tiny_base_folder), home)
+    alone = run(command(pictures, one, tiny_base_folder, *crops), home)
     assert alone.returncode == 0, alone.stderr
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    together = run([*torchrun, *command(pictures, two, tiny_base_folder)[1:]], home)
+    together = run([*torchrun, *command(pictures, two, tiny_base_folder, *crops)[1:]], home)
     assert together.returncode == 0, together.stderr
     assert len(losses(one)) == 6
     assert losses(two) == pytest.approx(losses(one), rel=1e-4)

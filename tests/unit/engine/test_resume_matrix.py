@@ -62,6 +62,7 @@ COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "norms": {"free": (), "bound": ("training.scale_weight_norms=0.05",)},
     "batches": {"one": (), "two a step": ("training.gradient_accumulation=2", "training.epochs=3")},
     "masks": {"none": (), "given": ("pictures.masked_loss=true", "noise.offset=0.1")},
+    "crops": {"middle": (), "random": ("pictures.random_crop=true", "pictures.buckets=false")},
 }
 ROWS = covering_rows({name: tuple(values) for name, values in COLUMNS.items()})
 NO_NUMBERS_LEFT_OUT = ("loha", "lokr")
