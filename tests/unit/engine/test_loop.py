@@ -740,6 +740,32 @@ def test_held_out_pictures_are_measured_each_epoch_and_change_nothing_of_what_is
     assert (metadata["ss_num_validation_images"], metadata["ss_validation_split"]) == ("2", "0.4")
 
 
+def test_previews_are_drawn_every_nth_epoch_and_at_the_end(
+    tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path
+) -> None:
+    """F27: previews.every_n_epochs."""
+    rules = ('previews.prompts=["mame"]', "previews.steps=1", "previews.every_n_epochs=2", "training.epochs=5")
+    run = tiny_train(tiny_recipe(*rules), tiny_pictures[:1], tiny_base, tmp_path / "out")
+    assert [event.epoch for event in run.said(Sampled)] == [2, 4, 5]
+
+
+def test_no_layers_change_is_larger_than_the_bound_in_any_file(
+    tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path
+) -> None:
+    """F28: training.scale_weight_norms, after each step; written out as |B A| alpha / dim."""
+    largest: dict[str, float] = {}
+    for name, settings in (("free", ()), ("bound", ("training.scale_weight_norms=0.02",))):
+        run = tiny_train(tiny_recipe(*settings), tiny_pictures, tiny_base, tmp_path / name)
+        tensors = load_file(run.out / "tiny.safetensors")
+        largest[name] = max(
+            float((up.flatten(1) @ tensors[key.replace("lora_up", "lora_down")].flatten(1)).norm()) * 2 / 4
+            for key, up in tensors.items()
+            if "lora_up" in key
+        )
+    assert largest["free"] > 0.04
+    assert largest["bound"] == pytest.approx(0.02, rel=1e-3)
+
+
 def test_a_loss_on_held_out_pictures_that_is_no_number_ends_the_run(
     tiny_base: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path
 ) -> None:

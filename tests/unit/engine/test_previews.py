@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,37 @@ def test_one_picture_a_prompt_and_seed_is_drawn_from_the_file_and_says_so(
     assert text.startswith("a dog <lora:tiny-000003:0.8>")
     assert "Seed: 2" in text
     assert preview_requests(recipe, 32)[0].seed == 4
+
+
+@pytest.mark.parametrize(
+    ("setting", "asked"),
+    [
+        ("previews.negative_prompt=hat", {"negative_prompt": "hat"}),
+        ("previews.sampler=euler", {"sampler": "euler"}),
+        ("previews.steps=3", {"steps": 3}),
+        ("previews.cfg=5", {"cfg": 5.0}),
+        ("previews.width=96", {"width": 96}),
+        ("previews.height=96", {"height": 96}),
+        ("previews.seed=9", {"seed": 9}),
+        ("training.clip_skip=2", {"clip_skip": 2}),
+    ],
+)
+def test_each_field_is_what_is_asked_for_when_a_picture_is_drawn(
+    tiny_base: LoadedBase, tmp_path: Path, setting: str, asked: dict[str, Any]
+) -> None:
+    """F27: the picture of the request written by hand, which diffusers' pipeline is compared with elsewhere."""
+    prompt = 'previews.prompts=["mame, smile"]'
+    _, lora = _previews(tiny_base, tmp_path, recipe_settings=(prompt, setting))
+    plain: dict[str, Any] = {"width": 64, "height": 64, "steps": 2, "cfg": 2.0, "seed": 1}
+    wanted, other = (
+        np.asarray(draw(tiny_base, DrawRequest("mame, smile", **those), [(load_lora(lora), 1.0)])[0].image, dtype=int)
+        for those in ({**plain, **asked}, plain)
+    )
+    (path,) = (tmp_path / "sample").iterdir()
+    with Image.open(path) as drawn:
+        pixels = np.asarray(drawn, dtype=int)
+    assert np.abs(pixels - wanted).max() <= 1
+    assert pixels.shape != other.shape or np.abs(pixels - other).max() > 1
 
 
 def test_sizes_are_rounded_down_to_what_the_networks_draw() -> None:

@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enogu.errors import WrongUse
-from enogu.recipe import Bucket, PictureSize, TrainPlan, TrainRecipe, describe_plan, plan_training, recipe_from_values
+from enogu.recipe import (
+    Bucket,
+    PictureSize,
+    TrainPlan,
+    TrainRecipe,
+    describe_plan,
+    plan_training,
+    recipe_from_values,
+    with_settings,
+)
 from tests.strategies import picture_sizes, recipes
 
 SQUARE, WIDE, TALL = (512, 512), (768, 512), (512, 768)
@@ -86,6 +95,32 @@ def test_the_warm_up_is_counted_in_steps_of_the_whole_run() -> None:
     """F6: 5 % of 700."""
     plan = _plan(_pictures(*[SQUARE] * 7, repeats=20), schedule={"kind": "linear", "warmup_percent": 5})
     assert plan.warmup_steps == 35
+
+
+@pytest.mark.parametrize(
+    ("settings", "shortest", "longest", "step"),
+    [
+        ((), 256, 1024, 64),
+        (("pictures.bucket_step=32",), 256, 1024, 32),
+        (("pictures.min_bucket=448",), 448, 1024, 64),
+        (("pictures.max_bucket=576",), 256, 576, 64),
+    ],
+)
+def test_each_picture_goes_to_the_bucket_that_the_recipes_fields_make(
+    settings: tuple[str, ...], shortest: int, longest: int, step: int
+) -> None:
+    """F28: the facts' loop (2h) written out; the fields are told apart by a very wide picture and a little tall one."""
+    sizes = [PictureSize("wide", 3000, 1000), PictureSize("tall", 1000, 1130)]
+    placed = plan_training(with_settings(TrainRecipe(), settings), sizes).placements
+    found = {(512, 512)}
+    for side in range(shortest, longest + step, step):
+        other = min(longest, 512 * 512 // side // step * step)
+        if other >= shortest:
+            found |= {(side, other), (other, side)}
+    for size, place in zip(sizes, placed, strict=True):
+        ratio = size.width / size.height
+        nearest = min(sorted(found), key=lambda one: abs(one[0] / one[1] - ratio))
+        assert (place.bucket.width, place.bucket.height) == nearest
 
 
 def test_without_buckets_all_pictures_share_one_square() -> None:

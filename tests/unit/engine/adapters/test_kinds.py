@@ -300,6 +300,100 @@ def test_module_dropout_is_all_or_nothing_and_the_others_keep_the_mean() -> None
         assert (total / 3000 - whole).abs().max() < 0.15 * (whole - frozen).abs().max()
 
 
+@pytest.mark.parametrize("place", LAYERS)
+@pytest.mark.parametrize("kept_out", ["network", "rank"])
+def test_network_dropout_leaves_out_single_numbers_and_rank_dropout_a_rank_of_a_sample(
+    place: str, kept_out: str
+) -> None:
+    """F13: sd-scripts' LoRAModule; what is kept is divided by the share that is kept."""
+    layer = LAYERS[place]().double().requires_grad_(False)
+    layer.weight.zero_()
+    factors, x = factors_for("lora", layer), picture_for(layer).detach()
+    up = factors["lora_up.weight"].detach().zero_()
+    up[0, 0] = up[1, 1] = 1 / SCALE
+    bias = 0 if layer.bias is None else layer.bias.view(-1, *[1] * (x.ndim - 2) if x.ndim == 4 else [])
+    shown = layer_of("lora", layer, {**factors, "lora_up.weight": up})
+    hidden = (shown(x) - bias).movedim(1, -1) if x.ndim == 4 else shown(x) - bias
+    hidden = hidden[..., :2].flatten(1, -2)  # [samples, places, ranks]
+    chance = Chance(0.5, 0.0, 0.0, run_seed=3) if kept_out == "network" else Chance(0.0, 0.5, 0.0, run_seed=3)
+    layer_with = layer_of("lora", layer, {**factors, "lora_up.weight": up}, chance)
+    patterns = []
+    for step in range(40):
+        chance.at(step, 0)
+        y = (layer_with(x) - bias).movedim(1, -1) if x.ndim == 4 else layer_with(x) - bias
+        ratio = y[..., :2].flatten(1, -2) / hidden
+        assert (
+            torch.isclose(ratio, torch.tensor(0.0).double()) | torch.isclose(ratio, torch.tensor(2.0).double())
+        ).all()
+        patterns.append(ratio > 1)
+    together = torch.stack(patterns)  # [steps, samples, places, ranks]
+    assert 0.35 < together.double().mean() < 0.65
+    same_in_all_places = bool((together == together[:, :, :1]).all())
+    assert same_in_all_places is (kept_out == "rank")
+    assert not (together == together[:, :1]).all() and not (together == together[..., :1]).all()
+
+
+@pytest.mark.parametrize("place", LAYERS)
+@pytest.mark.parametrize("kind", ["loha", "lokr"])
+def test_rank_dropout_of_products_leaves_out_rows_of_the_change_and_makes_up_for_nothing(kind: str, place: str) -> None:
+    """F13: LyCORIS, whose rank_dropout_scale is off unless asked for."""
+    layer = LAYERS[place]().double().requires_grad_(False)
+    factors, x = factors_for(kind, layer), picture_for(layer).detach()
+    frozen, whole = layer(x), dense_output(kind, layer, factors, x).detach()
+    channel = 1 if x.ndim == 4 else -1
+    chance = Chance(0.0, 0.3, 0.0, run_seed=2)
+    adapted = layer_of(kind, layer, factors, chance)
+    kept = 0
+    for step in range(100):
+        chance.at(step, 0)
+        y = adapted(x).detach()
+        for row in range(layer.weight.shape[0]):
+            found, without, with_it = (one.select(channel, row) for one in (y, frozen, whole))
+            assert torch.allclose(found, without) or torch.allclose(found, with_it)
+            kept += torch.allclose(found, with_it)
+    assert 230 < kept < 330  # of 400
+
+
+def test_a_block_has_its_own_alpha_and_convolutions_a_dim_and_an_alpha_of_theirs(tiny_base: LoadedBase) -> None:
+    """F14, F15: scale is alpha / dim of each; what is a matrix in a convolutional block has the common ones (2b)."""
+    dims, alphas = ["8"] * 25, ["2"] * 25
+    dims[1], alphas[1] = "3", "1.5"
+    values = {"dim": 4, "alpha": 2.0, "block_dims": ",".join(dims), "block_alphas": ",".join(alphas)}
+    family = tiny_base.family
+    sizes = kinds.sizes_of(family.targets(tiny_base), adapter_of("lora", **values))
+    of_block = {block_of(key): (size.dim, size.alpha, size.scale) for key, size in sizes.items()}
+    assert of_block.pop(1) == (3, 1.5, 0.5)
+    assert of_block.pop(None) == (4, 2.0, 0.5), "the text encoder has no blocks"
+    assert set(of_block.values()) == {(8, 2.0, 0.25)}
+    adapter = adapter_of("locon", dim=4, alpha=2.0, conv_dim=5, conv_alpha=1.0)
+    sizes = kinds.sizes_of(family.conv_targets(tiny_base), adapter)
+    resnet = "lora_unet_down_blocks_0_resnets_0"
+    assert (sizes[f"{resnet}_conv1"].dim, sizes[f"{resnet}_conv1"].scale) == (5, 0.2)
+    assert (sizes[f"{resnet}_time_emb_proj"].dim, sizes[f"{resnet}_time_emb_proj"].scale) == (4, 0.5)
+
+
+def test_the_three_dropouts_are_the_recipes(tiny_base: LoadedBase) -> None:
+    targets = tiny_base.family.targets(tiny_base)[:1]
+    adapter = adapter_of("lora", network_dropout=0.1, rank_dropout=0.2, module_dropout=0.3)
+    chance = kinds.new_adapter(targets, adapter, 5, CPU).chance
+    assert chance is not None
+    assert (chance.network, chance.rank, chance.module, chance.run_seed) == (0.1, 0.2, 0.3, 5)
+
+
+def test_a_lokr_splits_by_its_factor_and_decomposes_both_where_that_is_smaller() -> None:
+    """F13: the shapes that LyCORIS gives a layer of 64 by 96."""
+    target = Target("unet", "k", nn.Module(), "n", nn.Linear(96, 64))
+    wanted = {
+        (-1, False, 2): {"lokr_w1": (8, 8), "lokr_w2_a": (8, 2), "lokr_w2_b": (2, 12)},
+        (4, False, 2): {"lokr_w1": (4, 4), "lokr_w2_a": (16, 2), "lokr_w2_b": (2, 24)},
+        (-1, True, 2): {"lokr_w1_a": (8, 2), "lokr_w1_b": (2, 8), "lokr_w2_a": (8, 2), "lokr_w2_b": (2, 12)},
+        (-1, True, 8): {"lokr_w1": (8, 8), "lokr_w2": (8, 12)},
+    }
+    for (factor, both, dim), shapes in wanted.items():
+        adapter = adapter_of("lokr", dim=dim, factor=factor, decompose_both=both)
+        assert kinds._shapes(target, adapter, dim) == shapes
+
+
 def test_blocks_have_kohyas_numbers() -> None:
     """sd-scripts' 25, 23 and 57; facts/trainers.md 2j."""
     wanted = {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from PIL import Image
 
+from enogu.engine.data.latent_cache import PlacedPicture, decoded, picture_sha256
 from enogu.engine.data.pixels import placed_pixels
 from enogu.recipe.buckets import Bucket, Placement
 
@@ -25,3 +28,18 @@ def test_a_flipped_picture_is_mirrored_left_to_right() -> None:
     place = Placement(Bucket(3, 2), 3, 2, 0, 0)
     image = Image.fromarray(levels_HWC)
     assert torch.equal(placed_pixels(image, place, True), placed_pixels(image, place, False).flip(-1))
+
+
+def test_what_is_transparent_has_the_colour_of_the_background(tmp_path: Path) -> None:
+    """D3: pictures.background, by the share that shows through: colour times opacity and background times the rest."""
+    levels_HW4 = np.zeros((16, 48, 4), dtype=np.uint8)
+    for third, opacity in enumerate((255, 0, 51)):
+        levels_HW4[:, 16 * third : 16 * third + 16] = (200, 100, 0, opacity)
+    Image.fromarray(levels_HW4).save(tmp_path / "bean.png")
+    picture = PlacedPicture(
+        tmp_path / "bean.png", picture_sha256(tmp_path / "bean.png"), Placement(Bucket(48, 16), 48, 16, 0, 0), "#102030"
+    )
+    shown = np.asarray(decoded(picture), dtype=int)[8, 8::16]
+    background = np.array([0x10, 0x20, 0x30])
+    wanted = [[200, 100, 0], background, np.round(0.2 * np.array([200, 100, 0]) + 0.8 * background)]
+    assert np.abs(shown - np.array(wanted)).max() <= 1

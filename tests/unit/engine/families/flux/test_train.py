@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,20 @@ import pytest
 import torch
 from diffusers import FluxPipeline
 
+from enogu.engine.data.latent_cache import PlacedPicture, latents_of, picture_sha256
 from enogu.engine.families import LoadedBase, TextRules
 from enogu.engine.flow import FlowSchedule, shifted
 from enogu.engine.loop import TrainPicture
 from enogu.engine.lora_file import load_lora
 from enogu.engine.memory import gradient_checkpointing
+from enogu.engine.noise import draw_normal
 from enogu.engine.sample import DrawRequest, draw
 from enogu.errors import WrongUse
+from enogu.recipe import TrainRecipe
+from enogu.recipe.draws import random_for
 from enogu.recipe.flow import FlowRules
 from enogu.recipe.noise import NoiseRules
+from enogu.recipe.plan import PictureSize, plan_training
 from enogu.weights.header import read_header
 from enogu.weights.lora_facts import describe_lora
 from tests.unit.engine.tiny_run import header_of, loss_with, tiny_recipe, tiny_train
@@ -107,6 +113,59 @@ def test_the_line_from_picture_to_noise_and_where_it_leads() -> None:
     noisy = schedule.noisy(clean, noise, torch.tensor([250.0, 1000.0]))
     assert noisy.flatten().tolist() == pytest.approx([0.75 * 2 - 0.25, -1.0])
     assert schedule.target(clean, noise, torch.tensor([250.0, 1000.0])).flatten().tolist() == [-3.0, -3.0]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("flow.guidance=4",),
+        ("flow.timesteps=uniform",),
+        ("flow.timesteps=sigmoid", "flow.sigmoid_scale=0.3"),
+        ("flow.timesteps=shift", "flow.shift=9"),
+        ("flow.timesteps=flux_shift",),
+        ("noise.input_perturbation=0.5",),
+        ("loss.kind=huber",),
+    ],
+)
+def test_the_first_step_has_the_loss_that_the_formulas_say(
+    tiny_flux: LoadedBase, tiny_pictures: tuple[TrainPicture, ...], tmp_path: Path, settings: tuple[str, ...]
+) -> None:
+    """Facts 2d, written out: at the first step an adapter changes nothing. The random numbers and networks are ours."""
+    always = ("training.epochs=1", "training.batch_size=1", "pictures.buckets=false", "previews.sampler=euler")
+    recipe = tiny_recipe(*always, *settings)
+    run = tiny_train(recipe, tiny_pictures, tiny_flux, tmp_path / "out")
+    wanted = _loss_of_first_step(recipe, tiny_pictures, tiny_flux)
+    assert run.losses[0] == pytest.approx(wanted, rel=2e-4)
+    assert abs(wanted / _loss_of_first_step(tiny_recipe(*always), tiny_pictures, tiny_flux) - 1) > 2e-4
+
+
+def _loss_of_first_step(recipe: TrainRecipe, pictures: tuple[TrainPicture, ...], base: LoadedBase) -> float:
+    o = recipe.model_dump()
+    plan = plan_training(recipe, [PictureSize(str(p.path), p.width, p.height, p.repeats) for p in pictures])
+    (index,) = plan.epoch_batches(1)[0].picture_indices
+    picture = pictures[index]
+    placed = PlacedPicture(picture.path, picture_sha256(picture.path), plan.placements[index], "#ffffff")
+    posterior = latents_of(base, [placed], flips=(False,), folder=None, progress=lambda *_: None)[0, False]
+    clean, noise, extra = (
+        draw_normal(tuple(posterior.mean_CHW.shape), recipe.seed, stream, 0, 0, 0)
+        for stream in ("latent", "noise", "input_perturbation")
+    )
+    clean = posterior.mean_CHW + posterior.std_CHW * clean
+    chance, kind = random_for(recipe.seed, "timestep", 0, 0, 0), o["flow"]["timesteps"]
+    sigma = chance.random() if kind == "uniform" else 1 / (1 + np.exp(-o["flow"]["sigmoid_scale"] * chance.gauss(0, 1)))
+    shift = {"shift": o["flow"]["shift"], "flux_shift": np.exp(0.5 + 0.65 * (16 - 256) / 3840)}.get(kind, 1.0)
+    sigma = shift * sigma / (1 + (shift - 1) * sigma)
+    shown = (1 - sigma) * clean + sigma * (noise + o["noise"]["input_perturbation"] * extra)
+    told = base.family.encode_captions(base, [f"{recipe.trigger}, {picture.caption}"], TextRules())
+    with torch.no_grad():
+        predicted = base.family.predict(
+            base, shown[None].float(), torch.tensor([sigma * 1000]), replace(told, guidance=o["flow"]["guidance"])
+        )[0]
+    difference = predicted.double() - (noise - clean).double()
+    if o["loss"]["kind"] == "l2":
+        return float(difference.square().mean())
+    bound = 0.9 / (1 + sigma / (1 - sigma)) ** 2 + 0.1
+    return float((2 * bound * ((difference**2 + bound**2).sqrt() - bound)).mean())
 
 
 def test_checkpointing_drops_nothing_out_of_t5(tiny_flux: LoadedBase) -> None:
