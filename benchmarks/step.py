@@ -3,8 +3,8 @@
 ``python benchmarks/step.py`` for all of it, ``--quick`` to see that it runs. Three questions:
 
 * What does our loop add to a forward and backward pass of the same frozen networks with the same adapters (aim: a
-  ratio of 1.03 at most), and how does it compare with a loop written as diffusers' training script shows it, on the
-  same layers and with cached latents too (aim: 0.9 at most)? All run in one process in turns, round by round, so that
+  ratio of 1.02 at most), and how does it compare with a loop written as diffusers' training script shows it, on the
+  same layers and with cached latents too (aim: 0.85 at most)? All run in one process in turns, round by round, so that
   a busy machine troubles all of them alike; ratios are medians over rounds, by the clock and by processor time.
 * How long from the start of a process to its first step, with cold and with warm caches?
 * How much memory does each loop hold at its peak, each in a process of its own?

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from enogu.engine.families import LoadedBase
-from enogu.engine.families.lean import GatedGelu, NormedConvolution, make_lean, undo_lean
+from enogu.engine.families.lean import GatedGelu, NormedConvolution, _through_norm, make_lean, undo_lean
 from enogu.engine.families.small_convolutions import SmallConvolution, is_frozen_convolution, multiply_small_ones
 
 
@@ -110,6 +110,8 @@ def test_a_normed_convolution_keeps_its_input_alone_and_gives_torchs_gradient(
     (wanted_gradient,) = torch.autograd.grad(wanted, x, towards)
     torch.testing.assert_close(found, wanted)
     torch.testing.assert_close(gradient, wanted_gradient)
+    anywhere = _through_norm(x, norm, convolution, towards)
+    torch.testing.assert_close(anywhere, gradient, rtol=0, atol=0)
 
 
 def test_a_normed_convolutions_gradient_is_that_of_small_differences() -> None:
