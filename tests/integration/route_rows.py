@@ -261,6 +261,7 @@ ADMIN = (
     Row("DELETE " + ACCOUNT, "admin", in_person=True),
     Row("GET /api/admin/workers", "admin"),
     Row("GET /api/admin/queue", "admin"),
+    Row("POST /api/admin/queue/{job_id}/cancel", "admin", ok=frozenset({409}), in_person=True),  # it has ended
 )
 ROWS: tuple[Row, ...] = (
     *STUDIO, *ACCOUNTS, *STAMINA, *UPLOADS, *BASE_MODELS, *DATASETS, *CAPTION_ROWS, *RUNS, *LORAS, *DRAWINGS, *ADMIN,

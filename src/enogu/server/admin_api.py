@@ -1,4 +1,5 @@
-"""What an administrator does: accounts, and a look at workers and the queue. Never anybody's pictures or prompts.
+"""What an administrator does: accounts, workers, the queue and what is taken out of it. Never anybody's pictures or
+prompts.
 
 Passwords are set by chance and shown once; an administrator never learns one that a person chose. What gives power over
 somebody else's account is for a person who is signed in, not for a script's token. Each change is told in the log.
@@ -6,6 +7,7 @@ somebody else's account is for a person who is signed in, not for a script's tok
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
@@ -16,8 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from enogu.accounts import passwords, service
 from enogu.accounts.asking import Admin, OneTransaction, TheDoor, identify, require_person
 from enogu.accounts.entities import DEFAULT_PLAN, Account, Caller
+from enogu.drawings import service as drawings
+from enogu.errors import NotFound, WrongUse
 from enogu.queue import service as queue
-from enogu.queue.entities import Ask, Job, JobState, Lane, Worker
+from enogu.queue.entities import Ask, Job, JobOver, JobState, Lane, Worker
+from enogu.runs import service as runs
 from enogu.stamina import service as stamina
 from enogu.stamina.api import TheMetering
 from enogu.storage.database import Session, reading, transaction, utc_now
@@ -110,6 +115,10 @@ class JobSeen(BaseModel):
     kind: str
     state: JobState
     owner_id: str
+    position: int | None
+    """Among those that wait in its lane, from 1; null when it runs."""
+    may_be_cancelled: bool
+    """By an administrator: trainings and drawings."""
     priority: int
     attempts: int
     deaths: int
@@ -222,7 +231,40 @@ def get_queue(
     counts: dict[Lane, dict[JobState, int]] = {}
     for (lane, state), count in queue.count_jobs(session).items():
         counts.setdefault(lane, {})[state] = count
-    return QueueSeen(counts=counts, jobs=[_job(one) for one in queue.list_going_on(session, limit)])
+    places: dict[Lane, int] = {}
+    jobs: list[JobSeen] = []
+    for job in queue.list_going_on(session, limit):
+        if job.state == "waiting":
+            places[job.lane] = places.get(job.lane, 0) + 1
+        jobs.append(_job(job, places[job.lane] if job.state == "waiting" else None))
+    return QueueSeen(counts=counts, jobs=jobs)
+
+
+@router.post("/queue/{job_id}/cancel", status_code=202)
+def cancel_job(
+    job_id: Annotated[str, Path(min_length=1, max_length=26)], session: OneTransaction, caller: AdminInPerson
+) -> JobSeen:
+    """Cancel somebody's training or drawing, as they could themselves: what was made by then is theirs, and a training
+    costs the epochs that it delivered. One that waits is over at once, one that runs when its worker has heard of it.
+    """
+    job = queue.find_job(session, job_id)
+    if job is None:
+        raise NotFound("There is no such job.", "It may have been deleted.")
+    if job.has_ended:
+        raise JobOver("This has ended already.", "Look at the queue again.")
+    cancel = _CANCELS.get(job.kind)
+    if cancel is None:
+        raise WrongUse("Only trainings and drawings can be cancelled here.", "Wait until it has ended.")
+    cancel(session, job.owner_id, job.subject_id, utc_now())
+    _log.info("job_cancelled", by=caller.account.id, job=job.id, kind=job.kind, owner=job.owner_id)
+    return _job(queue.find_job(session, job_id) or job, None)
+
+
+_CANCELS: dict[str, Callable[[Session, str, str, datetime], object]] = {
+    "train_run": runs.cancel_run,
+    "draw": drawings.cancel_request,
+}
+"""By the kind of job. Other work is over within minutes, and what it is about would have to be told."""
 
 
 def _checked(request: Request, session: Session, door: TheDoor) -> Caller:
@@ -257,13 +299,15 @@ def _worker(worker: Worker, is_alive: bool) -> WorkerSeen:
     )
 
 
-def _job(job: Job) -> JobSeen:
+def _job(job: Job, position: int | None) -> JobSeen:
     return JobSeen(
         id=job.id,
         lane=job.lane,
         kind=job.kind,
         state=job.state,
         owner_id=job.owner_id,
+        position=position,
+        may_be_cancelled=job.kind in _CANCELS and not job.has_ended,
         priority=job.priority,
         attempts=job.attempts,
         deaths=job.deaths,

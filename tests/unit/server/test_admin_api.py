@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from enogu.accounts import service
 from enogu.accounts.asking import Door
 from enogu.bootstrap import OWNED_DATA, Studio
+from enogu.imaging.decoder import DirectDecoder
 from enogu.queue import service as queue
 from enogu.server.app import create_app
 from enogu.settings import Settings
@@ -28,7 +29,9 @@ class Stage:
         queue.prepare(engine)
         self.engine = engine
         door = Door(engine, "password", owned_data=OWNED_DATA)
-        self.app = create_app(Studio(Settings(home), engine, FilesInMemory(), door, load_metering(SHIPPED)))
+        self.app = create_app(
+            Studio(Settings(home), engine, FilesInMemory(), door, load_metering(SHIPPED), DirectDecoder())
+        )
         self.admin_id, self.admin = self.browser("admin", is_admin=True)
         self.mame_id, self.mame = self.browser("mame")
 
@@ -124,6 +127,44 @@ def test_the_queue_is_seen_without_what_is_in_it(stage: Stage) -> None:
     assert (worker["device_name"], worker["memory_bytes"]) == ("EPYC", 2**34)
 
 
+def test_places_in_the_queue_are_counted_lane_by_lane_over_all_owners(stage: Stage) -> None:
+    with transaction(stage.engine) as session:
+        for lane, owner_id in (("train", stage.mame_id), ("train", stage.admin_id), ("draw", stage.mame_id)):
+            queue.enqueue(session, lane=lane, kind="draw", owner_id=owner_id, subject_id="d", priority=1, now=utc_now())
+    jobs = stage.admin.get("/api/admin/queue").json()["jobs"]
+    assert [(one["lane"], one["owner_id"], one["position"]) for one in jobs] == [
+        ("draw", stage.mame_id, 1), ("train", stage.mame_id, 1), ("train", stage.admin_id, 2)
+    ]  # fmt: skip
+
+
+def test_somebodys_waiting_training_is_cancelled_as_they_could_themselves(stage: Stage) -> None:
+    dataset = stage.mame.post("/api/datasets/samples", json={"name": "mame"}).json()["id"]
+    started = stage.mame.post("/api/runs", json={"dataset_id": dataset, "recipe": {"base_model": "starter"}}).json()
+    balance = stage.mame.get("/api/stamina").json()
+    (job,) = stage.admin.get("/api/admin/queue").json()["jobs"]
+    assert (job["kind"], job["owner_id"], job["may_be_cancelled"]) == ("train_run", stage.mame_id, True)
+    url = f"/api/admin/queue/{job['id']}/cancel"
+    assert stage.mame.post(url).status_code == 403, "her own run has a way of its own"
+    assert stage.script(stage.admin_id).post(url).status_code == 403, "a script has no power over others"
+    answer = stage.admin.post(url)
+    assert (answer.status_code, answer.json()["state"], answer.json()["position"]) == (202, "cancelled", None)
+    assert stage.mame.get(f"/api/runs/{started['id']}").json()["state"] == "cancelled"
+    assert stage.mame.get("/api/stamina").json() != balance, "what was reserved is free again"
+    assert stage.admin.get("/api/admin/queue").json()["jobs"] == []
+    assert stage.admin.post(url).status_code == 409
+    assert stage.admin.post("/api/admin/queue/nothing/cancel").status_code == 404
+
+
+def test_work_that_must_be_told_to_what_it_is_about_is_not_cancelled_here(stage: Stage) -> None:
+    with transaction(stage.engine) as session:
+        job = queue.enqueue(
+            session, lane="task", kind="crop_and_tag", owner_id=stage.mame_id, subject_id="d", priority=1, now=utc_now()
+        )
+    assert stage.admin.get("/api/admin/queue").json()["jobs"][0]["may_be_cancelled"] is False
+    assert stage.admin.post(f"/api/admin/queue/{job.id}/cancel").status_code == 422
+    assert len(stage.admin.get("/api/admin/queue").json()["jobs"]) == 1
+
+
 def test_power_over_other_accounts_is_for_a_person_and_not_for_a_token(stage: Stage) -> None:
     script = stage.script(stage.admin_id)
     assert script.get("/api/admin/accounts").status_code == 200
@@ -140,7 +181,7 @@ def test_nobody_but_an_administrator_gets_any_of_it(stage: Stage) -> None:
     for method, path in (
         ("GET", "/api/admin/accounts"), ("POST", "/api/admin/accounts"), ("GET", url), ("PATCH", url),
         ("DELETE", url), ("POST", f"{url}/password"), ("DELETE", f"{url}/keys"), ("GET", "/api/admin/workers"),
-        ("GET", "/api/admin/queue"),
+        ("GET", "/api/admin/queue"), ("POST", "/api/admin/queue/x/cancel"),
     ):  # fmt: skip
         body = {"POST": {"name": "x"}, "PATCH": {}}.get(method)
         assert stage.mame.request(method, path, json=body).status_code == 403, (method, path)

@@ -2726,6 +2726,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/queue/{job_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel job
+         * @description Cancel somebody's training or drawing, as they could themselves: what was made by then is theirs, and a training
+         *     costs the epochs that it delivered. One that waits is over at once, one that runs when its worker has heard of it.
+         */
+        post: operations["admin-cancel_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -4028,6 +4049,10 @@ export interface components {
             state: "waiting" | "running" | "done" | "failed" | "cancelled" | "parked";
             /** Owner Id */
             owner_id: string;
+            /** Position */
+            position: number | null;
+            /** May Be Cancelled */
+            may_be_cancelled: boolean;
             /** Priority */
             priority: number;
             /** Attempts */
@@ -11773,6 +11798,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QueueSeen"];
+                };
+            };
+            /** @description Refused, with the reason and the cure. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "admin-cancel_job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobSeen"];
                 };
             };
             /** @description Refused, with the reason and the cure. */

@@ -78,3 +78,12 @@ export function useDeletePerson() {
     unwrap(api.DELETE("/api/admin/accounts/{account_id}", { params: { path: { account_id: id } } })),
   );
 }
+
+export function useCancelJob() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (job_id: string) =>
+      unwrap(api.POST("/api/admin/queue/{job_id}/cancel", { params: { path: { job_id } } })),
+    onSettled: () => client.invalidateQueries({ queryKey: ["admin", "queue"] }),
+  });
+}

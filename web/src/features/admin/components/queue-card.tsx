@@ -1,14 +1,16 @@
-/** How much waits and runs in each lane, and each job: whose, of what kind, since when. Not what is in it. */
-import { Alert, Badge, Card, Group, Skeleton, Stack, Text, Title } from "@mantine/core";
+/** How much waits and runs in each lane, and each job: whose, of what kind, which in turn. Not what is in it. */
+import { Alert, Badge, Button, Card, Group, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { formatDateTime, formatNumber } from "@/lib/format";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 
-import { countLanes, lanesWithoutWorker } from "../model/queue";
+import { countLanes, type JobSeen, lanesWithoutWorker } from "../model/queue";
 import { adminQueries } from "../queries";
 import classes from "./admin.module.css";
+import { CancelJob } from "./cancel-job";
 import { useJobWords } from "./use-job-words";
 
 export function QueueCard() {
@@ -17,6 +19,9 @@ export function QueueCard() {
   const workers = useQuery(adminQueries.workers()).data;
   const names = useQuery(adminQueries.names()).data;
   const words = useJobWords();
+  const [cancelled, setCancelled] = useState<JobSeen | null>(null);
+  const wordsOf = (job: JobSeen) =>
+    t("queue.jobOf", { kind: words.kind(job.kind), name: names?.get(job.owner_id) ?? job.owner_id });
   const lanes = queue.data === undefined ? [] : countLanes(queue.data, workers ?? []);
   const stuck = workers === undefined ? [] : lanesWithoutWorker(lanes);
   return (
@@ -51,7 +56,7 @@ export function QueueCard() {
             <li key={job.id} className={classes.row}>
               <div className={classes.main}>
                 <Text size="sm" fw={600} className={classes.name}>
-                  {t("queue.jobOf", { kind: words.kind(job.kind), name: names?.get(job.owner_id) ?? job.owner_id })}
+                  {wordsOf(job)}
                 </Text>
                 <Text size="xs" c="dimmed">
                   {t(job.started_at === null ? "queue.since" : "queue.started", {
@@ -66,13 +71,35 @@ export function QueueCard() {
                   </Badge>
                 )}
                 <Badge variant="light" color={job.state === "running" ? "rokusho" : "gray"}>
-                  {t(job.state === "running" ? "queue.running" : "queue.waiting")}
+                  {job.position === null
+                    ? t("queue.running")
+                    : t("queue.place", { place: formatNumber(job.position, i18n.language) })}
                 </Badge>
+                {job.asked.includes("cancel") ? (
+                  <Text size="xs" c="dimmed">
+                    {t("queue.ends")}
+                  </Text>
+                ) : (
+                  job.may_be_cancelled && (
+                    <Button
+                      size="compact-sm"
+                      variant="default"
+                      c="shu"
+                      aria-label={t("queue.cancelOf", { job: wordsOf(job) })}
+                      onClick={() => setCancelled(job)}
+                    >
+                      {t("queue.cancel")}
+                    </Button>
+                  )
+                )}
               </Group>
             </li>
           ))}
         </ul>
       </Stack>
+      {cancelled !== null && (
+        <CancelJob job={cancelled} words={wordsOf(cancelled)} onClose={() => setCancelled(null)} />
+      )}
     </Card>
   );
 }

@@ -17,6 +17,7 @@ const KIND_TEXTS = {
   import_base_model: "admin:kind.import_base_model",
   download_base_model: "admin:kind.download_base_model",
   hash_base_model: "admin:kind.hash_base_model",
+  lora_tool: "admin:kind.lora_tool",
 } as const satisfies Record<JobKind, string>;
 
 export function useJobWords() {

@@ -17,6 +17,7 @@ export const JOB_KINDS = [
   "import_base_model",
   "download_base_model",
   "hash_base_model",
+  "lora_tool",
 ] as const;
 export type JobKind = (typeof JOB_KINDS)[number];
 
