@@ -10,6 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 PIECE = 64 * 1024
+CUT_OFF = (
+    "ERR_CONNECTION_REFUSED",
+    "ERR_CONNECTION_RESET",
+    "ERR_CONNECTION_CLOSED",
+    "ERR_EMPTY_RESPONSE",
+    "ERR_INCOMPLETE_CHUNKED_ENCODING",
+    "ERR_CONTENT_LENGTH_MISMATCH",  # in the middle of a picture
+    "ERR_SOCKET_NOT_CONNECTED",
+)
+"""What the console may say of a line that is cut."""
 
 
 class Line:

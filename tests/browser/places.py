@@ -64,9 +64,15 @@ def tagged_sample(studio: Studio) -> str:
     return str(dataset)
 
 
-def start_run(studio: Studio, dataset: str, epochs: int = 2) -> str:
-    """A run of that dataset; its id."""
-    recipe = {**RECIPE, "output_name": "mame", "trigger": "mame", "training": {"epochs": epochs}}
+def start_run(studio: Studio, dataset: str, epochs: int = 2, repeats: int | None = None) -> str:
+    """A run of that dataset, of four steps an epoch and more with more repeats; its id."""
+    recipe = {
+        **RECIPE,
+        "output_name": "mame",
+        "trigger": "mame",
+        "training": {"epochs": epochs},
+        "pictures": {"repeats": repeats},
+    }
     return str(studio.post("/runs", {"dataset_id": dataset, "recipe": recipe, "name": "mame"})["id"])
 
 

@@ -8,16 +8,8 @@ import signal
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage, Studio, wait_until
+from tests.browser.cut_line import CUT_OFF
 from tests.browser.places import sample_picture, start_run, tagged_sample
-
-CUT_OFF = (
-    "ERR_CONNECTION_REFUSED",
-    "ERR_INCOMPLETE_CHUNKED_ENCODING",
-    "ERR_CONTENT_LENGTH_MISMATCH",  # in the middle of a picture
-    "ERR_CONNECTION_RESET",
-    "ERR_EMPTY_RESPONSE",
-    "ERR_SOCKET_NOT_CONNECTED",
-)
 
 
 def test_a_run_outlives_its_page_and_its_server(own_studio: Studio, open_page: OpenPage) -> None:

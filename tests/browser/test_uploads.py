@@ -15,19 +15,12 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from enogu import starter_data
 from tests.browser.conftest import OpenPage, Studio, wait_until
-from tests.browser.cut_line import Line, slow_line
+from tests.browser.cut_line import CUT_OFF, Line, slow_line
 
 MIB = 2**20
 SPEED = 2 * MIB
-CUT_OFF = (
-    "ERR_CONNECTION_RESET",
-    "ERR_CONNECTION_CLOSED",
-    "ERR_EMPTY_RESPONSE",
-    "ERR_INCOMPLETE_CHUNKED_ENCODING",
-    "ERR_CONTENT_LENGTH_MISMATCH",
-    "ERR_SOCKET_NOT_CONNECTED",
-    "409",  # the studio has not noticed yet that the old sender is gone, and lets it go now
-)
+ALLOWED = (*CUT_OFF, "409")
+"""Also that the studio has not noticed yet that the old sender is gone, and lets it go now."""
 
 
 @pytest.fixture
@@ -75,7 +68,7 @@ def test_a_zip_that_is_cut_in_the_middle_goes_on_where_it_was(
     studio: Studio, line: Line, open_page: OpenPage, tmp_path: Path
 ) -> None:
     dataset = studio.post("/datasets", {"name": "cut"})["id"]
-    page = open_page(line, path=f"/datasets/{dataset}", allowed=CUT_OFF)
+    page = open_page(line, path=f"/datasets/{dataset}", allowed=ALLOWED)
     offsets = offsets_of(page)
     page.locator("input[type=file]").first.set_input_files(zip_of_pictures(tmp_path, 6 * MIB))
     wait_until(lambda: has_half(studio))
@@ -93,7 +86,7 @@ def test_a_zip_goes_on_after_a_reload_when_it_is_chosen_again(
     studio: Studio, line: Line, open_page: OpenPage, tmp_path: Path
 ) -> None:
     dataset = studio.post("/datasets", {"name": "reload"})["id"]
-    page = open_page(line, path=f"/datasets/{dataset}", allowed=(*CUT_OFF, "dialog"))
+    page = open_page(line, path=f"/datasets/{dataset}", allowed=(*ALLOWED, "dialog"))
     page.on("dialog", lambda dialog: dialog.accept())  # that something is on its way: it asks before it leaves
     file = zip_of_pictures(tmp_path, 6 * MIB)
     page.locator("input[type=file]").first.set_input_files(file)
@@ -110,7 +103,7 @@ def test_a_zip_goes_on_after_a_reload_when_it_is_chosen_again(
 def test_pictures_are_neither_lost_nor_doubled_by_a_cut(studio: Studio, open_page: OpenPage) -> None:
     """The first request never arrives; of the second the studio takes the picture, and its answer is lost."""
     dataset = studio.post("/datasets", {"name": "small"})["id"]
-    page = open_page(studio, path=f"/datasets/{dataset}", allowed=CUT_OFF)
+    page = open_page(studio, path=f"/datasets/{dataset}", allowed=ALLOWED)
     requests = 0
 
     def cut(route: Route) -> None:
@@ -137,7 +130,7 @@ def test_pictures_are_neither_lost_nor_doubled_by_a_cut(studio: Studio, open_pag
 
 def test_a_paused_upload_waits_and_goes_on(studio: Studio, line: Line, open_page: OpenPage, tmp_path: Path) -> None:
     dataset = studio.post("/datasets", {"name": "paused"})["id"]
-    page = open_page(line, path=f"/datasets/{dataset}", allowed=CUT_OFF)
+    page = open_page(line, path=f"/datasets/{dataset}", allowed=ALLOWED)
     offsets = offsets_of(page)
     page.locator("input[type=file]").first.set_input_files(zip_of_pictures(tmp_path, 6 * MIB))
     wait_until(lambda: has_half(studio))

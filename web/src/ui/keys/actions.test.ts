@@ -44,6 +44,13 @@ describe("actions", () => {
     expect(actionFor(press("?", { shiftKey: true, target: document.createElement("input") }), all)).toBeUndefined();
     expect(actionFor(press("?", { shiftKey: true }), all)?.id).toBe("help");
   });
+  it("knows the plus as a key, on whichever keyboard, alone and with another one held", () => {
+    const zoom = [action("near", ["+"]), action("nearest", ["mod++"])];
+    expect(actionFor(press("+", { shiftKey: true, code: "Semicolon" }), zoom)?.id).toBe("near");
+    expect(actionFor(press("+", { ctrlKey: true }), zoom)?.id).toBe("nearest");
+    expect(shownKeys("+", false)).toBe("+");
+    expect(shownKeys("mod++", false)).toBe("Ctrl++");
+  });
   it("passes over what is not possible just now", () => {
     expect(
       actionFor(press("z", { ctrlKey: true }), [action("undo", ["mod+z"], { isEnabled: () => false })]),

@@ -76,12 +76,17 @@ export function shownKeys(keys: string, isMac: boolean): string {
     Escape: "Esc",
     " ": "Space",
   };
-  const parts = keys.split("+").map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part));
+  const parts = partsOf(keys).map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part));
   return parts.join(isMac ? "" : "+");
 }
 
+/** What is held, and last the key itself, which may be the plus. */
+function partsOf(keys: string): string[] {
+  return keys.endsWith("+") ? [...keys.slice(0, -1).split("+").filter(Boolean), "+"] : keys.split("+");
+}
+
 function matches(pressed: Pressed, keys: string): boolean {
-  const parts = keys.split("+");
+  const parts = partsOf(keys);
   const wanted = parts.at(-1) ?? "";
   const has = (name: string) => parts.slice(0, -1).includes(name);
   if ((pressed.ctrlKey || pressed.metaKey) !== has("mod") || pressed.altKey !== has("alt")) return false;

@@ -1,11 +1,12 @@
-/** A series over steps: the raw line faint, the smoothed one strong, zoom by dragging; a table for who cannot see it. */
+/** A series over steps: the raw line faint, the smoothed one strong, a part by dragging; a table for who cannot see it. */
 import "uplot/dist/uPlot.min.css";
 
-import { useComputedColorScheme } from "@mantine/core";
-import { useEffect, useRef } from "react";
+import { Button, useComputedColorScheme } from "@mantine/core";
+import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import uPlot from "uplot";
 
+import { chooseByTouch } from "./choose-by-touch";
 import classes from "./line-chart.module.css";
 import { smoothed } from "./smoothing";
 
@@ -29,6 +30,7 @@ export function LineChart({ steps, values, smoothing, label, height = 260, forma
   const chart = useRef<uPlot | null>(null);
   const data: uPlot.AlignedData = [[...steps], [...values], smoothed(values, smoothing)];
   const latest = useRef(data);
+  const [part, setPart] = useState<readonly [number, number] | null>(null);
   useEffect(() => {
     latest.current = data;
   });
@@ -57,6 +59,7 @@ export function LineChart({ steps, values, smoothing, label, height = 260, forma
           { stroke: colour("--enogu-series-1"), width: 1, alpha: 0.35, points: { show: false } },
           { stroke: colour("--enogu-series-1"), width: 2, points: { show: false } },
         ],
+        hooks: { setScale: [(zoomed, key) => key === "x" && setPart(shownPart(zoomed))] },
       },
       latest.current,
       node,
@@ -64,7 +67,9 @@ export function LineChart({ steps, values, smoothing, label, height = 260, forma
     chart.current = plot;
     const resized = new ResizeObserver(() => plot.setSize({ width: node.clientWidth, height }));
     resized.observe(node);
+    const stopTouch = chooseByTouch(plot);
     return () => {
+      stopTouch();
       resized.disconnect();
       plot.destroy();
       chart.current = null;
@@ -74,16 +79,27 @@ export function LineChart({ steps, values, smoothing, label, height = 260, forma
   useEffect(() => {
     const plot = chart.current;
     if (plot === null) return;
-    const { min, max } = plot.scales["x"] ?? {};
-    const isZoomed =
-      min !== undefined && max !== undefined && (min > (plot.data[0][0] ?? min) || max < (plot.data[0].at(-1) ?? max));
-    plot.setData(data, !isZoomed); // a zoom survives new points
+    plot.setData(data, shownPart(plot) === null); // a zoom survives new points
   });
 
   const every = Math.max(1, Math.ceil(steps.length / TABLE_ROWS));
   return (
     <figure style={{ margin: 0 }}>
       <div ref={place} role="img" aria-label={label} />
+      <figcaption className={classes.below}>
+        <span className={classes.raw}>{t("chart.raw")}</span>
+        <span className={classes.smooth}>{t("chart.smooth")}</span>
+        {part === null ? (
+          <span>{t("chart.howToZoom")}</span>
+        ) : (
+          <>
+            <span>{t("chart.part", { from: Math.ceil(part[0]), to: Math.floor(part[1]) })}</span>
+            <Button size="compact-sm" variant="default" onClick={() => showAll(chart.current)}>
+              {t("chart.whole")}
+            </Button>
+          </>
+        )}
+      </figcaption>
       <details className={classes.table}>
         <summary>{t("chart.table")}</summary>
         <table>
@@ -107,4 +123,17 @@ export function LineChart({ steps, values, smoothing, label, height = 260, forma
       </details>
     </figure>
   );
+}
+
+/** From where to where, when that is less than all. */
+function shownPart(plot: uPlot): [number, number] | null {
+  const { min, max } = plot.scales["x"] ?? {};
+  const [steps] = plot.data;
+  const [first, last] = [steps[0], steps.at(-1)];
+  if (min == null || max == null || first === undefined || last === undefined) return null;
+  return min > first || max < last ? [min, max] : null;
+}
+
+function showAll(plot: uPlot | null) {
+  plot?.setData(plot.data, true);
 }

@@ -1,15 +1,15 @@
-/** Dragging, wheel and pinch as places of the viewer. */
-import { type PointerEvent, useRef, type WheelEvent } from "react";
+/** Dragging, wheel and pinch as steps of the viewer. */
+import { type PointerEvent, useCallback, useRef } from "react";
 
-import type { ViewerState, ViewerStep } from "./viewer-state";
+import type { ViewerStep } from "./viewer-state";
 
-interface Finger {
+interface Place {
   readonly x: number;
   readonly y: number;
 }
 
-export function usePanZoom(state: ViewerState, dispatch: (step: ViewerStep) => void) {
-  const fingers = useRef(new Map<number, Finger>());
+export function usePanZoom(dispatch: (step: ViewerStep) => void) {
+  const fingers = useRef(new Map<number, Place>());
 
   const handlePointerDown = (event: PointerEvent<HTMLElement>) => {
     event.currentTarget.setPointerCapture(event.pointerId);
@@ -22,31 +22,45 @@ export function usePanZoom(state: ViewerState, dispatch: (step: ViewerStep) => v
     const other = [...fingers.current].find(([id]) => id !== event.pointerId)?.[1];
     fingers.current.set(event.pointerId, now);
     if (other === undefined) {
-      if (state.zoom > 1)
-        dispatch({ type: "place", zoom: state.zoom, x: state.x + now.x - before.x, y: state.y + now.y - before.y });
+      dispatch({ type: "drag", x: now.x - before.x, y: now.y - before.y });
       return;
     }
-    const grown = distance(now, other) / Math.max(1, distance(before, other));
-    dispatch({ type: "place", zoom: state.zoom * grown, x: state.x * grown, y: state.y * grown });
+    // What lies between the fingers grows with their distance, and goes where they go.
+    const between = fromMiddle(event.currentTarget, { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
+    dispatch({ type: "drag", x: (now.x - before.x) / 2, y: (now.y - before.y) / 2 });
+    dispatch({ type: "grow", by: distance(now, other) / Math.max(1, distance(before, other)), ...between });
   };
   const handlePointerUp = (event: PointerEvent<HTMLElement>) => {
     fingers.current.delete(event.pointerId);
   };
-  const handleWheel = (event: WheelEvent<HTMLElement>) => {
-    const grown = Math.exp(-event.deltaY / 400);
-    const zoom = state.zoom * grown;
-    if (zoom <= 1) dispatch({ type: "whole" });
-    else dispatch({ type: "place", zoom, x: state.x * grown, y: state.y * grown });
-  };
+  // React listens to wheels without a say in what the browser does; two fingers on a touchpad would enlarge the page.
+  const listenToWheel = useCallback(
+    (element: HTMLElement | null) => {
+      if (element === null) return undefined;
+      const handleWheel = (event: WheelEvent) => {
+        event.preventDefault();
+        const at = fromMiddle(element, { x: event.clientX, y: event.clientY });
+        dispatch({ type: "grow", by: Math.exp(-event.deltaY / (event.ctrlKey ? 100 : 400)), ...at });
+      };
+      element.addEventListener("wheel", handleWheel, { passive: false });
+      return () => element.removeEventListener("wheel", handleWheel);
+    },
+    [dispatch],
+  );
   return {
+    ref: listenToWheel,
     onPointerDown: handlePointerDown,
     onPointerMove: handlePointerMove,
     onPointerUp: handlePointerUp,
     onPointerCancel: handlePointerUp,
-    onWheel: handleWheel,
   };
 }
 
-function distance(a: Finger, b: Finger): number {
+function fromMiddle(element: HTMLElement, place: Place): Place {
+  const box = element.getBoundingClientRect();
+  return { x: place.x - box.left - box.width / 2, y: place.y - box.top - box.height / 2 };
+}
+
+function distance(a: Place, b: Place): number {
   return Math.hypot(a.x - b.x, a.y - b.y);
 }

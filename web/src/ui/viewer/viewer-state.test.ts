@@ -26,13 +26,26 @@ describe("viewer", () => {
     expect(walk(0, 0, "left", "up")).toMatchObject({ row: 0, column: 0 });
   });
   it("keeps zoom and place while it walks", () => {
-    const zoomed = stepViewer(openViewer(0, 0), { type: "place", zoom: 3, x: -40, y: 12 }, grid);
+    const zoomed = { ...openViewer(0, 0), zoom: 3, x: -40, y: 12 };
     expect(stepViewer(zoomed, { type: "down" }, grid)).toEqual({ row: 1, column: 0, zoom: 3, x: -40, y: 12 });
   });
   it("zooms within bounds and comes back to the middle", () => {
     expect(walk(0, 0, ...Array<"zoomIn">(20).fill("zoomIn")).zoom).toBe(MOST_ZOOM);
-    const away = stepViewer(openViewer(0, 0), { type: "place", zoom: 1.2, x: 9, y: 9 }, grid);
+    const away = { ...openViewer(0, 0), zoom: 1.2, x: 9, y: 9 };
     expect(stepViewer(away, { type: "zoomOut" }, grid)).toMatchObject({ zoom: 1, x: 0, y: 0 });
+  });
+  it("keeps what is pointed at where it is, also at the largest", () => {
+    const near = stepViewer(openViewer(0, 0), { type: "grow", by: 2, x: 100, y: -50 }, grid);
+    expect(near).toMatchObject({ zoom: 2, x: -100, y: 50 });
+    expect(stepViewer(near, { type: "grow", by: 0.5, x: 30, y: 0 }, grid)).toEqual(openViewer(0, 0));
+    const nearest = stepViewer(near, { type: "grow", by: 100, x: 100, y: -50 }, grid);
+    expect(nearest).toMatchObject({ zoom: MOST_ZOOM, x: 100 - 8 * 100, y: -50 + 8 * 50 });
+    expect(stepViewer(nearest, { type: "grow", by: 2, x: 7, y: 7 }, grid)).toEqual(nearest);
+  });
+  it("is dragged only while it is larger than its place", () => {
+    expect(stepViewer(openViewer(0, 0), { type: "drag", x: 5, y: 5 }, grid)).toEqual(openViewer(0, 0));
+    const zoomed = { ...openViewer(0, 0), zoom: 2, x: 10, y: 0 };
+    expect(stepViewer(zoomed, { type: "drag", x: 5, y: -5 }, grid)).toMatchObject({ zoom: 2, x: 15, y: -5 });
   });
   it("does not go where there is no picture", () => {
     expect(stepViewer(openViewer(0, 0), { type: "go", row: 1, column: 1 }, grid)).toMatchObject({ row: 0, column: 0 });

@@ -20,7 +20,9 @@ export interface ViewerState {
 export type ViewerStep =
   | { readonly type: "left" | "right" | "up" | "down" | "zoomIn" | "zoomOut" | "whole" }
   | { readonly type: "go"; readonly row: number; readonly column: number }
-  | { readonly type: "place"; readonly zoom: number; readonly x: number; readonly y: number };
+  | { readonly type: "drag"; readonly x: number; readonly y: number }
+  /** So many times larger; what lies under `x`, `y`, from the middle, stays there. */
+  | { readonly type: "grow"; readonly by: number; readonly x: number; readonly y: number };
 
 export const MOST_ZOOM = 8;
 const ZOOM_STEP = 1.5;
@@ -45,16 +47,24 @@ export function stepViewer(state: ViewerState, step: ViewerStep, grid: ViewerGri
     case "go":
       return grid[step.row]?.[step.column] === undefined ? state : { ...state, row: step.row, column: step.column };
     case "zoomIn":
-      return { ...state, zoom: Math.min(MOST_ZOOM, state.zoom * ZOOM_STEP) };
-    case "zoomOut": {
-      const zoom = Math.max(1, state.zoom / ZOOM_STEP);
-      return zoom === 1 ? { ...state, zoom, x: 0, y: 0 } : { ...state, zoom };
-    }
+      return grown(state, ZOOM_STEP, 0, 0);
+    case "zoomOut":
+      return grown(state, 1 / ZOOM_STEP, 0, 0);
     case "whole":
       return { ...state, zoom: 1, x: 0, y: 0 };
-    case "place":
-      return { ...state, zoom: Math.min(MOST_ZOOM, Math.max(1, step.zoom)), x: step.x, y: step.y };
+    case "drag":
+      return state.zoom === 1 ? state : { ...state, x: state.x + step.x, y: state.y + step.y };
+    case "grow":
+      return grown(state, step.by, step.x, step.y);
   }
+}
+
+function grown(state: ViewerState, by: number, x: number, y: number): ViewerState {
+  const zoom = Math.min(MOST_ZOOM, Math.max(1, state.zoom * by));
+  const really = zoom / state.zoom;
+  return zoom === 1
+    ? { ...state, zoom, x: 0, y: 0 }
+    : { ...state, zoom, x: x - (x - state.x) * really, y: y - (y - state.y) * really };
 }
 
 export function nextColumn(grid: ViewerGrid, row: number, column: number, by: 1 | -1): number | undefined {

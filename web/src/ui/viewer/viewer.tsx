@@ -10,7 +10,7 @@ import {
   IconZoomOut,
   IconZoomScan,
 } from "@tabler/icons-react";
-import { type ReactNode, useReducer } from "react";
+import { type ReactNode, useEffect, useReducer } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { Action } from "../keys/actions";
@@ -43,7 +43,8 @@ export function Viewer({ grid, row, column, onClose, tools, panel }: ViewerProps
   const { t } = useTranslation("ui");
   const reduce = (state: ViewerState, step: ViewerStep) => stepViewer(state, step, grid);
   const [state, dispatch] = useReducer(reduce, openViewer(row, column));
-  const panZoom = usePanZoom(state, dispatch);
+  const panZoom = usePanZoom(dispatch);
+  useFocusBack();
   const cell = grid[state.row]?.[state.column];
   const beside = cell === undefined ? null : (panel?.(cell, state) ?? null);
 
@@ -97,7 +98,7 @@ export function Viewer({ grid, row, column, onClose, tools, panel }: ViewerProps
             </button>
           </div>
           <div className={classes.middle}>
-            <div className={classes.stage} {...panZoom}>
+            <div className={classes.stage} data-stage {...panZoom}>
               {cell !== undefined && (
                 <img
                   src={cell.src}
@@ -145,4 +146,14 @@ export function Viewer({ grid, row, column, onClose, tools, panel }: ViewerProps
       </FocusTrap>
     </Portal>
   );
+}
+
+/** Who closes it goes on from where it was opened. */
+function useFocusBack() {
+  useEffect(() => {
+    const before = document.activeElement;
+    return () => {
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  }, []);
 }

@@ -26,7 +26,7 @@ export function ResultGrid({ runId, tools, allTools }: ResultGridProps) {
   const epochs = useQuery(runQueries.epochs(runId)).data ?? [];
   const [opened, setOpened] = useState<{ row: number; column: number } | null>(null);
   if (samples.length === 0 && epochs.length === 0) return null;
-  const grid = sampleGrid(samples, (one) =>
+  const grid = sampleGrid(samples, epochs, (one) =>
     t("result.caption", { epoch: one.epoch, step: one.step, seed: one.seed, prompt: one.prompt }),
   );
   const download = (file: Epoch) => (
@@ -41,10 +41,7 @@ export function ResultGrid({ runId, tools, allTools }: ResultGridProps) {
     </ActionIcon>
   );
   const fileAt = (step: number) => epochs.find((epoch) => epoch.step === step);
-  const rows =
-    grid.steps.length > 0
-      ? grid.steps
-      : epochs.map((epoch) => ({ epoch: epoch.epoch, step: epoch.step, isExtra: epoch.is_extra }));
+  const rows = grid.steps;
   return (
     <Card>
       <Stack>

@@ -57,7 +57,10 @@ function useLiveRun(id: string, isOver: boolean): boolean {
     };
     const stop = follow(`/api/runs/${id}/events`, KINDS, 0, {
       onEvent: refresh,
-      onConnection: setIsConnected,
+      onConnection: (isHolding) => {
+        setIsConnected(isHolding);
+        if (isHolding) refresh(); // what was asked for while the line was cut may not have come
+      },
       onEnd: refresh,
     });
     return () => {

@@ -11,16 +11,30 @@ export interface GridSample {
   readonly is_extra: boolean;
 }
 
+/** A file that the run has left; not at each of them were pictures drawn. */
+export interface GridFile {
+  readonly epoch: number;
+  readonly step: number;
+  readonly is_extra: boolean;
+}
+
 export interface SampleGrid {
   readonly steps: readonly { readonly epoch: number; readonly step: number; readonly isExtra: boolean }[];
   readonly columns: readonly { readonly promptIndex: number; readonly prompt: string; readonly seed: number }[];
   readonly cells: ViewerGrid;
 }
 
-/** Rows by step, columns by prompt and then seed; what was not drawn is a hole. */
-export function sampleGrid(samples: readonly GridSample[], captionOf: (sample: GridSample) => string): SampleGrid {
+/** Rows by step, of files and previews; columns by prompt and then seed. What was not drawn is a hole. */
+export function sampleGrid(
+  samples: readonly GridSample[],
+  files: readonly GridFile[],
+  captionOf: (sample: GridSample) => string,
+): SampleGrid {
+  // An epoch's own file tells what its step is called: pictures may have been asked for at the same step.
   const steps = [
-    ...new Map(samples.map((one) => [one.step, { epoch: one.epoch, step: one.step, isExtra: one.is_extra }])).values(),
+    ...new Map(
+      [...samples, ...files].map((one) => [one.step, { epoch: one.epoch, step: one.step, isExtra: one.is_extra }]),
+    ).values(),
   ];
   steps.sort((a, b) => a.step - b.step);
   const columns = [
