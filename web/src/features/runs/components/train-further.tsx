@@ -14,6 +14,9 @@ import type { OptionValues } from "@/ui/option-form/option-fields";
 import { keepDraft, storedDraft } from "../draft-store";
 import { hasOwn } from "../model/draft";
 
+/** More of them are looked for by name. */
+const SEEN_AT_ONCE = 8;
+
 export interface TrainFurtherProps {
   /** What the LoRA is called. */
   readonly name: string;
@@ -64,7 +67,7 @@ export function TrainFurther({ name, datasetId, recipe, onClose }: TrainFurtherP
     >
       <Stack>
         <Text size="sm">{t("further.help")}</Text>
-        {(numLeft > 0 || search !== "") && (
+        {((datasets.data?.total ?? 0) > SEEN_AT_ONCE || search !== "") && (
           <TextInput
             aria-label={t("further.search")}
             placeholder={t("further.search")}
