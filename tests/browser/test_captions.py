@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage, Studio, wait_until
@@ -223,3 +224,71 @@ def test_an_imported_list_completes_what_is_typed_in_japanese_too_until_it_is_de
     page.keyboard.type("persimmon h")
     page.wait_for_timeout(300)
     expect(offered).to_have_count(0)
+
+
+def order_of(page: Page) -> list[str]:
+    """The chips as they stand, words alone."""
+    words = page.get_by_role("list", name="mame_01.png のタグ").locator("[data-word]")
+    return [text.strip() for text in words.evaluate_all("chips => chips.map(one => one.firstChild.textContent)")]
+
+
+def fed_order(page: Page) -> list[str]:
+    """As the trainer gets the first picture's tags."""
+    page.keyboard.press("e")
+    panel = page.get_by_role("dialog", name="学習に渡るキャプション")
+    item = panel.get_by_role("listitem").filter(has_text="mame_01.png").first
+    for _ in range(40):
+        if item.count() > 0:
+            break
+        panel.get_by_role("button", name="続きを見る").click()
+        expect(panel.locator("[aria-busy=true]")).to_have_count(0)
+    text = item.locator("p").last.inner_text()
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    return text.split(", ")
+
+
+@pytest.mark.parametrize("way", ["mouse", "keyboard", "finger"])
+def test_a_chip_that_was_moved_stands_there_in_the_file_and_for_the_trainer(
+    studio: Studio, open_page: OpenPage, way: str
+) -> None:
+    """E3, E8: dragged, or moved by Alt and an arrow, or by its buttons; after a reload it is still so."""
+    touch = way == "finger"
+    more = {"width": 390, "height": 844, "touch": True} if touch else {}
+    page, dataset = open_editor(studio, open_page, **more)
+    expect(page.get_by_role("list", name="mame_01.png のタグ")).to_be_visible()
+    before = order_of(page)
+    assert before == captions(studio, dataset)[0].split(", ")
+    chips = page.get_by_role("list", name="mame_01.png のタグ").locator("li")
+    if way == "mouse":
+        chips.nth(4).drag_to(chips.nth(1))
+    elif way == "keyboard":
+        chips.nth(4).locator("[data-word]").focus()
+        for place in (3, 2, 1):
+            page.keyboard.press("Alt+ArrowLeft")
+            expect(chips.nth(place).locator("[data-word]")).to_be_focused()
+    else:
+        chips.nth(4).locator("[data-word]").tap()
+        for _ in range(3):
+            page.get_by_role("button", name=f"{before[4]} を前へ", exact=True).tap()
+    after = [before[0], before[4], *before[1:4], *before[5:]]
+    wait_until(lambda: captions(studio, dataset)[0].split(", ") == after)
+    assert order_of(page) == after
+    assert fed_order(page) == after
+    page.reload()
+    expect(chips.nth(1)).to_contain_text(before[4])
+    assert order_of(page) == after
+    page.keyboard.press("Control+z")
+    wait_until(lambda: captions(studio, dataset)[0].split(", ") != after)
+
+
+def test_no_chip_is_dragged_before_the_trigger(studio: Studio, open_page: OpenPage) -> None:
+    page, dataset = open_editor(studio, open_page)
+    chips = page.get_by_role("list", name="mame_01.png のタグ").locator("li")
+    expect(chips.first).to_contain_text("mame")
+    before = order_of(page)
+    chips.nth(3).drag_to(chips.nth(0))
+    chips.nth(3).drag_to(chips.nth(1))
+    after = [before[0], before[3], *before[1:3], *before[4:]]
+    wait_until(lambda: captions(studio, dataset)[0].split(", ") == after)
+    assert order_of(page) == after
