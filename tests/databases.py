@@ -38,11 +38,12 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def empty_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database without tables."""
     if database_kind == "sqlite":
-        return f"sqlite:///{tmp_path / 'empty.sqlite3'}"
-    return _new_postgresql(request.getfixturevalue("postgresql_address"), "template0")
+        yield f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+    else:
+        yield from _postgresql_for_a_while(request.getfixturevalue("postgresql_address"), "template0")
 
 
 @pytest.fixture
@@ -51,14 +52,15 @@ def empty_engine(empty_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database with every table."""
     if database_kind == "sqlite":
         file = tmp_path / "enogu.sqlite3"
         shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
-        return f"sqlite:///{file}"
-    address = request.getfixturevalue("postgresql_address")
-    return _new_postgresql(address, request.getfixturevalue("migrated_postgresql"))
+        yield f"sqlite:///{file}"
+    else:
+        address = request.getfixturevalue("postgresql_address")
+        yield from _postgresql_for_a_while(address, request.getfixturevalue("migrated_postgresql"))
 
 
 @pytest.fixture
@@ -78,6 +80,17 @@ def migrated_postgresql(postgresql_address: str) -> str:
     url = _new_postgresql(postgresql_address, "template0")
     _migrate(url)
     return url.rsplit("/", 1)[1]
+
+
+def _postgresql_for_a_while(address: str, template: str) -> Iterator[str]:
+    """Gone with its test: hundreds of them would fill the disk, or the memory."""
+    import psycopg
+
+    url = _new_postgresql(address, template)
+    yield url
+    name = url.rsplit("/", 1)[1]
+    with psycopg.connect(f"postgresql://enogu@{address}/postgres", autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # pyright: ignore[reportArgumentType]
 
 
 def _new_postgresql(address: str, template: str) -> str:
