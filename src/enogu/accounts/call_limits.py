@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import math
 import time
-
-from limits import parse
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from enogu.accounts.asking import Door
 from enogu.accounts.entities import Caller, TooManyAttempts
+
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+    from limits.strategies import SlidingWindowCounterRateLimiter
 
 
 class CallLimit:
@@ -25,8 +27,21 @@ class CallLimit:
     def __init__(self, kind: str, rate: str) -> None:
         """``rate`` in the words that ``limits.parse`` reads, such as ``60 per minute``."""
         self._kind = kind
-        self._rate = parse(rate)
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._words = rate
+
+    @cached_property
+    def _rate(self) -> RateLimitItem:
+        from limits import parse
+
+        return parse(self._words)
+
+    @cached_property
+    def _limiter(self) -> SlidingWindowCounterRateLimiter:
+        """Made with the first call: a studio where nobody signs in starts without the library."""
+        from limits.storage import MemoryStorage
+        from limits.strategies import SlidingWindowCounterRateLimiter
+
+        return SlidingWindowCounterRateLimiter(MemoryStorage())
 
     def count(self, door: Door, caller: Caller) -> None:
         """Count one call. Raises TooManyAttempts with the wait."""

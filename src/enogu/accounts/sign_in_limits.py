@@ -10,12 +10,14 @@ from __future__ import annotations
 import ipaddress
 import math
 import time
-
-from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from enogu.accounts.entities import TooManyAttempts
+
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+    from limits.strategies import MovingWindowRateLimiter
 
 
 class SignInLimits:
@@ -25,8 +27,21 @@ class SignInLimits:
         self, pair: str = "10 per 5 minutes", address: str = "60 per 15 minutes", name: str = "200 per hour"
     ) -> None:
         """Each limit in the words that ``limits.parse`` reads."""
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._pair, self._address, self._name = parse(pair), parse(address), parse(name)
+        self._words = (pair, address, name)
+
+    @cached_property
+    def _limiter(self) -> MovingWindowRateLimiter:
+        """Made with the first try: a studio where nobody signs in starts without the library."""
+        from limits.storage import MemoryStorage
+        from limits.strategies import MovingWindowRateLimiter
+
+        return MovingWindowRateLimiter(MemoryStorage())
+
+    @cached_property
+    def _limits(self) -> tuple[RateLimitItem, ...]:
+        from limits import parse
+
+        return tuple(parse(words) for words in self._words)
 
     def count_attempt(self, name: str, address: str) -> None:
         """Count one try, right or wrong, before the password is looked at. Raises TooManyAttempts with the wait."""
@@ -56,11 +71,8 @@ class SignInLimits:
 
     def _windows(self, name: str, address: str) -> list[tuple[RateLimitItem, tuple[str, ...]]]:
         network = network_of(address)
-        return [
-            (self._pair, ("pair", name, network)),
-            (self._address, ("address", network)),
-            (self._name, ("name", name)),
-        ]
+        keys = (("pair", name, network), ("address", network), ("name", name))
+        return list(zip(self._limits, keys, strict=True))
 
 
 def network_of(address: str) -> str:

@@ -70,6 +70,25 @@ def test_a_server_answers_names_no_torch_and_ends_when_it_is_told_to(tmp_path: P
         assert time.monotonic() - began < 10
 
 
+def test_a_server_is_ready_without_what_only_some_requests_need(tmp_path: Path) -> None:
+    """numpy for masks, limits for signing in, and rich, which structlog would load and which nothing here shows."""
+    told = tmp_path / "imports.txt"
+    with told.open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-X", "importtime", "-m", "enogu", "--json", "serve", "--port", "0"],
+            stdout=subprocess.PIPE, stderr=stderr, text=True, env={**os.environ, "ENOGU_HOME": str(tmp_path / "home")},
+        )  # fmt: skip
+        try:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["url"]
+        finally:
+            process.kill()
+            process.communicate(timeout=20)
+    imported = {line.rsplit("|", 1)[-1].strip() for line in told.read_text().splitlines() if "|" in line}
+    assert {"structlog", "fastapi"} <= imported
+    assert {"numpy", "limits", "rich.pretty", "rich.traceback"} & imported == set()
+
+
 def test_a_busy_port_is_said_in_words(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

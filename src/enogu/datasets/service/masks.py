@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
 from enogu.datasets.entities import IncomingMask
 from enogu.errors import PictureRefused
 from enogu.imaging.decoder import Decoder
 from enogu.storage.files import Files
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MASK_BYTES = 64 * 2**20
 
@@ -35,6 +38,8 @@ def keep_mask(files: Files, decoder: Decoder, mask: IncomingMask, *, picture_nam
 
 def read_mask(decoder: Decoder, mask: IncomingMask) -> Image.Image:
     """How much of each place is learnt, mode L. Raises PictureRefused."""
+    import numpy as np  # a server starts without it
+
     on_white = _red(decoder, mask, "#ffffff")
     on_black = _red(decoder, mask, "#000000")
     opaque = 255 - (on_white.astype(np.int16) - on_black)
@@ -43,4 +48,6 @@ def read_mask(decoder: Decoder, mask: IncomingMask) -> Image.Image:
 
 
 def _red(decoder: Decoder, mask: IncomingMask, background: str) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    import numpy as np
+
     return np.asarray(decoder.decode(mask.data, mask.name, background).image.getchannel("R"))
