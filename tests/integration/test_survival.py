@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -21,8 +23,6 @@ from enogu.runs.entities import Run
 from enogu.settings import Settings
 from enogu.stamina import service as stamina
 from enogu.storage.database import reading, transaction, utc_now
-from tests import nursery
-from tests.nursery import Process
 from tests.tiny_base import write_tiny_base
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills processes by a signal")
@@ -46,7 +46,7 @@ class Site:
         self.engine = engine
         self.chance = random.Random(7)
         self.num_kills = 0
-        self.workers: dict[str, Process] = {}
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
         with transaction(self.studio.engine) as session:
             made = accounts.create_account(session, "someone", None, utc_now(), plan_name="pro")
             self.account: Account = accounts.get_account(session, made.id)
@@ -68,8 +68,11 @@ class Site:
             "OMP_NUM_THREADS": "1",
             "SOURCE_DATE_EPOCH": "1700000000",
         }
-        log = self.studio.settings.home / f"{name}.log"
-        self.workers[name] = nursery.start([str(SCRIPT), name, self.engine], environment, log, log)
+        log = (self.studio.settings.home / f"{name}.log").open("ab")
+        with log:
+            self.workers[name] = subprocess.Popen(
+                [sys.executable, SCRIPT, name, self.engine], env=environment, stdout=log, stderr=log
+            )
 
     def kill(self, name: str) -> None:
         """As the kernel does it when memory runs out: no signal handler, no good-bye."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,15 +21,13 @@ from enogu.queue import service as queue
 from enogu.queue.entities import Job
 from enogu.settings import Settings
 from enogu.storage.database import new_id, reading, transaction, utc_now
-from tests import nursery
-from tests.nursery import Process
 
 SCRIPT = Path(__file__).with_name("worker_to_kill.py")
 QUICK = ("0.2", "1.0")
 DEFAULT = ("2", "8")
 OWNER = "a" * 26
 
-Start = Callable[..., Process]
+Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
@@ -41,16 +40,18 @@ def studio(enogu_home: Path, database_url: str) -> Iterator[Studio]:
 @pytest.fixture
 def start(studio: Studio, tmp_path: Path) -> Iterator[Start]:
     """Start a worker; it is ended with the test."""
-    workers: list[Process] = []
+    workers: list[subprocess.Popen[bytes]] = []
     environment = os.environ | {
         "ENOGU_HOME": str(studio.settings.home),
         "ENOGU_DATABASE_URL": studio.settings.database_url,
         "PYTHONPATH": str(SCRIPT.parents[2]),
     }
 
-    def begin(name: str = "one", pace: tuple[str, str] = QUICK) -> Process:
-        log = tmp_path / f"{name}.log"
-        worker = nursery.start([str(SCRIPT), name, *pace], environment, log, log)
+    def begin(name: str = "one", pace: tuple[str, str] = QUICK) -> subprocess.Popen[bytes]:
+        with (tmp_path / f"{name}.log").open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, SCRIPT, name, *pace], env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
         workers.append(worker)
         return worker
 

@@ -6,7 +6,10 @@ Everything is ended by the process id of what was started here, and every wait h
 from __future__ import annotations
 
 import base64
+import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +18,6 @@ from typing import Any
 import httpx
 
 from enogu.settings import Settings
-from tests import nursery
-from tests.nursery import Process
 
 WORKER = Path(__file__).with_name("run_worker_to_kill.py")
 PATIENCE_SECONDS = 60
@@ -37,9 +38,9 @@ class Processes:
     def __init__(self, settings: Settings, **environment: str) -> None:
         self.settings = settings
         settings.home.mkdir(parents=True, exist_ok=True)
-        self.server: Process | None = None
+        self.server: subprocess.Popen[str] | None = None
         self.url = ""
-        self._workers: list[Process] = []
+        self._workers: list[subprocess.Popen[bytes]] = []
         self._environment = {
             **os.environ,
             "ENOGU_HOME": str(settings.home),
@@ -52,21 +53,29 @@ class Processes:
     def serve(self) -> None:
         """Start the server, the second time at the address that it had."""
         port = self.url.rstrip("/").rpartition(":")[2] or "0"
-        log = self.settings.home / "server.log"
-        words = ["-m", "enogu", "--json", "serve", "--port", port]
-        self.server, ready = nursery.start_and_hear(words, self._environment, log)
-        self.url = ready["url"]
+        with (self.settings.home / "server.log").open("ab") as log:
+            self.server = subprocess.Popen(
+                [sys.executable, "-m", "enogu", "--json", "serve", "--port", port],
+                stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True, env=self._environment,
+            )  # fmt: skip
+        assert self.server.stdout is not None
+        line = self.server.stdout.readline()
+        assert line, f"the server ended before it was ready:\n{self.log('server')}"
+        self.url = json.loads(line)["url"]
 
     def kill_server(self) -> None:
         """As the kernel does it: no request is ended, nothing said."""
         assert self.server is not None
         self.server.kill()
-        self.server.wait(30)
+        self.server.communicate(timeout=30)
 
-    def work(self, name: str = "one", seconds_per_step: float = 0.03) -> Process:
+    def work(self, name: str = "one", seconds_per_step: float = 0.03) -> subprocess.Popen[bytes]:
         """Start a worker."""
-        log = self.settings.home / f"{name}.log"
-        worker = nursery.start([str(WORKER), name, "fake", str(seconds_per_step)], self._environment, log, log)
+        with (self.settings.home / f"{name}.log").open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, WORKER, name, "fake", str(seconds_per_step)],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self._environment,
+            )  # fmt: skip
         self._workers.append(worker)
         return worker
 
