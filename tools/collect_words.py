@@ -49,7 +49,7 @@ FOR_PROGRAMMERS = frozenset(
     {"ValueError", "TypeError", "RuntimeError", "AssertionError", "NotImplementedError", "KeyError", "LookupError"}
 )
 DESCRIBING = frozenset({"Field", "Query", "Path", "Body", "Header", "Option", "Argument", "text"})
-_SENTENCE = re.compile(r"(?:[A-Z']|\{\d\}).*[a-z}\d)'\"…>=]+[.?…]", re.DOTALL)
+_SENTENCE = re.compile(r"(?:[A-Z']|\{\d\}).*[A-Za-z}\d)'\"…>=]+[.?…]", re.DOTALL)
 _NAMED = re.compile(r"\{[a-z_]+\}")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 

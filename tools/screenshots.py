@@ -32,6 +32,7 @@ from enogu.cli.demo import IDENTITY_TAGS, demo_recipe  # noqa: E402
 from tests.browser.conftest import OPTIONS, Studio, open_studio  # noqa: E402
 from tests.browser.places import list_places, settle, tagged_sample  # noqa: E402
 from tests.browser.states import STATES as DIALOGS  # noqa: E402
+from tests.browser.states import let_go  # noqa: E402
 
 DEVICES = {
     "small": (360, 740),
@@ -108,6 +109,7 @@ def take(
             page = context.new_page()
             page.set_default_timeout(STATE_SECONDS * 1000)
             for name, (path, act) in places.items():
+                let_go(page)
                 page.goto(studio.url + path)
                 settle(page)
                 if act is not None:

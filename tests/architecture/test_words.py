@@ -7,7 +7,7 @@ from functools import cache
 
 from pydantic_core._pydantic_core import list_all_errors
 
-from enogu.presets import preset_names, preset_purpose
+from enogu.presets import preset_names, preset_purpose, preset_title
 from enogu.words.catalog import read_catalog
 from tools.collect_words import Said, collect, missing, stale, translations
 
@@ -28,8 +28,9 @@ def test_everything_that_is_said_to_people_has_its_japanese() -> None:
     assert not found, "add these to src/enogu/words/ja/"
 
 
-def test_each_preset_that_ships_tells_its_purpose_in_japanese() -> None:
+def test_each_preset_that_ships_tells_its_title_and_purpose_in_japanese() -> None:
     for name in preset_names():
+        assert read_catalog("ja").translated(preset_title(name)) != preset_title(name)
         told = read_catalog("ja").translated(preset_purpose(name))
         assert not re.search(r"[a-z]{3,} [a-z]{2,} [a-z]{2,}", told), f"{name}: {told}"
 

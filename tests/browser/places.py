@@ -23,7 +23,8 @@ def list_places(studio: Studio) -> dict[str, str]:
         wait_until(lambda: studio.get(f"/runs/{run}")["state"] == "finished")
     run = studio.get("/runs")[-1]
     dataset, run = run["dataset_id"], run["id"]
-    lora = studio.post("/loras", {"run_id": run, "epoch": 2})["id"]  # saving it twice is saving it once
+    last = studio.get(f"/runs/{run}/epochs")[-1]["epoch"]
+    lora = studio.post("/loras", {"run_id": run, "epoch": last})["id"]  # saving it twice is saving it once
     if not studio.get("/drawings/requests?kind=comparison")["requests"]:
         draw(studio, {"prompt": "mame, smile", "loras": [{"lora": lora, "weight": 0.8}], "count": 3, "seed": 1})
         draw(studio, {"prompts": ["mame, smile"], "compare": [lora], "seed": 1}, "/drawings/comparison")

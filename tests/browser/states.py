@@ -5,13 +5,17 @@ For what is asked of every dialog (nobody is shut out, a narrow phone), and for 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page, Route, expect
 
-from tests.browser.places import settle
+from tests.browser.places import sample_pictures, settle
 
 Act = Callable[[Page], None]
 
@@ -22,6 +26,19 @@ class State:
 
     place: str
     act: Act
+
+    def open(self, page: Page, address: str) -> None:
+        """As if no state was opened before on that page. ``address`` is the place's, whole."""
+        let_go(page)
+        page.goto(address)
+        settle(page)
+        self.act(page)
+
+
+def let_go(page: Page) -> None:
+    """What the state before changed of the answers, and what it left unsaved, keeps nobody."""
+    page.unroute_all(behavior="ignoreErrors")
+    page.evaluate("() => addEventListener('beforeunload', (event) => event.stopImmediatePropagation(), true)")
 
 
 def press_key(key: str) -> Act:
@@ -71,8 +88,10 @@ def _tab(number: int) -> Act:
 
 def _recall_a_preset(page: Page) -> None:
     _tab(1)(page)
-    page.get_by_role("dialog").locator("button", has_text="sd15_style").click()
-    page.get_by_role("dialog").get_by_role("table").wait_for()
+    dialog = page.get_by_role("dialog")
+    dialog.locator("button", has_text="sd15_style").click()
+    dialog.locator("summary").first.click()
+    dialog.get_by_role("table").first.wait_for()
     settle(page)
 
 
@@ -124,6 +143,148 @@ def _advanced(page: Page) -> None:
     settle(page)
 
 
+def answered(pattern: str, change: Callable[[Any], None], *, then: Act | None = None) -> Act:
+    """The page again, with answers that are changed on their way: for states that come and go by themselves."""
+
+    def change_answer(route: Route) -> None:
+        with suppress(PlaywrightError):  # the page was closed meanwhile
+            answer = route.fetch()
+            body = answer.json()
+            change(body)
+            route.fulfill(response=answer, body=json.dumps(body))
+
+    def act(page: Page) -> None:
+        page.route(re.compile(pattern), change_answer)
+        page.reload()
+        expect(page.locator("h1").first).to_be_visible()
+        expect(page.locator("[data-loading=true], .mantine-Loader-root, .mantine-Skeleton-root")).to_have_count(0)
+        page.wait_for_timeout(500)  # what is followed is asked for again and again, so the network is never idle
+        if then is not None:
+            then(page)
+
+    return act
+
+
+def _drawing(**changes: Any) -> Act:
+    """The newest request of the drawing page is in another state."""
+
+    def change(body: Any) -> None:
+        one = body["requests"][0] if "requests" in body else body
+        one.update({"ended_at": None, "num_done": 1, "step": 0, "ahead": None, **changes})
+        if "drawings" in one:
+            one["drawings"] = one["drawings"][: one["num_done"]]
+
+    return answered(r"/api/drawings/requests(/[0-9A-Za-z]+)?(\?.*)?$", change)
+
+
+def _run(**changes: Any) -> Act:
+    """The run is in another state."""
+
+    def change(body: Any) -> None:
+        if "live" in body:
+            body["live"].update(changes.get("live", {}))
+            body.update({name: value for name, value in changes.items() if name != "live"})
+
+    return answered(r"/api/runs/[0-9A-Za-z]+$", change)
+
+
+def _person(number: int) -> Act:
+    """A studio where people sign in, as far as its page can tell."""
+    people = [
+        {"id": f"{place}", "name": name, "is_admin": place == 0, "plan_name": "free", "has_password": place != 2,
+         "created_at": "2026-11-20T09:00:00Z"}
+        for place, name in enumerate(("owner", "豆", "mame.green.sprout@example.org"))
+    ]  # fmt: skip
+
+    def change(body: Any) -> None:
+        if isinstance(body, list):
+            body[:] = people
+        else:
+            body["sign_in"] = "password"
+
+    def open_it(page: Page) -> None:
+        if number < 0:
+            press_button("^(メンバーを追加|Add somebody)")(page)
+            return
+        page.locator("main ul").first.get_by_role("button").last.click()
+        page.get_by_role("menuitem").nth(number).click()
+        _opened(page)
+
+    return answered(r"/api/(studio|admin/accounts)", change, then=open_it)
+
+
+def _uploading(page: Page) -> None:
+    """Files on their way, and two that were refused with the reason."""
+    chooser = page.locator("input[type=file]").first
+    png = sample_pictures()[0].read_bytes()
+    chooser.set_input_files(
+        [
+            {"name": "notes.png", "mimeType": "image/png", "buffer": b"not a picture"},
+            {"name": "half a picture.png", "mimeType": "image/png", "buffer": png[: len(png) // 2]},
+            {"name": "half a zip.zip", "mimeType": "application/zip", "buffer": b"PK\3\4" + bytes(400)},
+        ]
+    )
+    expect(page.locator("[data-state=refused]")).to_have_count(3)
+    page.evaluate("() => { XMLHttpRequest.prototype.send = () => {}; }")  # nothing arrives, so nothing is left behind
+    chooser.set_input_files([str(path) for path in sample_pictures()])
+    expect(page.locator("[data-state=sending]").first).to_be_visible()
+
+
+def _contradictions(page: Page) -> None:
+    """Two values that go together with nothing, each with what would mend it."""
+    _advanced(page)
+    for path, value in (("pictures.resolution", "130"), ("captions.keep_tokens", "2")):
+        page.locator(f"[data-option='{path}'] input").fill(value)
+    page.locator("[data-option='captions.shuffle'] input").uncheck(force=True)
+    expect(page.get_by_role("button", name=re.compile("^(直す|Fix it)")).first).to_be_visible()
+    page.locator("[data-option='pictures.resolution']").scroll_into_view_if_needed()
+
+
+def _search_option(words: str) -> Act:
+    def act(page: Page) -> None:
+        page.get_by_placeholder(re.compile("kohya_ss")).fill(words)
+        page.get_by_placeholder(re.compile("kohya_ss")).evaluate("one => one.scrollIntoView({block: 'start'})")
+        page.evaluate("scrollBy(0, -140)")
+        settle(page)
+
+    return act
+
+
+def _options_of_flux(page: Page) -> None:
+    """As with a Flux base model, of which there is none here."""
+
+    def change(body: Any) -> None:
+        body["family"] = "flux"
+
+    answered(r"/api/base-models/starter$", change, then=_search_option("t5"))(page)
+
+
+def _write_caption(page: Page) -> None:
+    page.get_by_text(re.compile("^(文章|Text)$")).first.click()
+    expect(page.locator("textarea").first).to_be_visible()
+
+
+def _leave_unsaved(page: Page) -> None:
+    page.locator("main textarea:not([aria-hidden])").last.fill("green sprout")
+    page.locator("header nav a").last.click()
+    _opened(page)
+
+
+def _lora_tool(number: int) -> Act:
+    def act(page: Page) -> None:
+        page.get_by_role("button", name=re.compile("その他の操作$|^More for")).first.click()
+        page.get_by_role("menuitem").nth(number).click()
+        _opened(page)
+
+    return act
+
+
+def _look_at_a_drawing(page: Page) -> None:
+    page.locator("main table td button").first.click()
+    page.get_by_role("dialog").wait_for()
+    settle(page)
+
+
 def _tool(number: int) -> Act:
     def act(page: Page) -> None:
         page.get_by_role("button", name=re.compile("^(ツール|Tools)")).click()
@@ -133,6 +294,13 @@ def _tool(number: int) -> Act:
     return act
 
 
+DRAWING_FAILURE = {"kind": "MemoryRanOut", "message": "Not enough memory.", "cure": "Draw smaller pictures."}
+RUN_FAILURE = {
+    "kind": "MemoryRanOut",
+    "message": "Not enough memory.",
+    "cure": "Train with smaller pictures.",
+    "changes": {"training.gradient_checkpointing": True, "pictures.resolution": 384},
+}
 RECALL = "設定を呼び出す|Recall settings"
 MORE_BASE_MODELS = "ほかを選ぶ|Choose more"
 
@@ -155,4 +323,26 @@ STATES: dict[str, State] = {
     "crop_by_hand": State("dataset", _crop_by_hand),
     "mask": State("dataset", _mask),
     "advanced": State("dataset", _advanced),
+    "uploading": State("dataset", _uploading),
+    "options_of_flux": State("dataset", _options_of_flux),
+    "option_found": State("dataset", _search_option("crop")),
+    "contradictions": State("dataset", _contradictions),
+    "caption_text": State("captions", _write_caption),
+    "leave_unsaved": State("lora", _leave_unsaved),
+    "lora_merge": State("loras", _lora_tool(3)),
+    "lora_resize": State("loras", _lora_tool(4)),
+    "lora_compare": State("loras", _lora_tool(6)),
+    "lora_into_base": State("loras", _lora_tool(7)),
+    "lora_extract": State("loras", press_button("^(ベースモデルから取り出す|Extract)")),
+    "drawing_viewer": State("drawings", _look_at_a_drawing),
+    "drawing_waiting": State("drawings", _drawing(state="waiting", ahead=2, num_done=0)),
+    "drawing_running": State("drawings", _drawing(state="running", step=7)),
+    "drawing_cancelled": State("drawings", _drawing(state="cancelled")),
+    "drawing_failed": State("drawings", _drawing(state="failed", failure=DRAWING_FAILURE)),
+    "run_waiting": State("run", _run(state="queued", step=0, runs_ahead=2, ended_at=None)),
+    "run_went_back": State("run", _run(state="training", ended_at=None, live={"went_back_to": 4, "seconds_left": 95})),
+    "run_failed": State("run", _run(state="failed", failure=RUN_FAILURE)),
+    "new_person": State("admin", _person(-1)),
+    "person_password": State("admin", _person(1)),
+    "person_deleted": State("admin", _person(3)),
 }

@@ -41,9 +41,7 @@ def test_no_dialog_shuts_anybody_out(studio: Studio, open_page: OpenPage, scheme
     page = open_page(studio, language="ja" if scheme == "light" else "en", scheme=scheme)
     findings = []
     for name, state in STATES.items():
-        page.goto(studio.url + places[state.place])
-        settle(page)
-        state.act(page)
+        state.open(page, studio.url + places[state.place])
         page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
         findings += [f"{name}: {finding}" for finding in page.evaluate(LOOK)]
     assert not findings, "\n".join(findings)

@@ -81,9 +81,7 @@ def test_every_dialog_fits_a_narrow_phone(studio: Studio, open_page: OpenPage, l
     page = open_page(studio, language=language, width=360, height=740, touch=True)
     findings: list[str] = []
     for name, state in STATES.items():
-        page.goto(studio.url + places[state.place])
-        settle(page)
-        state.act(page)
+        state.open(page, studio.url + places[state.place])
         findings += [f"{name}: too wide: {one}" for one in page.evaluate(TOO_WIDE)]
     assert not findings, "\n".join(findings)
 

@@ -236,10 +236,9 @@ def _write_captions(session: Session, job: Job, tag: TagSettings) -> None:
         for one, text in tagged.items()
         if one in now_there
     }
-    service.change_captions(
-        session, job.owner_id, job.subject_id, changes,
-        words=f"tagged {len(changes)} picture(s) with {tag.tagger}", now=utc_now(),
-    )  # fmt: skip
+    count, tagger = len(changes), tag.tagger
+    words = f"tagged 1 picture with {tagger}" if count == 1 else f"tagged {count} pictures with {tagger}"
+    service.change_captions(session, job.owner_id, job.subject_id, changes, words=words, now=utc_now())
 
 
 def _met(existing: str, tagged: str, trigger: str, tag: TagSettings) -> str:

@@ -37,6 +37,7 @@ from PIL import (
 
 from enogu.errors import PictureRefused, WrongUse
 from enogu.imaging.colours import converted_to_srgb
+from enogu.imaging.reasons import reason_of
 from enogu.imaging.signatures import describe_content, find_format, png_orientation, webp_size
 
 if TYPE_CHECKING:
@@ -235,8 +236,7 @@ def _refusing(path: Path, what: str) -> Generator[None, None, None]:
 
 
 def _damaged(path: Path, what: str, error: Exception) -> PictureRefused:
-    said = str(error) if isinstance(error, (OSError, SyntaxError, ValueError)) else ""  # others speak of Python
-    reason = " ".join(said.split())[:120].rstrip(".")
+    reason = reason_of(error)
     return PictureRefused(f"{path.name} {what}{f' ({reason})' if reason else ''}.", _DAMAGED_CURE)
 
 

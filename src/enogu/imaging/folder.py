@@ -171,7 +171,7 @@ def _find_subsets(path: Path) -> tuple[list[_Subset], list[str]]:
         elif any(_promises_picture(entry) for entry in _list_folder(folder)):
             notes.append(f"{folder.name} is left aside: its name has no repeats (like 20_{folder.name}).")
     if subsets and own:
-        notes.append(f"{len(own)} loose picture(s) in {path.name} are left aside: only the numbered folders are read.")
+        notes.append(f"Loose pictures left aside in {path.name}: {len(own)}; only the numbered folders are read.")
     return subsets or [_Subset(path, 1, "")], notes
 
 

@@ -1,7 +1,7 @@
 """Recipes to start from: TOML files beside this module, named family_goal_hardware; an installed wheel has them too.
 
-Each file begins with a comment that says what it is for; the rest is read by ``enogu.recipe.load_recipe``. Imports
-nothing but the errors, since every list and every form wants the names.
+Each file begins with a comment: its title, an empty line, and what it is for. The rest is read by
+``enogu.recipe.load_recipe``. Imports nothing but the errors, since every list and every form wants the names.
 """
 
 from __future__ import annotations
@@ -27,12 +27,21 @@ def preset_path(name: str) -> Path:
     return Path(__file__).parent / f"{name}.toml"
 
 
+def preset_title(name: str) -> str:
+    """What people call the preset: the first line of its leading comment."""
+    return _comment(name)[0]
+
+
 def preset_purpose(name: str) -> str:
-    """What the preset is for: its leading comment as one text."""
+    """What the preset is for: what follows the title, as one text."""
+    return " ".join(_comment(name)[2:])
+
+
+def _comment(name: str) -> list[str]:
     lines = preset_path(name).read_text(encoding="utf-8").splitlines()
     comment: list[str] = []
     for line in lines:
         if not line.startswith("#"):
             break
         comment.append(line.removeprefix("#").strip())
-    return " ".join(comment)
+    return comment

@@ -211,6 +211,7 @@ class PresetShown(BaseModel):
 
     id: str
     name: str
+    title: str
     purpose: str
     recipe: dict[str, Any]
     is_shipped: bool
@@ -847,6 +848,7 @@ def _preset(preset: Preset) -> PresetShown:
     return PresetShown(
         id=preset.id,
         name=preset.name,
+        title=said(preset.title) if preset.is_shipped else preset.title,
         purpose=said(preset.purpose) if preset.is_shipped else preset.purpose,
         recipe=dict(preset.values),
         is_shipped=preset.is_shipped,

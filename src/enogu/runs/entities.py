@@ -236,6 +236,8 @@ class Preset:
     id: str
     """A shipped one's is its name."""
     name: str
+    title: str
+    """What people read; an own one's is its name."""
     purpose: str
     values: Mapping[str, Any]
     is_shipped: bool

@@ -591,4 +591,4 @@ def _sample(row: SampleRow) -> Sample:
 
 
 def _preset(row: PresetRow) -> Preset:
-    return Preset(row.id, row.name, row.purpose, row.recipe, is_shipped=False, changed_at=row.changed_at)
+    return Preset(row.id, row.name, row.name, row.purpose, row.recipe, is_shipped=False, changed_at=row.changed_at)

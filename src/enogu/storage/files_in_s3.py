@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -42,6 +43,8 @@ CONCURRENT_PARTS = 4
 STREAM_BYTES = 1024 * 1024
 RENEW_SECONDS = 3600
 """A file that was put longer ago is uploaded again when it is put again, so that ``stored_at`` is true to the hour."""
+_UNREACHABLE = re.compile(r"error sending request|connect|dns|timed? ?out|tls|certificate", re.IGNORECASE)
+"""In what obstore says when nobody answered; the rest it says is for programmers, too."""
 _OPTIONS = {"endpoint", "region", "path_style"}
 
 
@@ -214,6 +217,11 @@ class FilesInS3:
             raise StorageFailed(f"{self._name} has no such bucket.", "Create it, or change ENOGU_FILES_URL.") from error
         except (exceptions.BaseError, OSError) as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
+            if _UNREACHABLE.search(str(error)):
+                raise StorageFailed(
+                    f"{self._name} cannot be reached.",
+                    "See that ENOGU_FILES_URL names the right endpoint, that it runs, and that a firewall lets it by.",
+                ) from error
             raise StorageFailed(
                 f"{self._name} does not answer as it should: {lines[0][:300].rstrip('.')}.",
                 "See that ENOGU_FILES_URL names the right endpoint and that it runs, then try again.",

@@ -174,7 +174,7 @@ class Catalog:
             return text
         stripped = text.strip()
         found = self.find(stripped)
-        if found is not None and not self._has_swallowed(*found):
+        if found is not None and not any(_SENTENCE_END.search(value) for value in found[1]):
             return self._filled(*found, depth)
         if path := _PATH.fullmatch(stripped):
             rest = self._translated(path[2], depth)

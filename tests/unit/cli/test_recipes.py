@@ -9,7 +9,7 @@ import pytest
 from enogu.cli.demo import NUM_EPOCHS, NUM_STEPS, PROMPT_LABELS, PROMPTS, demo_recipe
 from enogu.cli.recipes import RecipeWish, choose_recipe
 from enogu.errors import RecipeRefused, WrongUse
-from enogu.presets import preset_names, preset_path, preset_purpose
+from enogu.presets import preset_names, preset_path, preset_purpose, preset_title
 from enogu.recipe import PictureSize, load_recipe, plan_training, recipe_to_toml
 
 
@@ -67,10 +67,11 @@ def test_every_problem_of_the_settings_is_named_at_once() -> None:
     assert {"training.epoch", "adapter.dim"} <= {problem.path for problem in refused.value.problems}
 
 
-def test_every_preset_says_what_it_is_for_and_is_a_sound_recipe() -> None:
+def test_every_preset_has_a_title_says_what_it_is_for_and_is_a_sound_recipe() -> None:
     assert preset_names()
     for name in preset_names():
         assert preset_purpose(name).endswith(".")
+        assert preset_title(name)[:1].isupper() and not preset_title(name).endswith(".")
         load_recipe(preset_path(name))
 
 

@@ -63,7 +63,8 @@ def test_the_parent_of_kohya_folders_reads_them_all(tmp_path: Path) -> None:
     ]
     assert folder.trigger_hint == "mame"
     assert len(folder.notes) == 3
-    assert "0_mame off" in folder.notes[0] and "others" in folder.notes[1] and "1 loose picture" in folder.notes[2]
+    assert "0_mame off" in folder.notes[0] and "others" in folder.notes[1]
+    assert "Loose pictures left aside" in folder.notes[2]
 
 
 def test_kohya_folders_of_two_characters_give_no_trigger_hint(tmp_path: Path) -> None:

@@ -288,7 +288,7 @@ def test_a_bucket_whose_server_is_away_is_named_after_some_tries(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mame")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     files = FilesInS3.from_url("s3://studio?endpoint=http://127.0.0.1:1&region=us-east-1", tmp_path, retry_seconds=0.2)
-    with pytest.raises(StorageFailed, match=r"s3://studio does not answer.*endpoint") as failed:
+    with pytest.raises(StorageFailed, match=r"s3://studio cannot be reached.*endpoint") as failed:
         files.put([b"mame"], ENOUGH)
     assert "secret" not in str(failed.value)
     assert list(tmp_path.iterdir()) == []

@@ -18,12 +18,12 @@ JAPANESE = {
     "photo.heic is not a picture we can read: it is a HEIC picture.": (
         "photo.heic は読める画像ではありません(HEIC 画像です)。"
     ),
-    "a b.png is cut short or damaged (image file is truncated).": (
-        "a b.png が途中で切れているか、壊れています(画像が途中で切れています)。"
+    "a b.png is cut short or damaged (the file ends too early).": (
+        "a b.png が途中で切れているか、壊れています(ファイルが途中で切れています)。"
     ),
     "evil.png has a path that leads out of its folder.": "evil.png のパスがフォルダーの外に出ています。",
     "training.epochs: 0 is out of range. Allowed: 1 to 1000.": (
-        "training.epochs: 0 は範囲外です。使えるのは次のものです: 1〜1000。"
+        "training.epochs: 0 は範囲外です。使えるのは 1〜1000 です。"
     ),
     "add smile, blush and 4 more to 12 pictures": "12 枚に smile, blush ほか 4 個 を追加",
     "The run 'zdm' is training and cannot be resumed.": "学習「zdm」は学習中のため、再開できません。",

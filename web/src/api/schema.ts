@@ -4857,6 +4857,8 @@ export interface components {
             id: string;
             /** Name */
             name: string;
+            /** Title */
+            title: string;
             /** Purpose */
             purpose: string;
             /** Recipe */

@@ -127,7 +127,7 @@ def _by_folder(candidates: Sequence[IncomingFile]) -> tuple[list[tuple[IncomingF
         elif not found:
             count = sum(file.folder == folder for file in candidates)
             where = f"in {name}" if name else "outside of folders"
-            notes.append(f"{count} picture(s) {where} are left aside: only the numbered folders are read.")
+            notes.append(f"Pictures left aside {where}: {count}; only the numbered folders are read.")
     return kept, notes
 
 
@@ -164,9 +164,9 @@ def _unused(
     others = [file.name for file in files if file not in known]
     notes: list[str] = []
     if orphans:
-        notes.append(f"{len(orphans)} caption(s) have no picture: {_listed(orphans)}.")
+        notes.append(f"Captions without a picture ({len(orphans)}): {_listed(orphans)}.")
     if others:
-        notes.append(f"{len(others)} file(s) are neither pictures nor captions: {_listed(others)}.")
+        notes.append(f"Files that are neither pictures nor captions ({len(others)}): {_listed(others)}.")
     return notes
 
 

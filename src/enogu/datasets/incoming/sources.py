@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import struct
 import zipfile
@@ -299,5 +300,21 @@ def _too_many(name: str, limits: ImportLimits) -> WrongUse:
     return WrongUse(f"{name} holds more than {limits.max_files:,} pictures.", "Add them in several parts.")
 
 
+_WORDS = (
+    (r"not a zip file|truncat|end of", "it is no zip, or its end is missing"),
+    (r"multiple disks|multi-?disk|split", "it is one part of a zip in several parts"),
+    (r"encrypted|password", "it has a password"),
+    (r"overlap", "files lie over one another in it"),
+    (r"file header", "it does not begin where the zip says"),
+    (r"bad magic|bad offset|corrupt|differ|central directory|directory", "its list of files is damaged"),
+    (r"crc-32|decompress|error -\d|invalid", "its content cannot be unpacked"),
+)  # fmt: skip
+"""What ``zipfile`` and ``zlib`` say, in our own words: theirs are for programmers, and in English only."""
+
+
 def _said(error: Exception) -> str:
-    return " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__
+    said = " ".join(str(error).split())
+    for pattern, words in _WORDS:
+        if re.search(pattern, said, re.IGNORECASE):
+            return words
+    return said[:120].rstrip(".") or type(error).__name__

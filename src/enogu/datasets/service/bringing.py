@@ -143,7 +143,7 @@ def attach_captions(
             changes[picture_id] = text
     if not changes:
         return 0
-    words = f"{len(changes)} caption(s) from files"
+    words = "1 caption from files" if len(changes) == 1 else f"{len(changes)} captions from files"
     return change_captions(session, owner_id, dataset_id, changes, words=words, now=now).num_pictures
 
 

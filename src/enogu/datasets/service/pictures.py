@@ -304,9 +304,9 @@ def _duplicates_said(kept: str, kinds: Sequence[DuplicateKind]) -> str:
 
 
 _PROBLEM_WORDS: dict[ProblemKind, str] = {
-    "too_small": "{count} picture(s) have too few pixels to train at {side}: they would be enlarged.",
-    "blurred": "{count} picture(s) are blurred: a LoRA learns the blur too.",
-    "dark": "{count} picture(s) are dark all over: details are lost.",
-    "washed_out": "{count} picture(s) are overexposed: nothing in them is dark.",
-    "blank": "{count} picture(s) have one colour only: there is nothing to learn from.",
+    "too_small": "Pictures with too few pixels to train at {side}, which would be enlarged: {count}.",
+    "blurred": "Blurred pictures, whose blur a LoRA learns too: {count}.",
+    "dark": "Pictures that are dark all over, so that details are lost: {count}.",
+    "washed_out": "Overexposed pictures, in which nothing is dark: {count}.",
+    "blank": "Pictures of one colour only, from which there is nothing to learn: {count}.",
 }

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from enogu.errors import NotFound, Problem, WrongUse
-from enogu.presets import preset_names, preset_path, preset_purpose
+from enogu.presets import preset_names, preset_path, preset_purpose, preset_title
 from enogu.recipe import TrainRecipe, load_recipe, recipe_from_values
 from enogu.runs import store
 from enogu.runs.entities import NameTaken, Preset
@@ -134,6 +134,7 @@ def _shipped() -> tuple[Preset, ...]:
         Preset(
             id=name,
             name=name,
+            title=preset_title(name),
             purpose=preset_purpose(name),
             values=load_recipe(preset_path(name)).model_dump(mode="json", exclude_unset=True),
             is_shipped=True,

@@ -50,7 +50,7 @@ def test_pictures_come_with_the_captions_of_their_name(kind: str, tmp_path: Path
         ("b2.JPG", b"2", "zdm, smile", True, 1, ""),
         ("b10.png", b"1", "a boy", True, 1, ""),
     ]
-    assert plan_import(source).notes == ("1 file(s) are neither pictures nor captions: notes.md.",)
+    assert plan_import(source).notes == ("Files that are neither pictures nor captions (1): notes.md.",)
 
 
 def test_a_kohya_folder_tells_repeats_trigger_and_class(kind: str, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_beside_kohya_folders_the_others_are_left_aside_and_said_to_be(kind: str
     assert plan.trigger_hint == ""
     assert len(plan.notes) == 3
     assert "0_off is left aside: it says 0 repeats." in plan.notes
-    assert "1 picture(s) in x are left aside: only the numbered folders are read." in plan.notes
+    assert "Pictures left aside in x: 1; only the numbered folders are read." in plan.notes
 
 
 def test_pictures_of_one_name_in_two_folders_are_kept_apart(kind: str, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_captions_are_read_in_the_encodings_people_have() -> None:
 
 def test_captions_without_a_picture_are_pointed_out() -> None:
     plan = plan_import(NamedFiles({"a.png": b"", "b.txt": b"", "c.caption": b""}))
-    assert plan.notes == ("2 caption(s) have no picture: b.txt, c.caption.",)
+    assert plan.notes == ("Captions without a picture (2): b.txt, c.caption.",)
 
 
 def test_a_file_that_cannot_be_read_does_not_stop_the_others() -> None:

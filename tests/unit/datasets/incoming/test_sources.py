@@ -62,7 +62,7 @@ def test_a_zip_gives_its_files(compression: int) -> None:
         (zips.packed({"more.zip": zips.packed({"a.png": b"x"})}), "more.zip is an archive inside the archive."),
         (zips.packed({"more.TAR": b"x"}), "more.TAR is an archive inside the archive."),
         (zips.packed({"black.bmp": bytes(3_000_000)}), "black.bmp grows to more than 200 times its packed size."),
-        (zips.lying_about_size(), "a.png is damaged inside the zip (Bad CRC-32 for file 'a.png')."),
+        (zips.lying_about_size(), "a.png is damaged inside the zip (its content cannot be unpacked)."),
     ],
 )
 def test_a_hostile_entry_is_refused_with_its_name_and_the_others_stay(data: bytes, reason: str) -> None:

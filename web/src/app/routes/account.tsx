@@ -19,7 +19,7 @@ export function AccountPage() {
   useTitle(t("account.title"));
   const me = useSuspenseQuery(accountQueries.me()).data;
   return (
-    <Stack>
+    <Stack data-measure="words">
       <Title order={1} size="h2">
         {t("account.title")}
       </Title>

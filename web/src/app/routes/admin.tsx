@@ -20,7 +20,7 @@ export function AdminPage() {
   useTitle(me.account.is_admin ? t("admin.title") : t("notFound.title"));
   if (!me.account.is_admin) return <NotFoundPage />;
   return (
-    <Stack>
+    <Stack data-measure="words">
       <Title order={1} size="h2">
         {t("admin.title")}
       </Title>

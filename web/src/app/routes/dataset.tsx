@@ -1,5 +1,5 @@
 /** One dataset: settings left, pictures in the middle, crop and tag below, start at the end (B3 to B8). */
-import { Grid, Stack, Title } from "@mantine/core";
+import { Stack, Title } from "@mantine/core";
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { useParams, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
@@ -19,6 +19,7 @@ import { nothingSelected, type Selection } from "@/ui/picture-grid/selection";
 
 import { DatasetTabs } from "../shell/dataset-tabs";
 import { useTitle } from "../shell/use-title";
+import classes from "./dataset.module.css";
 
 /** What lies below the pictures comes after them. */
 const CropAndTagPanel = lazily(
@@ -59,14 +60,14 @@ function DatasetOf({ datasetId, words }: { readonly datasetId: string; readonly 
           return () => change(own);
         }}
       />
-      <Grid gap="lg">
-        <Grid.Col span={{ base: 12, md: 7 }} order={{ base: 1, md: 2 }}>
-          <Stack>
-            <PictureBoard datasetId={datasetId} selection={selection} onSelect={setSelection} />
-            <CropAndTagPanel key={dataset.id} dataset={dataset} />
-          </Stack>
-        </Grid.Col>
-        <Grid.Col span={{ base: 12, md: 5 }} order={{ base: 2, md: 1 }}>
+      <div className={classes.layout}>
+        <div className={classes.pictures}>
+          <PictureBoard datasetId={datasetId} selection={selection} onSelect={setSelection} />
+        </div>
+        <div className={classes.crop}>
+          <CropAndTagPanel key={dataset.id} dataset={dataset} />
+        </div>
+        <div className={classes.recipe}>
           <RecipePanel
             recipe={recipe}
             own={own}
@@ -76,8 +77,8 @@ function DatasetOf({ datasetId, words }: { readonly datasetId: string; readonly 
               <BaseModelPicker value={recipe.baseModel} onChange={(id) => change({ ...own, base_model: id })} />
             }
           />
-        </Grid.Col>
-      </Grid>
+        </div>
+      </div>
       <Title order={2} size="h4">
         {words}
       </Title>

@@ -10,12 +10,14 @@ import { useSteady } from "@/lib/use-steady";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 
 import { useTitle } from "../shell/use-title";
+import { NothingThere } from "./nothing-there";
 
 const LOOK_AGAIN_MS = 2000;
 
 export function FailedPage({ error, reset }: ErrorComponentProps) {
   const { t } = useTranslation("app");
-  useTitle(t("failed.title"));
+  const isGone = error instanceof Problem && error.status === 404;
+  useTitle(t(isGone ? "gone.title" : "failed.title"));
   const router = useRouter();
   const queries = useQueryErrorResetBoundary();
   const handleRetry = useSteady(() => {
@@ -38,8 +40,9 @@ export function FailedPage({ error, reset }: ErrorComponentProps) {
       clearInterval(timer);
     };
   }, [isAway, handleRetry]);
+  if (isGone) return <NothingThere title={t("gone.title")} text={`${error.message} ${error.cure}`} />;
   return (
-    <Stack>
+    <Stack data-measure="words">
       <Title order={1} size="h2">
         {t("failed.title")}
       </Title>

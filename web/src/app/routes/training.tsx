@@ -52,7 +52,7 @@ export function TrainingPage() {
           <LoraLibrary />
         </Tabs.Panel>
         <Tabs.Panel value="base_models" pt="md">
-          <Stack>
+          <Stack maw={1100}>
             <BaseModelAdding />
             <BaseModelBrowser maxHeight="70dvh" />
           </Stack>

@@ -1,5 +1,5 @@
 /** What is around every page: name, navigation, language, colours, and the page itself. */
-import { ActionIcon, Anchor, Container, Group, Loader, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, Anchor, Group, Loader, useMantineColorScheme } from "@mantine/core";
 import { IconBookmark, IconBrush, IconLanguage, IconMoonStars, IconPalette, IconSun } from "@tabler/icons-react";
 import { Link, Outlet } from "@tanstack/react-router";
 import { Suspense } from "react";
@@ -69,13 +69,13 @@ export function Shell() {
         </Group>
       </header>
       <main id="main" tabIndex={-1} className={classes.main}>
-        <Container size="xl" py="lg">
+        <div className={classes.page}>
           <SignInGate>
             <Suspense fallback={<Loader aria-label={t("nav.waiting")} />}>
               <Outlet />
             </Suspense>
           </SignInGate>
-        </Container>
+        </div>
       </main>
     </>
   );

@@ -28,6 +28,8 @@ export interface PictureGridProps {
 }
 
 const GAP = 4;
+/** Where there is room, pictures grow before there are more of them in a row. */
+const [USUAL_COLUMNS, WIDEST_TILE] = [7, 240];
 
 export function PictureGrid(props: PictureGridProps) {
   "use no memo";
@@ -46,7 +48,8 @@ export function PictureGrid(props: PictureGridProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const size = useElementSize();
   const [current, setCurrent] = useState(0);
-  const columns = Math.max(2, Math.floor((size.width + GAP) / (tileWidth + GAP)) || 2);
+  const wished = Math.max(tileWidth, Math.min(WIDEST_TILE, size.width / USUAL_COLUMNS - GAP));
+  const columns = Math.max(2, Math.floor((size.width + GAP) / (wished + GAP)) || 2);
   const side = Math.max(1, (size.width - GAP * (columns - 1)) / columns);
   // eslint-disable-next-line react-hooks/incompatible-library -- the compiler leaves this small leaf alone, as it should
   const rows = useVirtualizer({

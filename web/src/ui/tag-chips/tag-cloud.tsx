@@ -47,10 +47,9 @@ export function TagCloud(props: TagCloudProps) {
   const isCoarse = useMediaQuery("(pointer: coarse)") === true;
   const [currentKey, setCurrentKey] = useState<string | null>(null);
   const width = Math.floor(size.width);
-  const font = useMemo(
-    () => (typeof document === "undefined" ? "sans-serif" : getComputedStyle(document.body).fontFamily),
-    [],
-  );
+  const [font, setFont] = useState("sans-serif");
+  // Asked again with the width: before the style sheet is there, letters are others'.
+  useEffect(() => setFont(getComputedStyle(document.body).fontFamily), [width]);
   const widths = useMemo(() => tags.map((tag) => chipWidth(tag, font)), [tags, font]);
   const firsts = useMemo(() => packedRows(widths, GAP, Math.max(width, 1)), [widths, width]);
   const height = (isCoarse ? 44 : 32) + GAP;

@@ -13,6 +13,7 @@ import { useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
 
 import { formatBytes, formatNumber } from "@/lib/format";
+import { afterName } from "@/lib/named";
 
 import type { UploadLine } from "./upload-line";
 import classes from "./upload-panel.module.css";
@@ -41,7 +42,7 @@ export function UploadPanel({ line }: { readonly line: UploadLine }) {
       <Stack gap="xs">
         <Group justify="space-between" wrap="nowrap">
           <Text size="sm" fw={600} role="status">
-            {t("upload.counts", { done: counts.done, total: counts.total })}
+            {t("upload.counts", { done: counts.done, count: counts.total })}
           </Text>
           <Group gap={4} wrap="nowrap">
             {!isOver && (
@@ -128,7 +129,8 @@ function UploadRow({ upload, line }: { readonly upload: Upload; readonly line: U
       )}
       <div className={classes.words}>
         <Text size="sm" className={classes.name}>
-          <strong>{name}</strong> {reason}
+          <strong>{name}</strong>
+          {afterName(name, reason)}
         </Text>
         {isOpen && (
           <>

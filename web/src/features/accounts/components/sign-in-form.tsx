@@ -35,8 +35,8 @@ export function SignInForm() {
             {t(isFirst ? "first.title" : "signIn.title")}
           </Title>
           {isFirst && <Text size="sm">{t("first.text")}</Text>}
-          <SignInProblemNotice />
-          {error !== null && <ProblemNotice error={error} />}
+          {/* What was refused last is what counts: an earlier refusal at the provider goes. */}
+          {error === null ? <SignInProblemNotice /> : <ProblemNotice error={error} />}
           <TextInput
             label={t("name")}
             autoComplete="username"

@@ -105,7 +105,10 @@ export function AdvisorPanel({ datasetId, book, known, onDelete }: AdvisorPanelP
           </div>
           <Group pos="sticky" bottom={0} py="sm" bg="var(--mantine-color-body)">
             <Button color="shu" fullWidth disabled={ticked.length === 0} onClick={() => onDelete(ticked)}>
-              {t("advisor.apply", { count: ticked.length, pictures: numTouched })}
+              {t("advisor.apply", {
+                count: ticked.length,
+                fromPictures: t("advisor.pictures", { count: numTouched }),
+              })}
             </Button>
           </Group>
         </>

@@ -217,6 +217,7 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
   const numTarget = ids === null ? book.order.length : ids.length;
   const targetText = t(TARGET_TEXTS[target], { count: numTarget });
   const height = Math.max(320, viewport.height);
+  const previewGrowth = Math.max(0, Math.min(400, viewport.width * 0.15) - 224); // as captions.module.css has it
   const close = () => setOpened(null);
   const panel = opened !== null && "panel" in opened ? opened.panel : null;
   const held = [...drafts].filter(([id, draft]) => draft.isHeld && id !== currentId).map(([id]) => id);
@@ -306,7 +307,7 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
             selection={state.tags}
             dispatch={dispatch}
             searchRef={searchField}
-            maxHeight={isWide ? Math.max(280, height - 520) : 420}
+            maxHeight={isWide ? Math.max(280, height - 520 - previewGrowth) : 420}
             onDelete={handleDelete}
             onRename={handleRename}
             onAdd={handleAdd}

@@ -19,6 +19,7 @@ import { memo, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { follow } from "@/api/live";
+import { afterName } from "@/lib/named";
 import { noticeFailure } from "@/ui/feedback/notices";
 
 import { type Dataset, datasetQueries, type Task, useCancelTask, useChangeDataset, useCropAndTag } from "../queries";
@@ -183,7 +184,8 @@ export function TaskProgress({ datasetId }: { readonly datasetId: string }) {
         {task.reason !== "" && <Text size="sm">{task.reason}</Text>}
         {task.refused.map((one) => (
           <Text key={one["picture_id"]} size="sm">
-            <strong>{one["name"]}</strong> {one["message"]} {one["cure"]}
+            <strong>{one["name"]}</strong>
+            {afterName(one["name"] ?? "", one["message"] ?? "")} {one["cure"]}
           </Text>
         ))}
       </Alert>

@@ -1,5 +1,5 @@
 /** One's datasets as cards, and where the first one begins. */
-import { Button, Card, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Button, Card, Group, Stack, Text } from "@mantine/core";
 import { IconPhoto, IconPhotoPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
@@ -43,7 +43,7 @@ export function DatasetList() {
           }
         />
       )}
-      <SimpleGrid cols={{ base: 2, sm: 3, md: 4, lg: 5 }}>
+      <div className={classes.cards}>
         {datasets.map((dataset) => (
           <Card
             key={dataset.id}
@@ -72,7 +72,7 @@ export function DatasetList() {
             </Stack>
           </Card>
         ))}
-      </SimpleGrid>
+      </div>
     </Stack>
   );
 }

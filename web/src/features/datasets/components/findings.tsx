@@ -35,7 +35,7 @@ export function Findings({ datasetId, onSelect }: FindingsProps) {
   if (rows.length === 0) return null;
   return (
     <Alert color="odo" variant="light" icon={<IconEye stroke={1.5} />} title={t("finding.title")}>
-      <Stack gap={6}>
+      <Stack gap={6} maw={960}>
         {rows.map((row) => (
           <Group key={row.key} justify="space-between" wrap="nowrap" align="start">
             <Text size="sm">{t(row.words, { count: row.ids.length })}</Text>

@@ -1,6 +1,7 @@
 /** The pictures of a dataset: drop, select, look at, crop by hand, remove with a way back. */
 import { Badge, Button, Group, SegmentedControl, Stack, Text } from "@mantine/core";
 import { IconAlertTriangle, IconCrop, IconPhotoX } from "@tabler/icons-react";
+import { useViewportSize } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { memo, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -23,6 +24,7 @@ import { UnfinishedUploads } from "./unfinished-uploads";
 const CropDialog = lazily(async () => (await import("@/ui/crop/crop-dialog")).CropDialog);
 const MaskDialog = lazily(async () => (await import("./mask-dialog")).MaskDialog);
 const HowToBring = lazily(async () => (await import("./how-to-bring")).HowToBring);
+const GRID_HEIGHT = 560;
 const ACCEPTED = ".png,.jpg,.jpeg,.webp,.avif,.gif,.bmp,.tif,.tiff,.txt,.caption,.zip";
 
 export interface PictureBoardProps {
@@ -37,6 +39,7 @@ export const PictureBoard = memo(function PictureBoard(props: PictureBoardProps)
   const { datasetId, selection, onSelect, shownIds = null } = props;
   const { t } = useTranslation("datasets");
   const client = useQueryClient();
+  const viewport = useViewportSize();
   const answer = useQuery(datasetQueries.pictures(datasetId));
   const [cropped, setCropped] = useState<string | null>(null);
   const [masked, setMasked] = useState<string | null>(null);
@@ -121,7 +124,7 @@ export const PictureBoard = memo(function PictureBoard(props: PictureBoardProps)
           label={t("pictures")}
           pictures={pictures.map((one) => ({ id: one.id, thumb: one.thumb_url, alt: altOf(one) }))}
           selection={selection}
-          maxHeight={560}
+          maxHeight={Math.max(GRID_HEIGHT, viewport.height * 0.62)}
           mark={(id) => <Marks picture={byId.get(id)} />}
           onClick={(id, click) => onSelect(clicked(selection, id, order, click))}
           onOpen={setCropped}

@@ -115,7 +115,7 @@ export function RequestProgress({ request }: { readonly request: DrawingRequest 
       steps: request.num_steps,
     }),
     cancelled: t("request.cancelled", { done: request.num_done, count: request.count }),
-    failed: t("request.failed"),
+    failed: request.failure === null ? t("request.failed") : "",
   }[request.state];
   return (
     <Stack gap={6}>

@@ -23,7 +23,7 @@ export function LoraDetail({ id }: { readonly id: string }) {
   const lora = useSuspenseQuery(loraQueries.detail(id)).data;
   const navigate = useNavigate();
   return (
-    <Stack>
+    <Stack data-measure="one">
       <Anchor component={Link} {...{ to: "/loras" }} size="sm" py={4}>
         {t("detail.back")}
       </Anchor>

@@ -1,5 +1,5 @@
 /** All LoRAs of one's own as cards, with search, a filter by family, and the way in for files from elsewhere (I1, H3). */
-import { Button, Group, Loader, SegmentedControl, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, Loader, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { useDebouncedValue, useDisclosure } from "@mantine/hooks";
 import { IconBrush, IconFileZip, IconSearch, IconTransform, IconUpload } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
@@ -14,6 +14,7 @@ import { lazily } from "@/ui/lazily";
 import { type Family, loraQueries } from "../queries";
 import { LoraCard } from "./lora-card";
 import { LoraJobs } from "./lora-jobs";
+import classes from "./lora-library.module.css";
 import { LoraUpload } from "./lora-upload";
 
 const ExtractDialog = lazily(async () => (await import("./lora-tool-dialog")).ExtractDialog);
@@ -107,11 +108,11 @@ export function LoraLibrary() {
       {library.isError && <ProblemNotice error={library.error} onRetry={() => void library.refetch()} />}
       {library.isPending && <Loader aria-label={ui("loading")} />}
       {library.isSuccess && !isEmpty && loras.length === 0 && <Text c="dimmed">{t("nothingFound")}</Text>}
-      <SimpleGrid cols={{ base: 2, sm: 3, md: 4, lg: 5 }} spacing="md">
+      <div className={classes.cards}>
         {loras.map((lora) => (
           <LoraCard key={lora.id} lora={lora} />
         ))}
-      </SimpleGrid>
+      </div>
       {library.hasNextPage && (
         <Button
           variant="default"

@@ -105,9 +105,10 @@ function CureRow({ name, after, onTake }: CureRowProps) {
 /** A cure in words, with the values that it sets by the names of their fields. */
 function useCureWords(): (kind: CureKind, cure: Cure) => string {
   const { t } = useTranslation("runs");
-  return (kind, { changes }) =>
-    t(
-      `cure.${kind}`,
-      Object.fromEntries(Object.entries(changes).map(([path, value]) => [path.split(".").pop() ?? path, value])),
+  return (kind, { changes }) => {
+    const named = Object.fromEntries(
+      Object.entries(changes).map(([path, value]) => [path.split(".").pop() ?? path, value]),
     );
+    return t(`cure.${kind}`, { ...named, count: Number(named["blocks_to_swap"] ?? 0) });
+  };
 }

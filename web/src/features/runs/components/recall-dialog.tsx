@@ -8,7 +8,6 @@ import {
   Modal,
   ScrollArea,
   Stack,
-  Table,
   Tabs,
   Text,
   TextInput,
@@ -22,16 +21,14 @@ import { useTranslation } from "react-i18next";
 
 import { formatDateTime } from "@/lib/format";
 import { noticeDone, noticeFailure } from "@/ui/feedback/notices";
-import { ProblemNotice } from "@/ui/feedback/problem-notice";
 import type { OptionValues } from "@/ui/option-form/option-fields";
 
-import { namesOf, recalled } from "../model/draft";
-import { useOptionTexts } from "../model/option-texts";
 import { completedRecipe, runQueries, useDeletePreset, useImportRecipe, useSavePreset } from "../queries";
 import type { Recipe } from "../use-recipe";
 import classes from "./recall-dialog.module.css";
+import { RecallDifferences } from "./recall-differences";
 
-interface Candidate {
+export interface Candidate {
   readonly key: string;
   readonly name: string;
   readonly recipe: OptionValues;
@@ -77,7 +74,7 @@ export function RecallDialog({ recipe, first, onTake, onClose }: RecallDialogPro
         </Tabs>
         {chosen !== null && (
           <Stack gap="xs">
-            <Differences recipe={recipe} candidate={chosen} />
+            <RecallDifferences recipe={recipe} candidate={chosen} />
             <Group justify="end">
               <Button onClick={() => onTake(chosen.recipe, chosen.keepsNames, chosen.name)}>{t("recall.take")}</Button>
             </Group>
@@ -147,9 +144,9 @@ function Presets({ recipe, chosen, onChoose }: ChoosingProps & { readonly recipe
   const remove = useDeletePreset();
   const client = useQueryClient();
   const [name, setName] = useState("");
-  const handleChoose = ({ id: key, name, recipe: values }: (typeof presets)[number]) =>
+  const handleChoose = ({ id: key, title, recipe: values }: (typeof presets)[number]) =>
     void completedRecipe(client, values, recipe.baseModel).then(
-      (completed) => onChoose({ key, name, recipe: completed, keepsNames: true }),
+      (completed) => onChoose({ key, name: title, recipe: completed, keepsNames: true }),
       noticeFailure,
     );
   return (
@@ -163,11 +160,16 @@ function Presets({ recipe, chosen, onChoose }: ChoosingProps & { readonly recipe
               onClick={() => handleChoose(preset)}
             >
               <Text fw={600} size="sm">
-                {preset.name}
+                {preset.title}
               </Text>
               <Text size="xs" c="dimmed">
                 {preset.purpose}
               </Text>
+              {preset.title !== preset.name && (
+                <Text size="xs" c="dimmed" ff="monospace">
+                  {preset.name}
+                </Text>
+              )}
             </UnstyledButton>
             {!preset.is_shipped && (
               <ActionIcon
@@ -259,48 +261,5 @@ function Files({ recipe, onChoose }: Pick<ChoosingProps, "onChoose"> & { readonl
         </ScrollArea.Autosize>
       )}
     </Stack>
-  );
-}
-
-function Differences({ recipe, candidate }: { readonly recipe: Recipe; readonly candidate: Candidate }) {
-  const { t } = useTranslation("runs");
-  // Names that an earlier run did not have are the dataset's, as they are now.
-  const after = candidate.keepsNames
-    ? recalled(recipe.values, candidate.recipe, true)
-    : { ...namesOf(recipe.suited), ...candidate.recipe };
-  const found = useQuery(runQueries.diff(recipe.values, after));
-  const texts = useOptionTexts(recipe.schema);
-  const words = (path: string, value: unknown) => {
-    if (value === null || value === undefined || value === "") return t("recall.unset");
-    if (typeof value === "boolean") return t(value ? "recall.on" : "recall.off");
-    if (Array.isArray(value)) return value.length === 0 ? t("recall.unset") : value.join(" / ");
-    return typeof value === "string" ? texts.choice(path, value) : String(value);
-  };
-  if (found.isError) return <ProblemNotice error={found.error} />;
-  if (found.data === undefined) return <Loader size="sm" aria-label={t("recall.title")} />;
-  if (found.data.length === 0) return <Text size="sm">{t("recall.same")}</Text>;
-  return (
-    <>
-      <Text size="sm" fw={600} role="status">
-        {t("recall.changes", { count: found.data.length })}
-      </Text>
-      <ScrollArea.Autosize
-        mah={240}
-        viewportProps={{ tabIndex: 0, role: "region", "aria-label": t("recall.changes", { count: found.data.length }) }}
-      >
-        <Table>
-          <Table.Tbody>
-            {found.data.map((one) => (
-              <Table.Tr key={one.path}>
-                <Table.Th title={one.path}>{texts.label(one.path)}</Table.Th>
-                <Table.Td
-                  style={{ overflowWrap: "anywhere" }}
-                >{`${words(one.path, one.before)} → ${words(one.path, one.after)}`}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </ScrollArea.Autosize>
-    </>
   );
 }

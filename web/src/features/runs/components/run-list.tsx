@@ -54,7 +54,7 @@ export const RunList = memo(function RunList({ datasetId }: { readonly datasetId
       />
     );
   return (
-    <Table.ScrollContainer minWidth={520}>
+    <Table.ScrollContainer minWidth={520} maw={1400}>
       <Table verticalSpacing="sm" style={{ fontVariantNumeric: "tabular-nums" }}>
         <Table.Thead>
           <Table.Tr>

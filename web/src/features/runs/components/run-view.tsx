@@ -15,6 +15,7 @@ import { LineChart } from "@/ui/line-chart/line-chart";
 import { useOptionTexts } from "../model/option-texts";
 import { type Run, runQueries, useRetryRun, useSteerRun } from "../queries";
 import { RunProgress, StateBadge } from "./run-list";
+import classes from "./run-view.module.css";
 
 const CancelDialog = lazily(async () => (await import("./cancel-dialog")).CancelDialog);
 const KINDS = [
@@ -113,9 +114,11 @@ export function RunView({ id, results }: { readonly id: string; readonly results
         </Stack>
       </Card>
       {/* Who comes back to a run that is over comes for its pictures. */}
-      {run.state === "finished" && results}
-      <Curve id={id} isEmpty={run.step === 0} />
-      {run.state !== "finished" && results}
+      <div className={classes.body}>
+        {run.state === "finished" && results}
+        <Curve id={id} isEmpty={run.step === 0} />
+        {run.state !== "finished" && results}
+      </div>
     </Stack>
   );
 }
@@ -147,7 +150,7 @@ function Facts({ run, language }: { readonly run: Run; readonly language: string
     facts.push([t("live.memory"), t("live.mib", { mib: formatNumber(run.live.memory_mib, language) })]);
   facts.push([t("list.cost"), formatNumber(run.ended_at == null ? run.quoted : run.charged, language)]);
   return (
-    <SimpleGrid type="container" cols={{ base: 2, "480px": 4, "900px": 6 }} spacing="sm">
+    <SimpleGrid type="container" cols={{ base: 2, "480px": 4, "900px": 6 }} spacing="sm" maw={1280}>
       {facts.map(([name, value]) => (
         <div key={name}>
           <Text size="xs" c="dimmed">
@@ -318,7 +321,7 @@ function Curve({ id, isEmpty }: { readonly id: string; readonly isEmpty: boolean
   const format = useCallback((value: number) => formatSmall(value, i18n.language), [i18n.language]);
   if (isEmpty || losses === undefined || losses.steps.length === 0) return null;
   return (
-    <Card>
+    <Card className={classes.curve}>
       <Stack gap="sm">
         <Group justify="space-between">
           <Title order={2} size="h4">

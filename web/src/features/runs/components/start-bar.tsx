@@ -82,13 +82,17 @@ function Line({ plan }: { readonly plan: PlannedRun }) {
   return (
     <>
       <Text size="sm" component="span">
-        {t("plan.seen", { seen: fewest === most ? number(most) : `${number(fewest)}–${number(most)}` })}
+        {t("plan.seen", { count: most, seen: fewest === most ? number(most) : `${number(fewest)}–${number(most)}` })}
       </Text>
       <Text size="sm" component="span" fw={600}>
         {t("plan.steps", {
+          count: plan.plan.num_steps,
           steps: number(plan.plan.num_steps),
-          epochs: number(plan.plan.num_epochs),
-          perEpoch: number(plan.plan.steps_per_epoch),
+          inEpochs: t("plan.inEpochs", {
+            count: plan.plan.num_epochs,
+            epochs: number(plan.plan.num_epochs),
+            perEpoch: number(plan.plan.steps_per_epoch),
+          }),
         })}
       </Text>
       <Text size="sm" component="span">
@@ -152,7 +156,7 @@ function Against({ plan, recipe, onFix }: AgainstProps) {
       ))}
       {!plan.is_affordable && (
         <Alert color="odo" title={t("fit.title")}>
-          <Stack gap="xs">
+          <Stack gap="xs" maw={720}>
             {plan.proposals.map((one, at) => (
               <Group key={at} justify="space-between">
                 <Text size="sm">
