@@ -78,6 +78,27 @@ def test_optimizers_that_keep_more_of_each_number_need_more() -> None:
     assert totals[0] < totals[-1] / 2
 
 
+@pytest.mark.parametrize("family", ["sd15", "sdxl", "flux"])
+def test_each_kind_of_adapter_needs_what_was_measured_beside_a_lora(family: str) -> None:
+    """A DoRA keeps each layer's output, a LoHa makes its change of a weight whole, a LoKr has few numbers."""
+    of = {
+        kind: estimate(
+            family,
+            on_card=False,
+            adapter={"kind": kind, "dim": 16, "parts": "unet", **({} if kind == "lora" else {"conv_dim": 0})},
+            training={"batch_size": 8},
+        )
+        for kind in ("lora", "loha", "lokr", "dora")
+    }
+    assert 1.3 * of["lora"].passes < of["dora"].passes < 1.5 * of["lora"].passes
+    assert of["lora"].passes < of["loha"].passes < of["lora"].passes + 1.2 * GIB
+    assert of["lokr"].adapter < of["lora"].adapter < of["dora"].adapter < of["loha"].adapter == 2 * of["lora"].adapter
+    blocks = {"sd15": 25, "sdxl": 23, "flux": 57}[family]
+    largest = ",".join(["1"] * (blocks - 1) + ["32"])
+    by_block = estimate(family, adapter={"dim": 16, "parts": "unet", "block_dims": largest})
+    assert by_block.adapter == 2 * of["lora"].adapter, "at the most: as if every block had the largest"
+
+
 def test_of_a_base_model_that_is_smaller_than_its_family_nothing_is_said() -> None:
     recipe = recipe_from_values({})
     plan = plan_training(recipe, [PictureSize("a", 512, 512)])
