@@ -90,7 +90,7 @@ def test_each_kind_of_adapter_needs_what_was_measured_beside_a_lora(family: str)
         )
         for kind in ("lora", "loha", "lokr", "dora")
     }
-    assert 1.3 * of["lora"].passes < of["dora"].passes < 1.5 * of["lora"].passes
+    assert 1.3 * of["lora"].passes < of["dora"].passes < 1.65 * of["lora"].passes
     assert of["lora"].passes < of["loha"].passes < of["lora"].passes + 1.2 * GIB
     assert of["lokr"].adapter < of["lora"].adapter < of["dora"].adapter < of["loha"].adapter == 2 * of["lora"].adapter
     blocks = {"sd15": 25, "sdxl": 23, "flux": 57}[family]

@@ -123,7 +123,7 @@ def test_the_estimate_holds_for_every_kind_of_adapter_on_every_family(
     numbers = sum(flat.numel() for flat in parameters.flat.values())
     with gradient_checkpointing({"unet": denoiser.network}, on=checkpointing):
         peak = measure_memory.training_peak(denoiser.network, targets, lambda: denoiser.run(SIDE), recipe.adapter)
-    assert 0.97 * peak < told.passes < 1.6 * peak
+    assert 0.97 * peak < told.passes < 1.8 * peak
     least, most = (0.6, 8) if recipe.adapter.kind == "lokr" else (0.97, 1.15)  # a LoKr's depends on how sides divide
     assert least * numbers < told.adapter / 12 < most * numbers  # itself, its gradient, and lion's average of it
 
