@@ -117,8 +117,8 @@ def test_two_fingers_enlarge_and_one_moves(studio: Studio, open_page: OpenPage, 
     touch("touchStart", (x, y))
     touch("touchMove", (x + 10, y + 15))
     touch("touchMove", (x + 30, y + 45))
-    touch("touchEnd")
     page.wait_for_function(f"() => Math.abs({AT}.e - 30) < 3 && Math.abs({AT}.f - 45) < 3")
+    touch("touchEnd")
     wait_for_zoom(page, 4)
 
 

@@ -79,7 +79,11 @@ export function LineChart({ steps, values, smoothing, label, height = 260, forma
   useEffect(() => {
     const plot = chart.current;
     if (plot === null) return;
-    plot.setData(data, shownPart(plot) === null); // a zoom survives new points
+    if (shownPart(plot) === null) plot.setData(data);
+    else {
+      plot.setData(data, false); // a zoom survives new points
+      plot.redraw(); // which uPlot leaves to us when the scales stay
+    }
   });
 
   const every = Math.max(1, Math.ceil(steps.length / TABLE_ROWS));

@@ -25,10 +25,11 @@ export function usePanZoom(dispatch: (step: ViewerStep) => void) {
       dispatch({ type: "drag", x: now.x - before.x, y: now.y - before.y });
       return;
     }
-    // What lies between the fingers grows with their distance, and goes where they go.
-    const between = fromMiddle(event.currentTarget, { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 });
-    dispatch({ type: "drag", x: (now.x - before.x) / 2, y: (now.y - before.y) / 2 });
+    // What lies between the fingers grows with their distance, and goes where they go: in this order, since what is
+    // not enlarged yet is not dragged.
+    const between = fromMiddle(event.currentTarget, { x: (before.x + other.x) / 2, y: (before.y + other.y) / 2 });
     dispatch({ type: "grow", by: distance(now, other) / Math.max(1, distance(before, other)), ...between });
+    dispatch({ type: "drag", x: (now.x - before.x) / 2, y: (now.y - before.y) / 2 });
   };
   const handlePointerUp = (event: PointerEvent<HTMLElement>) => {
     fingers.current.delete(event.pointerId);
