@@ -139,6 +139,7 @@ def test_a_tag_that_is_refused_goes_again_and_may_be_tried_again(studio: Studio,
     before = caption_of(studio, dataset)
     page = open_page(studio, path=f"/datasets/{dataset}", allowed=("507",))
     chips = page.get_by_role("list", name="mame_01.png のタグ")
+    expect(chips).to_be_visible()
     held: list[Route] = []
     page.route("**/captions/edits", lambda route: held.append(route))
     page.get_by_role("textbox", name="この画像にタグを追加").fill("柿の木")
