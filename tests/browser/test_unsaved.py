@@ -137,7 +137,7 @@ def test_a_caption_that_is_written_is_saved_on_the_way_to_another_page(studio: S
 def test_a_tag_that_is_refused_goes_again_and_may_be_tried_again(studio: Studio, open_page: OpenPage) -> None:
     dataset = tagged_sample(studio)
     before = caption_of(studio, dataset)
-    page = open_page(studio, path=f"/datasets/{dataset}", allowed=("507",))
+    page = open_page(studio, path=f"/datasets/{dataset}/captions", allowed=("507",))
     chips = page.get_by_role("list", name="mame_01.png のタグ")
     expect(chips).to_be_visible()
     held: list[Route] = []
