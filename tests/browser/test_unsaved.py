@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Dialog, Locator, Page, Route, expect
 
 from tests.browser.conftest import OpenPage, Studio, wait_until
 from tests.browser.places import list_places, tagged_sample
@@ -76,7 +76,12 @@ def test_closing_a_tab_with_unsaved_words_asks(studio: Studio, open_page: OpenPa
     before = caption_of(studio, dataset)
     page = open_page(studio, path=f"/datasets/{dataset}/captions", allowed=("dialog",))
     answers: list[str] = []
-    page.on("dialog", lambda dialog: (answers.append(dialog.type), dialog.dismiss()))
+
+    def stay(dialog: Dialog) -> None:
+        answers.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
     field = prose_field(page)
     field.click()
     page.keyboard.press("Control+End")
