@@ -54,7 +54,7 @@ def show(context: typer.Context, name: BaseArgument) -> None:
     """Show a base model."""
     output = call_of(context).output
     with studio_of(context) as studio:
-        shown = studio.get(f"/api/base-models/{in_path(_base_model_id_of(studio, name))}")
+        shown = studio.get(f"/api/base-models/{in_path(base_model_id_of(studio, name))}")
     names = ("id", "name", "family_title", "derivative", "prediction_type", "origin", "layout", "licence", "style")
     facts: list[tuple[str, Any]] = [(key.replace("_", " "), shown[key]) for key in names]
     facts += [
@@ -144,7 +144,7 @@ def set_values(
     if not body:
         raise WrongUse("Nothing to change was given.", "See enogu base set --help.")
     with studio_of(context) as studio:
-        changed = studio.patch(f"/api/base-models/{in_path(_base_model_id_of(studio, base))}", body)
+        changed = studio.patch(f"/api/base-models/{in_path(base_model_id_of(studio, base))}", body)
     output.say(f"{changed['name']} is changed.")
     output.tell(changed)
 
@@ -154,13 +154,15 @@ def delete(context: typer.Context, base: BaseArgument) -> None:
     """Forget one of your own base models. Files that were registered by their path stay where they are."""
     output = call_of(context).output
     with studio_of(context) as studio:
-        base_model_id = _base_model_id_of(studio, base)
+        base_model_id = base_model_id_of(studio, base)
         studio.delete(f"/api/base-models/{in_path(base_model_id)}")
     output.say(f"{base} is deleted.")
     output.tell({"id": base_model_id, "deleted": True})
 
 
-def _base_model_id_of(studio: StudioClient, reference: str) -> str:
+def base_model_id_of(studio: StudioClient, reference: str) -> str:
+    """The id that a person means. Raises NotFound or WrongUse."""
+
     def listed() -> list[Any]:
         return studio.pages("/api/base-models", "base_models", by="offset")
 

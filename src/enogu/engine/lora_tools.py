@@ -18,10 +18,12 @@ import torch
 from enogu.engine.adapters.blocks import block_of
 from enogu.engine.adapters.deltas import kind_of, layers_of, scale_of
 from enogu.engine.adapters.products import as_lora
+from enogu.engine.base_files import open_base
 from enogu.engine.export import save_lora
-from enogu.engine.families import LoadedBase
+from enogu.engine.families.placed_layers import PlacedLayer
 from enogu.engine.layouts import to_diffusers
 from enogu.engine.lora_file import LoraFile, load_lora
+from enogu.engine.merging import LoraToMerge
 from enogu.errors import AdapterRefused, WrongUse
 
 Method = Literal["fixed", "sv_ratio", "sv_cumulative", "sv_fro"]
@@ -64,21 +66,36 @@ def convert(path: Path, out: Path, *, layout: Literal["kohya", "diffusers"], pre
 
 
 def merge(
-    files: Sequence[tuple[Path, float]],
+    files: Sequence[LoraToMerge],
     out: Path,
     *,
     rank: int | None,
     precision: str,
     on_progress: Progress = _untold,
 ) -> LoraFile:
-    """Several LoRAs at their weights as one: exactly, with added ranks, or brought to ``rank`` by singular values."""
-    loras = [(load_lora(path), weight) for path, weight in files]
-    layers = [(_plain_layers(file), weight) for file, weight in loras]
+    """Several LoRAs at their weights as one: exactly, with added ranks, or brought to ``rank`` by singular values.
+
+    Text encoders may have a weight of their own; what has weight 0 adds no rank.
+    """
+    _check_out(out)
+    metadata: dict[str, str] = {}
+    layers: list[tuple[dict[str, dict[str, torch.Tensor]], float, float]] = []
+    for one in files:
+        file = load_lora(one.path)
+        metadata = metadata or file.metadata
+        layers.append((_plain_layers(file), one.weight, one.text_weight))
     merged: Tensors = {}
-    keys = dict.fromkeys(key for those, _ in layers for key in those)
+    keys = dict.fromkeys(key for those, _, _ in layers for key in those)
     for done, key in enumerate(keys):
         on_progress(done, len(keys))
-        parts = _alike([(those[key], weight) for those, weight in layers if key in those])
+        weighed = [
+            (those[key], text_weight if key.startswith("lora_te") else weight)
+            for those, weight, text_weight in layers
+            if key in those
+        ]
+        parts = _alike([(layer, weight) for layer, weight in weighed if weight != 0])
+        if not parts:
+            continue
         shapes = {(part["lora_up.weight"].shape[0], *part["lora_down.weight"].shape[1:]) for part, _ in parts}
         if len(shapes) > 1:
             raise AdapterRefused(
@@ -93,8 +110,13 @@ def merge(
         if rank is not None and rank < down.shape[0]:
             down, up, _ = _reduced(down, up, rank, "fixed", None)
         _put(merged, key, down, up, 1.0)
-    metadata = _titled(loras[0][0].metadata, out)
-    metadata["modelspec.merged_from"] = ", ".join(f"{path.name}:{weight:g}" for path, weight in files)
+    if not merged:
+        raise WrongUse("At these weights nothing would change.", "Give a weight that is not 0.")
+    metadata = _titled(metadata, out)
+    metadata["modelspec.merged_from"] = ", ".join(
+        f"{one.path.name}:{one.weight:g}" + (f":{one.text_weight:g}" if one.text_weight != one.weight else "")
+        for one in files
+    )
     return _write(out, merged, _with_dims(metadata, merged, "merged"), precision)
 
 
@@ -125,42 +147,92 @@ def resize(
 
 
 def extract(
-    base: LoadedBase,
-    tuned: LoadedBase,
+    base: Path,
+    tuned: Path,
     out: Path,
     *,
     dim: int,
     conv_dim: int,
     precision: str,
+    said: str = "",
     on_progress: Progress = _untold,
 ) -> tuple[LoraFile, list[ResizedLayer]]:
-    """What a tuned base model has learnt, as a LoRA: the largest singular values of tuned - base."""
-    if base.family.name != tuned.family.name:
-        raise WrongUse(f"One is {base.family.title}, the other {tuned.family.title}.", "Choose two of one family.")
-    others = {target.key: target.layer.weight for target in tuned.family.all_targets(tuned)}
-    attention = base.family.targets(base)
+    """What a tuned base model has learnt, as a LoRA: the largest singular values of tuned - base, layer by layer.
+
+    Files or diffusers folders, in any pair; neither is made a network, so that memory holds a layer of each. A text
+    encoder that one of the two lacks is left out. ``said`` is what the file says it was made from.
+    """
+    _check_out(out)
     tensors: Tensors = {}
     told: list[ResizedLayer] = []
-    targets = [*attention, *(base.family.conv_targets(base) if conv_dim else ())]
-    for done, target in enumerate(targets):
-        on_progress(done, len(targets))
-        weight = target.layer.weight.detach().float()
-        if target.key not in others or others[target.key].shape != weight.shape:
-            raise AdapterRefused(f"{target.key} is not the same layer in both.", "Choose two of one architecture.")
-        change = others[target.key].detach().float() - weight
-        if not bool(change.any()):
-            continue
-        rank = min(conv_dim if weight.ndim == 4 and weight.shape[2] > 1 else dim, *change.flatten(1).shape)
-        u, s, v = torch.linalg.svd(change.flatten(1), full_matrices=False)
-        root = s[:rank].sqrt()
-        down = (root[:, None] * v[:rank]).view(rank, *weight.shape[1:])
-        up = (u[:, :rank] * root).view(weight.shape[0], rank, *[1] * (weight.ndim - 2))
-        _put(tensors, target.key, down, up, 1.0)
-        told.append(ResizedLayer(target.key, len(s), rank, _share(s, rank)))
+    with open_base(base) as before, open_base(tuned) as after:
+        if before.family.name != after.family.name:
+            raise WrongUse(
+                f"One is {before.family.title}, the other {after.family.title}.", "Choose two of one family."
+            )
+        pairs = _layers_of_both(before.layers, after.layers, with_convolutions=conv_dim > 0)
+        for done, (first, second) in enumerate(pairs):
+            on_progress(done, len(pairs))
+            rank = conv_dim if len(first.shape) == 4 and first.shape[2] > 1 else dim
+            found = _largest_difference(before.weight(first), after.weight(second), rank)
+            if found is not None:
+                down, up, s = found
+                _put(tensors, first.key, down, up, 1.0)
+                told.append(ResizedLayer(first.key, len(s), down.shape[0], _share(s, down.shape[0])))
+        metadata = _titled(before.family.metadata, out)
     if not tensors:
         raise WrongUse("The two base models are the same.", "Choose a tuned one and the one it was made from.")
-    metadata = {**_titled(base.family.metadata, out), "modelspec.merged_from": f"{tuned.name} - {base.name}"}
+    metadata["modelspec.merged_from"] = said or f"{tuned.stem} - {base.stem}"
     return _write(out, tensors, _with_dims(metadata, tensors, "extracted"), precision), told
+
+
+def _largest_difference(
+    before: torch.Tensor, after: torch.Tensor, most: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None:
+    """A and B of at most this rank, and all singular values; None where nothing differs."""
+    weight = before.float()
+    change = after.float().reshape(weight.shape) - weight
+    if not bool(change.any()):
+        return None
+    u, s, v = torch.linalg.svd(change.flatten(1), full_matrices=False)
+    rank = min(most, len(s))
+    root = s[:rank].sqrt()
+    down = (root[:, None] * v[:rank]).view(rank, *weight.shape[1:])
+    up = (u[:, :rank] * root).view(weight.shape[0], rank, *[1] * (weight.ndim - 2))
+    return down, up, s
+
+
+def _layers_of_both(
+    before: Sequence[PlacedLayer], after: Sequence[PlacedLayer], *, with_convolutions: bool
+) -> list[tuple[PlacedLayer, PlacedLayer]]:
+    """In pairs, those that are adapted. Raises AdapterRefused where one is not the same in both."""
+
+    def wanted(layers: Sequence[PlacedLayer]) -> dict[str, PlacedLayer]:
+        return {
+            layer.key: layer for layer in layers if layer.is_adapted or (with_convolutions and layer.is_convolutional)
+        }
+
+    first, second = wanted(before), wanted(after)
+    parts = {_part_of(key) for key in first} & {_part_of(key) for key in second}
+    pairs: list[tuple[PlacedLayer, PlacedLayer]] = []
+    for key in dict.fromkeys([*first, *second]):
+        if _part_of(key) not in parts:
+            continue
+        a, b = first.get(key), second.get(key)
+        if a is None or b is None or _flat(a.shape) != _flat(b.shape):
+            raise AdapterRefused(f"{key} is not the same layer in both.", "Choose two of one architecture.")
+        pairs.append((a, b))
+    return pairs
+
+
+def _part_of(key: str) -> str:
+    """``unet``, ``te1`` and so on."""
+    return key.split("_", 2)[1]
+
+
+def _flat(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A 1x1 convolution is written with two sides by some."""
+    return shape[:2] if shape[2:] == (1, 1) else shape
 
 
 def compare(a: Path, b: Path, *, on_progress: Progress = _untold) -> list[ComparedLayer]:
@@ -308,12 +380,16 @@ def _with_dims(metadata: Mapping[str, str], tensors: Tensors, what: str) -> dict
     }
 
 
-def _write(out: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str], precision: str) -> LoraFile:
-    """With new hashes; nothing that is there is overwritten."""
+def _check_out(out: Path) -> None:
     if out.exists():
         raise WrongUse(f"{out} is there already.", "Choose another --out, or move it away.")
     if out.suffix != ".safetensors":
         raise WrongUse(f"{out.name} does not end in .safetensors.", f"Write {out.stem}.safetensors.")
+
+
+def _write(out: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str], precision: str) -> LoraFile:
+    """With new hashes; nothing that is there is overwritten."""
+    _check_out(out)
     dtype = DTYPES.get(precision)
     cast = {name: (tensor if dtype is None else tensor.to(dtype)).contiguous() for name, tensor in tensors.items()}
     kept = {name: value for name, value in metadata.items() if not name.startswith("sshs_")}

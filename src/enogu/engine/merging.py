@@ -17,17 +17,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from enogu.engine.adapters.deltas import change_of, layers_of
 from enogu.engine.adapters.lora import Target, check_fits
-from enogu.engine.families import Family, family_at
-from enogu.engine.families.folder import WEIGHTS, read_json
-from enogu.engine.families.placed_layers import PlacedLayer, layers_in_file, layers_in_folder
+from enogu.engine.base_files import BaseFiles, open_base
+from enogu.engine.families import Family
+from enogu.engine.families.placed_layers import PlacedLayer
 from enogu.engine.lora_file import load_lora, refuse_another_family
 from enogu.errors import AdapterRefused, BaseModelRefused, WrongUse
-from enogu.weights.base_facts import describe_checkpoint
 from enogu.weights.header import Header, read_header
 from enogu.whole_file import storage_failed, write_whole, write_whole_bytes
 
@@ -35,7 +33,6 @@ DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 _CHANGED_FORMATS = frozenset({"F64", "F32", "F16", "BF16"})
 """What a chosen precision applies to; whole numbers stay, and so do marks without numbers."""
-_ADAPTED_PARTS = ("unet", "transformer", "text_encoder", "text_encoder_2")
 
 Layer = Mapping[str, torch.Tensor]
 
@@ -75,75 +72,60 @@ def merge_into_base(
         raise WrongUse(f"{out} is there already.", "Choose another --out, or move it away.")
     if not loras:
         raise WrongUse("No LoRA was given.", "Give one or several LoRA files.")
-    is_file = base.is_file()
-    if is_file and out.suffix != ".safetensors":
+    if base.is_file() and out.suffix != ".safetensors":
         raise WrongUse(f"{out.name} does not end in .safetensors.", f"Write {out.stem}.safetensors.")
-    files = {"": [base]} if is_file else _weights_of_folder(base)
-    headers = {path: read_header(path, BaseModelRefused) for paths in files.values() for path in paths}
-    tensors = {
-        (f"{part}/{name}" if part else name): (path, name)
-        for part, paths in files.items()
-        for path in paths
-        for name in headers[path].tensors
-    }
-    shapes = {full: headers[path].shapes[name] for full, (path, name) in tensors.items()}
-    if is_file:
-        describe_checkpoint(base.name, headers[base].metadata, headers[base].shapes)  # refuses what is none
-    family = family_at(base)
-    _refuse_scaled(base, shapes)
-    layers = layers_in_file(family.name, shapes) if is_file else _in_folder(base, family, shapes)
-    changes = _changes(base, family, layers, loras)
-    merge = _Merge(tensors, [layer for layer in layers if layer.key in changes], changes)
-    said = _merged_from(base, loras)
+    with open_base(base) as opened:
+        return _merged(opened, loras, out, precision, on_progress)
+
+
+def _merged(
+    base: BaseFiles, loras: Sequence[LoraToMerge], out: Path, precision: str, on_progress: Callable[[int, int], None]
+) -> MergedBase:
+    changes = _changes(base, loras)
+    merge = _Merge(base, changes)
+    said = _merged_from(base.path, loras)
     digests: list[str] = []
     num_written = 0
 
     def tensor(part: str, name: str) -> torch.Tensor:
         nonlocal num_written
-        on_progress(num_written, len(tensors))
+        on_progress(num_written, len(base.places))
         num_written += 1
         return merge.tensor(part, name)
 
     def write(part: str, path: Path, target: Path, metadata: Mapping[str, str]) -> None:
         def write_to(aside: Path) -> None:
-            digests.append(_write_changed(aside, headers[path], metadata, precision, lambda n: tensor(part, n)))
+            header = base.headers[path]
+            digests.append(_write_changed(aside, header, metadata, precision, lambda n: tensor(part, n)))
 
         write_whole(target, write_to)
 
-    try:
-        if is_file:
-            write("", base, out, _metadata(headers[base], family, out.stem, said))
-            read_header(out, BaseModelRefused)
-        else:
-            _write_folder(base, out, files, headers, said, write)
-    finally:
-        merge.close()
-    return MergedBase(out, family.name, len(changes), tuple(digests))
+    if base.is_file:
+        header = base.headers[base.path]
+        write("", base.path, out, _metadata(header, base.family, out.stem, said))
+        read_header(out, BaseModelRefused)
+    else:
+        _write_folder(base.path, out, base.files, base.headers, said, write)
+    return MergedBase(out, base.family.name, len(changes), tuple(digests))
 
 
 class _Merge:
     """Tensors of the base model by name, changed where a LoRA changes them."""
 
-    def __init__(
-        self,
-        tensors: Mapping[str, tuple[Path, str]],
-        layers: Sequence[PlacedLayer],
-        changes: Mapping[str, Sequence[tuple[Layer, float]]],
-    ) -> None:
-        self._tensors = tensors
+    def __init__(self, base: BaseFiles, changes: Mapping[str, Sequence[tuple[Layer, float]]]) -> None:
+        self._base = base
         self._changes = changes
         self._by_name: dict[str, list[PlacedLayer]] = {}
-        for layer in layers:
-            for name in layer.names:
+        for layer in base.layers:
+            for name in layer.names if layer.key in changes else ():
                 self._by_name.setdefault(name, []).append(layer)
-        self._opened: dict[Path, Any] = {}
         self._last: tuple[str, torch.Tensor] | None = None
         """The fused layer that was made last: its parts are mostly written one after another."""
 
     def tensor(self, part: str, name: str) -> torch.Tensor:
         """As it is to be written, in its own number format."""
         full = f"{part}/{name}" if part else name
-        found = self._read(full)
+        found = self._base.tensor(full)
         for layer in self._by_name.get(full, ()):
             if layer.rows is not None:
                 found = found.clone()
@@ -151,20 +133,15 @@ class _Merge:
             elif len(layer.names) == 1:
                 found = self._changed(layer.key, found)
             else:
-                heights = [self._read(one).shape[0] for one in layer.names]
+                heights = [self._base.tensor(one).shape[0] for one in layer.names]
                 number = layer.names.index(full)
                 start = sum(heights[:number])
                 found = self._fused(layer)[start : start + heights[number]]
         return found
 
-    def close(self) -> None:
-        """Let the files go."""
-        self._opened.clear()
-        self._last = None
-
     def _fused(self, layer: PlacedLayer) -> torch.Tensor:
         if self._last is None or self._last[0] != layer.key:
-            self._last = (layer.key, self._changed(layer.key, torch.cat([self._read(name) for name in layer.names])))
+            self._last = (layer.key, self._changed(layer.key, self._base.weight(layer)))
         return self._last[1]
 
     def _changed(self, key: str, weight: torch.Tensor) -> torch.Tensor:
@@ -179,25 +156,14 @@ class _Merge:
             )
         return changed
 
-    def _read(self, full: str) -> torch.Tensor:
-        path, name = self._tensors[full]
-        try:
-            if path not in self._opened:
-                self._opened[path] = safe_open(path, framework="pt")
-            return self._opened[path].get_tensor(name)
-        except (SafetensorError, OSError) as error:
-            raise BaseModelRefused(f"{path.name} could not be read: {error}", "Copy or download it again.") from error
 
-
-def _changes(
-    base: Path, family: Family, layers: Sequence[PlacedLayer], loras: Sequence[LoraToMerge]
-) -> dict[str, list[tuple[Layer, float]]]:
+def _changes(base: BaseFiles, loras: Sequence[LoraToMerge]) -> dict[str, list[tuple[Layer, float]]]:
     """By key what is added, with its weight. Raises AdapterRefused for a LoRA that does not fit."""
-    targets = [_shape_only(layer) for layer in layers]
+    targets = [_shape_only(layer) for layer in base.layers]
     changes: dict[str, list[tuple[Layer, float]]] = {}
     for lora in loras:
         file = load_lora(lora.path)
-        refuse_another_family(file, base.stem, family.name)
+        refuse_another_family(file, base.path.stem, base.family.name)
         parts = {False: lora.weight, True: lora.text_weight}
         wanted = {name: t for name, t in file.tensors.items() if parts[name.startswith("lora_te")] != 0}
         if not wanted:
@@ -220,42 +186,6 @@ def _shape_only(layer: PlacedLayer) -> Target:
             else nn.Linear(num_in, num_out, bias=False)
         )
     return Target("text_encoder" if layer.key.startswith("lora_te") else "unet", layer.key, module, "", module)
-
-
-def _refuse_scaled(base: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    scaled = next((name for name in shapes if name.endswith((".scale_weight", ".weight_scale", ".absmax"))), None)
-    if scaled is not None:
-        raise BaseModelRefused(
-            f"The weights of {base.name} are kept in eight bits or fewer beside scales ({scaled}).",
-            "Merge into the fp16 or bf16 file of this base model.",
-        )
-
-
-def _weights_of_folder(base: Path) -> dict[str, list[Path]]:
-    """The files that are loaded of each part that a LoRA can change. Raises BaseModelRefused."""
-    found: dict[str, list[Path]] = {}
-    for part in _ADAPTED_PARTS:
-        folder = base / part
-        if not folder.is_dir():
-            continue
-        indexes = sorted(folder.glob("*.safetensors.index.json"))
-        plain = [folder / name for name in WEIGHTS[part] if (folder / name).is_file() and not name.endswith(".json")]
-        if plain and (not indexes or plain[0].name == WEIGHTS[part][0]):
-            found[part] = [plain[0]]
-        elif indexes:
-            shards = {str(name) for name in read_json(indexes[0]).get("weight_map", {}).values()}
-            if any(Path(name).name != name for name in shards):
-                raise BaseModelRefused(f"{indexes[0]} names files outside of its folder.", "Copy the base model again.")
-            found[part] = [folder / name for name in sorted(shards)]
-    if not found:
-        raise BaseModelRefused(f"{base} is no base model.", "Give a .safetensors file or a diffusers folder.")
-    return found
-
-
-def _in_folder(base: Path, family: Family, shapes: Mapping[str, tuple[int, ...]]) -> list[PlacedLayer]:
-    config = base / "unet" / "config.json"
-    per_block = read_json(config).get("layers_per_block", 2) if config.is_file() else 2
-    return layers_in_folder(family.name, shapes, per_block if isinstance(per_block, int) else 2)
 
 
 def _write_folder(

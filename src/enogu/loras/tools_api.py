@@ -42,7 +42,7 @@ class WeighedLora(_Body):
     id: _Id
     weight: _Weight = 1.0
     text_weight: _Weight | None = None
-    """Of its layers in text encoders, when merged into a base model; left out: as ``weight``."""
+    """Of its layers in text encoders; left out: as ``weight``."""
 
 
 class ToConvert(_Body):

@@ -7,7 +7,7 @@ push its base model out of memory. It lives for one job and ends with its worker
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,23 +19,26 @@ from enogu.queue import service as queue
 from enogu.queue.entities import Job
 from enogu.storage.database import Engine, Session, utc_now
 from enogu.worker.handlers import JobContext, WorkerStops
-from enogu.worker.tool_process import ToolEnded, run_tool
+from enogu.worker.tool_process import REAL, ToolEnded, run_tool
 
 
-def use_tool(context: JobContext) -> None:
-    """Do what this job asks for, and keep what comes of it together with the job's end."""
+def use_tool(context: JobContext, command: Sequence[str] = REAL) -> None:
+    """Do what this job asks for, and keep what comes of it together with the job's end.
+
+    ``command`` starts the process that does it: the real one, or a fake that tests give.
+    """
     job = context.job
     work = context.settings.home / "work" / f"lora-tool-{job.id}"
     shutil.rmtree(work, ignore_errors=True)  # of a worker that was killed
     try:
-        _use(context, wish_of(job.payload), work)
+        _use(context, wish_of(job.payload), work, command)
     except _Cancelled:
         context.keep(lambda session: queue.end(session, job.id, job.token, "cancelled", utc_now()))
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _use(context: JobContext, wish: ToolWish, work: Path) -> None:
+def _use(context: JobContext, wish: ToolWish, work: Path, command: Sequence[str]) -> None:
     job = context.job
     _look_up(context)
     loras = [tasks.place_input(context.files, work / f"in-{i}", one) for i, one in enumerate(wish.inputs)]
@@ -49,7 +52,12 @@ def _use(context: JobContext, wish: ToolWish, work: Path) -> None:
         "out": str(made),
     }
     try:
-        found = run_tool(values, has_to_end=lambda: _has_to_end(context), on_progress=lambda one: _tell(context, one))
+        found = run_tool(
+            values,
+            has_to_end=lambda: _has_to_end(context),
+            on_progress=lambda one: _tell(context, one),
+            command=command,
+        )
     except ToolEnded:
         _look_up(context)  # because of us?
         raise

@@ -9,14 +9,16 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 
 from enogu.errors import EnoguError
 from enogu.worker.engine_host import child_environment
 from enogu.worker.engine_messages import BadMessage, read_object
 
-_COMMAND = (sys.executable, "-P", "-m", "enogu.worker.tool_child")
+REAL = (sys.executable, "-P", "-m", "enogu.worker.tool_child")
+FAKE = (sys.executable, "-P", "-m", "enogu.worker.fake_tool")
+"""Computes nothing, needs no torch: for tests."""
 _LOOK_SECONDS = 0.1
 
 
@@ -29,11 +31,12 @@ def run_tool(
     *,
     has_to_end: Callable[[], bool],
     on_progress: Callable[[Mapping[str, Any]], None],
+    command: Sequence[str] = REAL,
 ) -> dict[str, Any]:
     """What the tool found. Raises EnoguError in the tool's words, ToolEnded when the process is gone."""
     threads = max(1, (os.cpu_count() or 2) // 2)  # a training may run beside it
     process = subprocess.Popen(  # noqa: S603 (our own program)
-        [*_COMMAND, "--parent", str(os.getpid()), "--threads", str(threads)],
+        [*command, "--parent", str(os.getpid()), "--threads", str(threads)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=child_environment(threads),

@@ -35,6 +35,7 @@ def test_files_are_converted_merged_resized_and_compared(enogu: Enogu, tmp_path:
 def test_wrong_words_and_files_that_are_there_are_refused(enogu: Enogu, tmp_path: Path) -> None:
     a = write_lora(tmp_path / "a.safetensors", 4)
     assert "is there already" in enogu("lora", "convert", a, "--out", a, code=2).err
+    assert "Give --out" in enogu("lora", "convert", a, code=2).err
     assert "fp32" in enogu("lora", "convert", a, "--out", tmp_path / "x.safetensors", "--precision", "half", code=2).err
     resize = ("lora", "resize", a, "--rank", "2", "--out", tmp_path / "x.safetensors", "--by")
     assert "sv_fro" in enogu(*resize, "magic", code=2).err

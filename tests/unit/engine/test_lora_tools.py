@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,11 @@ from enogu.engine.adapters.lora import check_fits
 from enogu.engine.adapters.products import as_lora
 from enogu.engine.families import LoadedBase
 from enogu.engine.lora_file import load_lora
+from enogu.engine.merging import LoraToMerge
 from enogu.errors import AdapterRefused, WrongUse
 from enogu.recipe.adapter import DoraAdapter, LohaAdapter, LokrAdapter
 from enogu.weights.header import read_header, tensor_bytes_sha256
-from tests.unit.engine.tiny_run import load_tiny_base, random_lora, write_kind
+from tests.unit.engine.tiny_run import random_lora, write_kind
 
 
 @pytest.fixture
@@ -42,7 +42,9 @@ def test_a_merge_without_a_rank_is_the_exact_sum(
 ) -> None:
     a, b = files
     before = a.read_bytes()
-    lora_tools.merge([(a, 0.7), (b, -0.3)], tmp_path / "m.safetensors", rank=None, precision="fp32")
+    lora_tools.merge(
+        [LoraToMerge(a, 0.7, 0.7), LoraToMerge(b, -0.3, -0.3)], tmp_path / "m.safetensors", rank=None, precision="fp32"
+    )
     merged, first, second = (changes(tiny_base, path) for path in (tmp_path / "m.safetensors", a, b))
     for key, change in merged.items():
         wanted = 0.7 * first[key] + (-0.3 * second[key] if key in second else 0)
@@ -52,7 +54,30 @@ def test_a_merge_without_a_rank_is_the_exact_sum(
     assert header.metadata["sshs_model_hash"] == tensor_bytes_sha256(tmp_path / "m.safetensors")
     assert (header.metadata["ss_network_dim"], header.metadata["ss_output_name"]) == ("Dynamic", "m")
     with pytest.raises(WrongUse, match="there already"):
-        lora_tools.merge([(a, 1.0), (b, 1.0)], tmp_path / "m.safetensors", rank=None, precision="fp32")
+        lora_tools.merge(
+            [LoraToMerge(a, 1.0, 1.0), LoraToMerge(b, 1.0, 1.0)],
+            tmp_path / "m.safetensors",
+            rank=None,
+            precision="fp32",
+        )
+
+
+def test_text_encoders_have_a_weight_of_their_own_and_none_adds_no_rank(
+    tiny_base: LoadedBase, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    a, b = files
+    out = tmp_path / "m.safetensors"
+    lora_tools.merge([LoraToMerge(a, 0.7, 0.0), LoraToMerge(b, 0.5, -1.5)], out, rank=None, precision="fp32")
+    merged, first, second = (changes(tiny_base, path) for path in (out, a, b))
+    for key, change in merged.items():
+        is_text = key.startswith("lora_te")
+        wanted = (0.0 if is_text else 0.7) * first[key] + (-1.5 if is_text else 0.5) * second.get(key, 0)
+        torch.testing.assert_close(change, wanted, rtol=1e-4, atol=1e-5)
+    text = next(n for n in load_file(out) if n.startswith("lora_te") and n.endswith("lora_down.weight"))
+    assert load_file(out)[text].shape[0] == 2
+    assert read_header(out).metadata["modelspec.merged_from"] == "a.safetensors:0.7:0, b.safetensors:0.5:-1.5"
+    with pytest.raises(WrongUse, match="nothing would change"):
+        lora_tools.merge([LoraToMerge(a, 0, 0)], tmp_path / "n.safetensors", rank=None, precision="fp32")
 
 
 def test_a_resize_is_the_best_approximation_of_its_rank_and_tells_what_is_kept(
@@ -80,26 +105,6 @@ def test_a_rank_is_found_by_ratio_sum_or_squares_as_sd_scripts_does() -> None:
     assert lora_tools._rank_for(torch.zeros(3), 3, "sv_fro", 0.9) == 1
     with pytest.raises(WrongUse):
         lora_tools._check_method("sv_fro", None)
-
-
-def test_what_was_added_to_a_base_model_is_extracted_again(
-    tiny_base: LoadedBase, tiny_base_folder: Path, files: tuple[Path, Path], tmp_path: Path
-) -> None:
-    tuned = load_tiny_base(tiny_base_folder)
-    places = {target.key: target.layer.weight for target in tuned.family.all_targets(tuned)}
-    wanted = changes(tiny_base, files[0])
-    with torch.no_grad():
-        for key, change in wanted.items():
-            places[key] += change
-    out = tmp_path / "e.safetensors"
-    _, told = lora_tools.extract(tiny_base, tuned, out, dim=3, conv_dim=2, precision="fp32")
-    found = changes(tiny_base, out)
-    assert found.keys() == wanted.keys()
-    for key, change in found.items():
-        torch.testing.assert_close(change, wanted[key], rtol=1e-3, atol=1e-4)
-    assert min(layer.retained for layer in told) > 0.999
-    with pytest.raises(WrongUse, match="are the same"):
-        lora_tools.extract(tiny_base, tiny_base, tmp_path / "no.safetensors", dim=2, conv_dim=0, precision="fp32")
 
 
 def test_a_comparison_is_the_angle_and_the_norms_of_the_whole_changes(
@@ -145,7 +150,12 @@ def test_loha_and_lokr_are_merged_resized_and_compared_through_their_products(
 ) -> None:
     path = write_kind(tiny_base, adapter, tmp_path / "kind.safetensors")
     whole = changes(tiny_base, path)
-    lora_tools.merge([(path, 0.5), (files[1], 1.0)], tmp_path / "m.safetensors", rank=None, precision="fp32")
+    lora_tools.merge(
+        [LoraToMerge(path, 0.5, 0.5), LoraToMerge(files[1], 1.0, 1.0)],
+        tmp_path / "m.safetensors",
+        rank=None,
+        precision="fp32",
+    )
     merged, other = changes(tiny_base, tmp_path / "m.safetensors"), changes(tiny_base, files[1])
     for key, change in merged.items():
         wanted = 0.5 * whole[key] + other.get(key, 0)
@@ -186,9 +196,3 @@ def test_a_dora_is_refused_with_the_way_round(tiny_base: LoadedBase, files: tupl
     with pytest.raises(AdapterRefused, match="depends on the base model") as refused:
         lora_tools.compare(files[0], dora)
     assert "--into" in refused.value.cure
-
-
-def test_two_families_give_no_difference(tiny_base: LoadedBase, tmp_path: Path) -> None:
-    other = dataclasses.replace(tiny_base, family=dataclasses.replace(tiny_base.family, name="sdxl", title="SDXL"))
-    with pytest.raises(WrongUse, match="SDXL"):
-        lora_tools.extract(tiny_base, other, tmp_path / "no.safetensors", dim=2, conv_dim=0, precision="fp32")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 import struct
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -108,7 +109,16 @@ def numbers_of(studio: Studio, lora: Lora) -> dict[str, tuple[int, ...]]:
     return {name.removeprefix(f"{KEY}."): shape for name, shape in header.shapes.items()}
 
 
-def test_each_tool_makes_what_it_was_asked_for_and_says_of_what(studio: Studio, owner: Account) -> None:
+@pytest.fixture(params=["real", "fake"])
+def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both processes keep the same contract."""
+    command = {"real": tool_process.REAL, "fake": tool_process.FAKE}[request.param]
+    run = tool_process.run_tool
+    monkeypatch.setattr(lora_tool_handler, "run_tool", lambda *a, **more: run(*a, **{**more, "command": command}))
+    return str(request.param)
+
+
+def test_each_tool_makes_what_it_was_asked_for_and_says_of_what(studio: Studio, owner: Account, either: str) -> None:
     a = add(studio, owner, "まめ", lora_file(1, enogu_trigger="mame"))
     b = add(studio, owner, "sumi", lora_file(2, enogu_trigger="sumi"))
 
@@ -145,8 +155,8 @@ def test_each_tool_makes_what_it_was_asked_for_and_says_of_what(studio: Studio, 
     ask(studio, owner, "extract", "差", bases=(base.id, "starter"), rank=4, precision="fp32")
     extracted = get(studio, owner, work(studio))
     ask(studio, owner, "compare", inputs=((a,), (extracted,)))
-    (alike,) = work(studio)["layers"]
-    assert alike["cosine"] > 0.999
+    found = work(studio)["layers"]
+    assert either == "fake" or [one["cosine"] > 0.999 for one in found] == [True]
     assert not any((studio.settings.home / "work").glob("lora-tool-*"))
 
 
@@ -194,6 +204,36 @@ def accounts_other(owner: Account) -> Account:
     return replace(owner, id="z" * 26)
 
 
+def use_command(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Another process in the tool's place."""
+    run = tool_process.run_tool
+    command = (sys.executable, "-c", program)
+    monkeypatch.setattr(lora_tool_handler, "run_tool", lambda *a, **more: run(*a, **{**more, "command": command}))
+
+
+@pytest.mark.parametrize("kind", ["real", "fake"])
+def test_a_process_refuses_what_is_no_lora_in_words_and_knows_when_it_is_to_end(tmp_path: Path, kind: str) -> None:
+    """By itself, without a worker."""
+    command = {"real": tool_process.REAL, "fake": (*tool_process.FAKE, "--seconds", "60")}[kind]
+    none = tmp_path / "none.safetensors"
+    none.write_bytes(struct.pack("<Q", 2) + b"{}")
+    values: dict[str, Any] = {
+        "tool": "convert", "loras": [[str(none), 1.0, 1.0]], "bases": [], "base_paths": [], "layout": "kohya",
+        "rank": None, "precision": "same", "out": str(tmp_path / "made.safetensors"),
+    }  # fmt: skip
+    with pytest.raises(EnoguError, match="is no LoRA"):
+        tool_process.run_tool(
+            values, has_to_end=lambda: False, on_progress=lambda _: None,
+            command=tool_process.REAL if kind == "real" else tool_process.FAKE,
+        )  # fmt: skip
+    none.write_bytes(lora_file(1))
+    began = time.monotonic()
+    with pytest.raises(tool_process.ToolEnded):
+        tool_process.run_tool(values, has_to_end=lambda: True, on_progress=lambda _: None, command=command)
+    assert time.monotonic() - began < 20
+    assert not (tmp_path / "made.safetensors").exists()
+
+
 def test_a_tool_that_fails_says_why_and_leaves_nothing(studio: Studio, owner: Account) -> None:
     a = add(studio, owner, "a", lora_file(1))
     wide = add(studio, owner, "wide", lora_file(2).replace(b"attn2_to_k", b"attn9_to_k"))
@@ -213,9 +253,7 @@ def test_a_tool_that_fails_says_why_and_leaves_nothing(studio: Studio, owner: Ac
 def test_a_cancelled_tool_ends_at_once_with_its_process(
     studio: Studio, owner: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys
-
-    monkeypatch.setattr(tool_process, "_COMMAND", (sys.executable, "-c", "import time; time.sleep(60)"))
+    use_command(monkeypatch, "import time; time.sleep(60)")
     a = add(studio, owner, "a", lora_file(1))
     asked = ask(studio, owner, "convert", inputs=((a,),), precision="fp16")
     ended: list[Job | None] = []
@@ -237,10 +275,8 @@ def test_a_cancelled_tool_ends_at_once_with_its_process(
 def test_a_process_that_the_system_ends_is_a_failure_in_words(
     studio: Studio, owner: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys
-
     kill = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    monkeypatch.setattr(tool_process, "_COMMAND", (sys.executable, "-c", kill))
+    use_command(monkeypatch, kill)
     a = add(studio, owner, "a", lora_file(1))
     ask(studio, owner, "convert", inputs=((a,),), precision="fp16")
     job = run_one_job(studio, lanes=("task",))

@@ -24,6 +24,16 @@ _OPEN_CLIP_WEIGHT = re.compile(r"transformer\.resblocks\.(\d+)\.(.+?)(?:\.weight
 _SD15_UP_WITH_ATTENTION = frozenset({1, 2, 3})
 
 
+_ADAPTED = re.compile(
+    r"lora_unet_(?:.+_)?(?:transformer_blocks_\d+_.+|proj_in|proj_out)|lora_unet_(?:double|single)_blocks_.+"
+    r"|lora_te\d?_text_model_encoder_layers_.+|lora_te3_encoder_block_.+_(?:q|k|v|o|wi|wi_0|wi_1|wo)"
+)
+_CONVOLUTIONAL = re.compile(
+    r"lora_unet_.+_(?:conv1|conv2|conv|conv_shortcut|time_emb_proj|in_layers_2|out_layers_3|emb_layers_1"
+    r"|skip_connection|op)"
+)
+
+
 @dataclass(frozen=True)
 class PlacedLayer:
     """A layer and the tensors that are its weight, one below the other; or the rows of one tensor that are."""
@@ -32,6 +42,16 @@ class PlacedLayer:
     names: tuple[str, ...]
     shape: tuple[int, ...]
     rows: slice | None = None
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether a LoRA is on it, as ``Family.targets`` of the networks says."""
+        return _ADAPTED.fullmatch(self.key) is not None
+
+    @property
+    def is_convolutional(self) -> bool:
+        """Whether it is of a convolutional block, as ``Family.conv_targets`` says."""
+        return _CONVOLUTIONAL.fullmatch(self.key) is not None and not self.is_adapted
 
 
 def layers_in_file(family: str, shapes: Shapes) -> list[PlacedLayer]:
