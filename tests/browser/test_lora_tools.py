@@ -11,15 +11,19 @@ from tests.browser.places import list_places, start_run
 WORDS = {
     "ja": {
         "more": "のその他の操作", "merge": "ほかの LoRA とマージ", "resize": "ランクを下げる", "add": "LoRA を追加",
-        "name": "名前", "merge_go": "マージする", "resize_go": "小さくする", "rank": "ランク",
+        "name": "名前", "merge_go": "マージする", "resize_go": "小さくする", "most_rank": "ランクの上限",
         "compare": "ほかの LoRA と比べる", "other": "比べる相手", "compare_go": "比べる", "show": "結果を見る",
-        "alike": "類似度", "made": "マージして作成",
+        "alike": "類似度", "made": "マージして作成", "apart": "テキストエンコーダーの重みを分ける",
+        "text_weight": "のテキストエンコーダーの重み", "method": "縮め方", "share": "残す割合(合計)",
+        "share_value": "各層で残す割合", "extract": "ベースモデルから取り出す", "conv": "畳み込み層のランク",
     },
     "en": {
         "more": "More for", "merge": "Merge with others", "resize": "Lower the rank", "add": "Add a LoRA",
-        "name": "Name", "merge_go": "Merge", "resize_go": "Make a smaller one", "rank": "Rank",
+        "name": "Name", "merge_go": "Merge", "resize_go": "Make a smaller one", "most_rank": "Highest rank",
         "compare": "Compare with another", "other": "Compare with", "compare_go": "Compare", "show": "Show the result",
-        "alike": "Likeness", "made": "Merged from",
+        "alike": "Likeness", "made": "Merged from", "apart": "Own weights for text encoders",
+        "text_weight": "in text encoders", "method": "How far", "share": "Keep a share (of the sum)",
+        "share_value": "Keep of each layer", "extract": "Extract from base models", "conv": "Rank of convolutions",
     },
 }  # fmt: skip
 
@@ -54,13 +58,20 @@ def test_loras_are_merged_made_smaller_and_compared(
     merged, small = f"both {language}", f"small {language}"
     open_tool(words["merge"])
     choose(page, words["add"], second)
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("textbox", name=words["text_weight"])).to_have_count(0)
+    dialog.get_by_role("switch", name=words["apart"]).check(force=True)
+    dialog.get_by_role("textbox", name=words["text_weight"]).last.fill("0.5")
     page.get_by_role("dialog").get_by_role("textbox", name=words["name"], exact=True).fill(merged)
     page.get_by_role("dialog").get_by_role("button", name=words["merge_go"], exact=True).click()
     link = page.get_by_role("link", name=merged)
     expect(link).to_be_visible(timeout=60_000)
 
     open_tool(words["resize"])
-    page.get_by_role("dialog").get_by_role("textbox", name=words["rank"], exact=True).fill("1")
+    expect(dialog.get_by_role("textbox", name=words["share_value"])).to_have_count(0)
+    choose(page, words["method"], words["share"])
+    dialog.get_by_role("textbox", name=words["share_value"]).fill("80")
+    page.get_by_role("dialog").get_by_role("textbox", name=words["most_rank"], exact=True).fill("1")
     page.get_by_role("dialog").get_by_role("textbox", name=words["name"], exact=True).fill(small)
     page.get_by_role("dialog").get_by_role("button", name=words["resize_go"]).click()
     expect(page.get_by_role("link", name=small)).to_be_visible(timeout=60_000)
@@ -78,3 +89,7 @@ def test_loras_are_merged_made_smaller_and_compared(
 
     link.click()
     expect(page.get_by_text(words["made"])).to_be_visible()
+
+    page.goto(f"{page.url.rsplit('/', 1)[0]}")
+    page.get_by_role("button", name=words["extract"]).click()
+    expect(dialog.get_by_role("textbox", name=words["conv"])).to_be_visible()

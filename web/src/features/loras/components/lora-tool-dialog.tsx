@@ -17,6 +17,9 @@ export type ToolOfLora = "merge" | "resize" | "convert" | "compare" | "merge_int
 const PRECISIONS: readonly Precision[] = ["fp16", "bf16", "fp32", "same"];
 const DEFAULT_RANK = 16;
 const DEFAULT_SHARE = 90;
+const DEFAULT_RATIO = 20;
+const METHODS = ["fixed", "sv_fro", "sv_cumulative", "sv_ratio"] as const;
+type Method = (typeof METHODS)[number];
 
 export interface LoraToolDialogProps {
   readonly tool: ToolOfLora;
@@ -27,20 +30,25 @@ export interface LoraToolDialogProps {
 export function LoraToolDialog({ tool, lora, onClose }: LoraToolDialogProps) {
   const { t } = useTranslation("loras");
   const ui = useTranslation("ui").t;
-  const [chosen, setChosen] = useState<readonly Weighed[]>([{ id: lora.id, name: lora.name, weight: 1 }]);
+  const [chosen, setChosen] = useState<readonly Weighed[]>([
+    { id: lora.id, name: lora.name, weight: 1, textWeight: null },
+  ]);
   const [other, setOther] = useState<string | null>(null);
   const [base, setBase] = useState<string | null>(null);
   const [rank, setRank] = useState<number | "">(tool === "merge" ? "" : Math.min(DEFAULT_RANK, startRank(lora)));
-  const [isByShare, setIsByShare] = useState(false);
+  const [method, setMethod] = useState<Method>("fixed");
   const [share, setShare] = useState(DEFAULT_SHARE);
+  const [ratio, setRatio] = useState(DEFAULT_RATIO);
   const [layout, setLayout] = useState<"kohya" | "diffusers">("kohya");
   const [precision, setPrecision] = useState<Precision>(tool === "merge_into" || tool === "convert" ? "same" : "fp16");
   const [name, setName] = useState("");
   const others = useOthers(lora.family, [lora]);
+  const kind = useQuery({ ...loraQueries.detail(lora.id), enabled: tool === "convert" }).data?.facts["algorithm"];
+  const isKnownToDiffusers = kind !== "loha" && kind !== "lokr";
   const bases = useQuery({ ...loraQueries.baseModels(lora.id), enabled: tool === "merge_into" }).data ?? [];
   const use = useTool();
   const body = ((): ToolToUse | null => {
-    const loras = chosen.map(({ id, weight }) => ({ id, weight }));
+    const loras = chosen.map(({ id, weight, textWeight }) => ({ id, weight, text_weight: textWeight }));
     switch (tool) {
       case "merge":
         return loras.length < 2 ? null : { tool, loras, rank: rank === "" ? null : rank, precision, name };
@@ -56,8 +64,8 @@ export function LoraToolDialog({ tool, lora, onClose }: LoraToolDialogProps) {
           tool,
           lora_id: lora.id,
           rank,
-          method: isByShare ? "sv_fro" : "fixed",
-          parameter: isByShare ? share / 100 : null,
+          method,
+          parameter: method === "fixed" ? null : method === "sv_ratio" ? ratio : share / 100,
           precision,
           name,
         };
@@ -101,20 +109,27 @@ export function LoraToolDialog({ tool, lora, onClose }: LoraToolDialogProps) {
           />
         )}
         {tool === "resize" && (
-          <SegmentedControl
-            aria-label={t("tools.method")}
-            value={isByShare ? "share" : "fixed"}
-            onChange={(value) => setIsByShare(value === "share")}
-            data={[
-              { value: "fixed", label: t("tools.byRank") },
-              { value: "share", label: t("tools.byShare") },
-            ]}
+          <Select
+            label={t("tools.method")}
+            description={t(`tools.method.${method}.help`)}
+            allowDeselect={false}
+            data={METHODS.map((one) => ({ value: one, label: t(`tools.method.${one}`) }))}
+            value={method}
+            onChange={(value) => setMethod(value as Method)}
           />
         )}
-        {tool === "resize" && isByShare && (
+        {tool === "resize" && method === "sv_ratio" && (
+          <NumberInput
+            label={t("tools.ratio")}
+            min={1}
+            max={1_000_000}
+            value={ratio}
+            onChange={(value) => typeof value === "number" && setRatio(value)}
+          />
+        )}
+        {tool === "resize" && (method === "sv_fro" || method === "sv_cumulative") && (
           <NumberInput
             label={t("tools.share")}
-            description={t("tools.shareHelp")}
             suffix=" %"
             min={1}
             max={100}
@@ -124,7 +139,7 @@ export function LoraToolDialog({ tool, lora, onClose }: LoraToolDialogProps) {
         )}
         {(tool === "resize" || tool === "merge") && (
           <NumberInput
-            label={t(tool === "resize" && isByShare ? "tools.mostRank" : "tools.rank")}
+            label={t(tool === "resize" && method !== "fixed" ? "tools.mostRank" : "tools.rank")}
             description={tool === "merge" ? t("tools.mergedRankHelp") : t("tools.rankNow", { rank: lora.dim ?? "?" })}
             min={1}
             max={1024}
@@ -133,7 +148,7 @@ export function LoraToolDialog({ tool, lora, onClose }: LoraToolDialogProps) {
             onChange={(value) => setRank(typeof value === "number" ? value : "")}
           />
         )}
-        {tool === "convert" && (
+        {tool === "convert" && isKnownToDiffusers && (
           <SegmentedControl
             aria-label={t("facts.layout")}
             value={layout}
@@ -174,15 +189,25 @@ export function ExtractDialog({ onClose }: { readonly onClose: () => void }) {
   const [tuned, setTuned] = useState<string | null>(null);
   const [base, setBase] = useState<string | null>(null);
   const [rank, setRank] = useState(2 * DEFAULT_RANK);
+  const [convRank, setConvRank] = useState(0);
   const [precision, setPrecision] = useState<Precision>("fp16");
   const [name, setName] = useState("");
   const use = useTool();
   const family = models.find((one) => one.id === tuned)?.family;
+  const hasConvolutions = family !== "flux";
   const named = (those: typeof models) => those.map((one) => ({ value: one.id, label: one.name }));
   const handleGo = () => {
     if (tuned === null || base === null) return;
     use.mutate(
-      { tool: "extract", tuned_id: tuned, base_model_id: base, rank, conv_rank: 0, precision, name },
+      {
+        tool: "extract",
+        tuned_id: tuned,
+        base_model_id: base,
+        rank,
+        conv_rank: hasConvolutions ? convRank : 0,
+        precision,
+        name,
+      },
       {
         onSuccess: () => {
           noticeDone(t("tools.started"));
@@ -219,6 +244,17 @@ export function ExtractDialog({ onClose }: { readonly onClose: () => void }) {
           value={rank}
           onChange={(value) => typeof value === "number" && setRank(value)}
         />
+        {hasConvolutions && (
+          <NumberInput
+            label={t("tools.convRank")}
+            description={t("tools.convRankHelp")}
+            min={0}
+            max={1024}
+            allowDecimal={false}
+            value={convRank}
+            onChange={(value) => typeof value === "number" && setConvRank(value)}
+          />
+        )}
         <PrecisionSelect value={precision} onChange={setPrecision} />
         <NameInput value={name} onChange={setName} />
         {use.isError && <ProblemNotice error={use.error} />}

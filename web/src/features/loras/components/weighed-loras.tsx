@@ -1,5 +1,5 @@
 /** Several LoRAs of one family with their weights, to be put together. */
-import { ActionIcon, Group, NumberInput, Select, Stack, Text } from "@mantine/core";
+import { ActionIcon, Group, NumberInput, Select, Stack, Switch, Text } from "@mantine/core";
 import { IconX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
@@ -10,6 +10,8 @@ export interface Weighed {
   readonly id: string;
   readonly name: string;
   readonly weight: number;
+  /** Of its layers in text encoders; null: as `weight`. */
+  readonly textWeight: number | null;
 }
 
 export interface WeighedLorasProps {
@@ -21,6 +23,11 @@ export interface WeighedLorasProps {
 export function WeighedLoras({ family, value, onChange }: WeighedLorasProps) {
   const { t } = useTranslation("loras");
   const others = useOthers(family, value);
+  const isApart = value.some((one) => one.textWeight !== null);
+  const change = (id: string, changed: Partial<Weighed>) =>
+    onChange(value.map((each) => (each.id === id ? { ...each, ...changed } : each)));
+  const handleApart = (apart: boolean) =>
+    onChange(value.map((each) => ({ ...each, textWeight: apart ? each.weight : null })));
   return (
     <Stack gap="xs">
       {value.map((one) => (
@@ -28,19 +35,18 @@ export function WeighedLoras({ family, value, onChange }: WeighedLorasProps) {
           <Text flex={1} size="sm" lineClamp={1} title={one.name}>
             {one.name}
           </Text>
-          <NumberInput
-            w={96}
-            aria-label={t("tools.weightOf", { name: one.name })}
+          <WeightInput
+            label={t(isApart ? "tools.imageWeightOf" : "tools.weightOf", { name: one.name })}
             value={one.weight}
-            min={-4}
-            max={4}
-            step={0.1}
-            decimalScale={3}
-            onChange={(weight) =>
-              typeof weight === "number" &&
-              onChange(value.map((each) => (each.id === one.id ? { ...each, weight } : each)))
-            }
+            onChange={(weight) => change(one.id, { weight })}
           />
+          {isApart && (
+            <WeightInput
+              label={t("tools.textWeightOf", { name: one.name })}
+              value={one.textWeight ?? one.weight}
+              onChange={(textWeight) => change(one.id, { textWeight })}
+            />
+          )}
           <ActionIcon
             size={36}
             variant="subtle"
@@ -62,10 +68,36 @@ export function WeighedLoras({ family, value, onChange }: WeighedLorasProps) {
         data={others.map((one) => ({ value: one.id, label: one.name }))}
         onChange={(id) => {
           const added = others.find((one) => one.id === id);
-          if (added !== undefined) onChange([...value, { id: added.id, name: added.name, weight: 1 }]);
+          if (added !== undefined)
+            onChange([...value, { id: added.id, name: added.name, weight: 1, textWeight: isApart ? 1 : null }]);
         }}
       />
+      <Switch
+        label={t("tools.apart")}
+        description={isApart ? t("tools.apartHelp") : undefined}
+        checked={isApart}
+        onChange={(event) => handleApart(event.currentTarget.checked)}
+      />
     </Stack>
+  );
+}
+
+function WeightInput(props: {
+  readonly label: string;
+  readonly value: number;
+  readonly onChange: (weight: number) => void;
+}) {
+  return (
+    <NumberInput
+      w={96}
+      aria-label={props.label}
+      value={props.value}
+      min={-4}
+      max={4}
+      step={0.1}
+      decimalScale={3}
+      onChange={(weight) => typeof weight === "number" && props.onChange(weight)}
+    />
   );
 }
 
