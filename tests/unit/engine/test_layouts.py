@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from enogu.engine.adapters import kinds
 from enogu.engine.adapters.deltas import change_of, layers_of
-from enogu.engine.families import LoadedBase
+from enogu.engine.adapters.lora import attached
+from enogu.engine.families import LoadedBase, TextRules, picture_sizes
 from enogu.engine.families.unet import ldm_path
 from enogu.engine.layouts import to_diffusers, to_kohya
 from enogu.engine.lora_file import LoraFile, load_lora
@@ -207,23 +209,70 @@ def _comfyui(kohya: Tensors, family: str) -> Tensors:
     return found
 
 
-def test_comfyuis_layout_of_sdxl_is_read(bases: dict[str, LoadedBase]) -> None:
-    kohya = random_lora(bases["sdxl"], 2, 1, "unet")
-    assert_same(to_kohya(_comfyui(kohya, "sdxl"), "sdxl"), kohya)
-
-
-def test_comfyuis_layout_of_flux_is_read(bases: dict[str, LoadedBase]) -> None:
-    kohya = random_lora(bases["flux"], 2, 1, "unet")
+def _comfyui_flux(kohya: Tensors) -> Tensors:
+    """Black Forest Labs' paths; the scale, alpha / dim, is in B, since that layout has no place for it."""
     theirs: Tensors = {}
     for key, down in ((n.removesuffix(".lora_down.weight"), t) for n, t in kohya.items() if n.endswith("down.weight")):
         number, rest = key.removeprefix("lora_unet_").split("blocks_")[1].split("_", 1)
         path = {"modulation_lin": "modulation.lin", "linear1": "linear1", "linear2": "linear2"}.get(rest)
         side = "double" if path is None else "single"
         path = path or rest.replace("_attn_", "_attn.").replace("_mlp_", "_mlp.").replace("_mod_", "_mod.")
+        scale = float(kohya[f"{key}.alpha"]) / down.shape[0]
         theirs[f"diffusion_model.{side}_blocks.{number}.{path}.lora_A.weight"] = down
-        theirs[f"diffusion_model.{side}_blocks.{number}.{path}.lora_B.weight"] = kohya[f"{key}.lora_up.weight"] * 0.5
-    # random_lora has alpha = dim / 2, which that layout has no place for
-    assert_same(to_kohya(theirs), kohya)
+        theirs[f"diffusion_model.{side}_blocks.{number}.{path}.lora_B.weight"] = kohya[f"{key}.lora_up.weight"] * scale
+    return theirs
+
+
+def _underscored(kohya: Tensors) -> Tensors:
+    """SDXL's layers under diffusers' names as Kohya's keys: OneTrainer's, ai-toolkit's and other converters'."""
+    theirs: Tensors = {}
+    for name, tensor in to_diffusers(kohya).items():
+        path, _, end = name.removesuffix(".weight").rpartition(".lora_")
+        start = {"unet": "lora_unet", "text_encoder": "lora_te1", "text_encoder_2": "lora_te2"}[path.split(".")[0]]
+        kind = {"A": "down", "B": "up"}[end]
+        theirs[f"{start}_{path.split('.', 1)[1].replace('.', '_')}.lora_{kind}.weight"] = tensor
+    return theirs
+
+
+def _of_layout(kohya: Tensors, layout: str, family: str) -> Tensors:
+    """The same LoRA as a program writes it: ai-toolkit has Kohya's names for SD1.5 and diffusers' for Flux."""
+    if layout == "kohya" or (layout, family) == ("ai-toolkit", "sd15"):
+        return kohya
+    if layout == "comfyui":
+        return _comfyui_flux(kohya) if family == "flux" else _comfyui(kohya, family)
+    return _underscored(kohya) if (layout, family) == ("ai-toolkit", "sdxl") else to_diffusers(kohya)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("layout", ["kohya", "peft", "comfyui", "ai-toolkit"])
+def test_a_file_of_each_layout_makes_each_family_predict_the_same_numbers(
+    bases: dict[str, LoadedBase], layout: str, family: str, tmp_path: Path
+) -> None:
+    """Convolutions included; text encoders where the layout has them."""
+    base = bases[family]
+    write_kind(base, LoconAdapter(dim=3, alpha=2, conv_dim=2, conv_alpha=1), tmp_path / "all.safetensors")
+    has_text = layout in ("kohya", "peft") or (layout, family) in (("ai-toolkit", "sd15"), ("ai-toolkit", "sdxl"))
+    kohya = {
+        name: tensor for name, tensor in load_file(tmp_path / "all.safetensors").items()
+        if name.startswith("lora_unet_") or has_text
+    }  # fmt: skip
+    theirs = _of_layout(kohya, layout, family)
+    assert layout == "kohya" or (layout, family) == ("ai-toolkit", "sd15") or theirs.keys() != kohya.keys()
+    save_file(theirs, tmp_path / "theirs.safetensors")
+    read = to_kohya(load_file(tmp_path / "theirs.safetensors"), family)  # so narrow a U-Net alone tells no family
+    ours, found, without = (_predicted(base, tensors) for tensors in (kohya, read, {}))
+    torch.testing.assert_close(found, ours, rtol=1e-3, atol=1e-4)
+    assert float((ours - without).abs().mean()) > 1e-2
+    assert_same(read, kohya)
+
+
+def _predicted(base: LoadedBase, tensors: Tensors) -> torch.Tensor:
+    chance = torch.Generator().manual_seed(2)
+    noisy = torch.randn(1, base.family.latent_channels, 8, 8, generator=chance)
+    with torch.no_grad(), attached(base.family.all_targets(base), [(tensors, 1.0)] if tensors else []):
+        told = base.family.encode_captions(base, ["mame, hat"], TextRules())
+        told = replace(told, sizes_B6=torch.tensor([picture_sizes(64, 64, 64, 64)]))
+        return base.family.predict(base, noisy, torch.tensor([400]), told)
 
 
 def test_ai_toolkits_flux_has_an_a_of_its_own_for_each_of_q_k_and_v(bases: dict[str, LoadedBase]) -> None:
@@ -244,18 +293,6 @@ def test_ai_toolkits_flux_has_an_a_of_its_own_for_each_of_q_k_and_v(bases: dict[
     places = {target.key: target for target in bases["flux"].family.targets(bases["flux"])}
     assert single.shape[0] == places["lora_unet_single_blocks_1_linear1"].num_out
     assert not single[: 2 * width].any() and not single[3 * width :].any() and single[2 * width : 3 * width].any()
-
-
-def test_sdxl_under_diffusers_names_with_underscores_is_read(bases: dict[str, LoadedBase]) -> None:
-    """OneTrainer's and other converters': ``lora_unet_down_blocks_1_…`` in a file for SDXL."""
-    kohya = random_lora(bases["sdxl"], 2, 1)
-    theirs: Tensors = {}
-    for name, tensor in to_diffusers(kohya).items():
-        path, _, end = name.removesuffix(".weight").rpartition(".lora_")
-        start = {"unet": "lora_unet", "text_encoder": "lora_te1", "text_encoder_2": "lora_te2"}[path.split(".")[0]]
-        kind = {"A": "down", "B": "up"}[end]
-        theirs[f"{start}_{path.split('.', 1)[1].replace('.', '_')}.lora_{kind}.weight"] = tensor
-    assert_same(to_kohya(theirs), kohya)
 
 
 def test_the_first_names_of_diffusers_are_read() -> None:
