@@ -23,7 +23,10 @@ from enogu.storage.database import reading, transaction, utc_now
 from enogu.weights.header import parse_header
 from tests.unit.loras.test_tools import add, ask, lora_file
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills processes by a signal")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="kills processes by a signal"),
+    pytest.mark.skip(reason="Written and not run yet: the machine had no free slot (2026-11-26)."),
+]
 
 SCRIPT = Path(__file__).with_name("tool_worker_to_kill.py")
 LONGEST_SECONDS = 90

@@ -243,6 +243,7 @@ def _of_layout(kohya: Tensors, layout: str, family: str) -> Tensors:
     return _underscored(kohya) if (layout, family) == ("ai-toolkit", "sdxl") else to_diffusers(kohya)
 
 
+@pytest.mark.skip(reason="Written and not run yet: the machine had no free slot (2026-11-26).")
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("layout", ["kohya", "peft", "comfyui", "ai-toolkit"])
 def test_a_file_of_each_layout_makes_each_family_predict_the_same_numbers(
@@ -273,6 +274,37 @@ def _predicted(base: LoadedBase, tensors: Tensors) -> torch.Tensor:
         told = base.family.encode_captions(base, ["mame, hat"], TextRules())
         told = replace(told, sizes_B6=torch.tensor([picture_sizes(64, 64, 64, 64)]))
         return base.family.predict(base, noisy, torch.tensor([400]), told)
+
+
+def test_comfyuis_layout_of_sdxl_is_read(bases: dict[str, LoadedBase]) -> None:
+    kohya = random_lora(bases["sdxl"], 2, 1, "unet")
+    assert_same(to_kohya(_comfyui(kohya, "sdxl"), "sdxl"), kohya)
+
+
+def test_comfyuis_layout_of_flux_is_read(bases: dict[str, LoadedBase]) -> None:
+    kohya = random_lora(bases["flux"], 2, 1, "unet")
+    theirs: Tensors = {}
+    for key, down in ((n.removesuffix(".lora_down.weight"), t) for n, t in kohya.items() if n.endswith("down.weight")):
+        number, rest = key.removeprefix("lora_unet_").split("blocks_")[1].split("_", 1)
+        path = {"modulation_lin": "modulation.lin", "linear1": "linear1", "linear2": "linear2"}.get(rest)
+        side = "double" if path is None else "single"
+        path = path or rest.replace("_attn_", "_attn.").replace("_mlp_", "_mlp.").replace("_mod_", "_mod.")
+        theirs[f"diffusion_model.{side}_blocks.{number}.{path}.lora_A.weight"] = down
+        theirs[f"diffusion_model.{side}_blocks.{number}.{path}.lora_B.weight"] = kohya[f"{key}.lora_up.weight"] * 0.5
+    # random_lora has alpha = dim / 2, which that layout has no place for
+    assert_same(to_kohya(theirs), kohya)
+
+
+def test_sdxl_under_diffusers_names_with_underscores_is_read(bases: dict[str, LoadedBase]) -> None:
+    """OneTrainer's and other converters': ``lora_unet_down_blocks_1_…`` in a file for SDXL."""
+    kohya = random_lora(bases["sdxl"], 2, 1)
+    theirs: Tensors = {}
+    for name, tensor in to_diffusers(kohya).items():
+        path, _, end = name.removesuffix(".weight").rpartition(".lora_")
+        start = {"unet": "lora_unet", "text_encoder": "lora_te1", "text_encoder_2": "lora_te2"}[path.split(".")[0]]
+        kind = {"A": "down", "B": "up"}[end]
+        theirs[f"{start}_{path.split('.', 1)[1].replace('.', '_')}.lora_{kind}.weight"] = tensor
+    assert_same(to_kohya(theirs), kohya)
 
 
 def test_ai_toolkits_flux_has_an_a_of_its_own_for_each_of_q_k_and_v(bases: dict[str, LoadedBase]) -> None:
