@@ -165,3 +165,9 @@ def test_brackets_are_read_as_a1111_reads_them(text: str, parts: list[tuple[str,
     found = weighted_parts(text)
     assert [words for words, _ in found] == [words for words, _ in parts]
     assert [weight for _, weight in found] == pytest.approx([weight for _, weight in parts])
+
+
+@pytest.mark.parametrize(("text", "weight"), [("a [b c", 1 / 1.1), ("a (b c", 1.1), ("a [[b c", 1 / 1.1**2)])
+def test_a_bracket_that_is_never_closed_holds_to_the_end(text: str, weight: float) -> None:
+    """F18, facts 2f."""
+    assert weighted_parts(text) == [("a ", 1.0), ("b c", pytest.approx(weight))]
