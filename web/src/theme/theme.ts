@@ -21,6 +21,7 @@ export const theme = createTheme({
   // By name alone: a component that is named by its own code would be loaded with the first chunk.
   components: {
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray" } },
+    Badge: { defaultProps: { tt: "none" } },
     Button: { defaultProps: { fw: 600 } },
     Card: { defaultProps: { withBorder: true, shadow: "none", radius: "md", padding: "md" } },
     Paper: { defaultProps: { radius: "md" } },

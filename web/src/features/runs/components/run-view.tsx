@@ -1,8 +1,8 @@
 /** One run, live: where it stands, its curve, previews as they come, and what one may do with it (G1 to G8, B9, H1 to H3). */
-import { Alert, Button, Card, Group, List, SimpleGrid, Slider, Stack, Text, Title } from "@mantine/core";
+import { Alert, Button, Card, Group, SimpleGrid, Slider, Stack, Text, Title } from "@mantine/core";
 import { IconDownload, IconHistory } from "@tabler/icons-react";
 import { useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { Link } from "@tanstack/react-router";
 import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -12,11 +12,12 @@ import { noticeFailure } from "@/ui/feedback/notices";
 import { lazily } from "@/ui/lazily";
 import { LineChart } from "@/ui/line-chart/line-chart";
 
-import { useOptionTexts } from "../model/option-texts";
-import { type Run, runQueries, useRetryRun, useSteerRun } from "../queries";
+import { type Run, runQueries, useSteerRun } from "../queries";
 import { RunProgress, StateBadge } from "./run-list";
 import classes from "./run-view.module.css";
+import { useRetry } from "./use-retry";
 
+const FailureNotice = lazily(async () => (await import("./failure-notice")).FailureNotice);
 const CancelDialog = lazily(async () => (await import("./cancel-dialog")).CancelDialog);
 const KINDS = [
   "Queued",
@@ -105,7 +106,7 @@ export function RunView({ id, results }: { readonly id: string; readonly results
             : t("live.beganAgain")}
         </Alert>
       )}
-      <FailureNotice run={run} />
+      {run.failure != null && <FailureNotice run={run} />}
       <Card>
         <Stack>
           <RunProgress run={run} />
@@ -237,80 +238,6 @@ function Steering({ run }: { readonly run: Run }) {
       )}
     </Group>
   );
-}
-
-/** Trains on from where it ended, or with changes as another run, whose page is opened then. */
-function useRetry(run: Run): [(changes: Record<string, unknown>) => void, boolean] {
-  const mutation = useRetryRun(run.id);
-  const navigate = useNavigate();
-  const retry = (changes: Record<string, unknown>) =>
-    mutation.mutate(changes, {
-      onSuccess: (started) => {
-        if (started.id !== run.id) void navigate({ to: `/runs/${started.id}` as never });
-      },
-      onError: noticeFailure,
-    });
-  return [retry, mutation.isPending];
-}
-
-function FailureNotice({ run }: { readonly run: Run }) {
-  const { t } = useTranslation("runs");
-  const [retry, isRetrying] = useRetry(run);
-  const failure = run.failure;
-  if (failure == null) return null;
-  const changes = Object.entries(failure.changes);
-  return (
-    <Alert color="shu" title={t("failure.title")}>
-      <Stack gap="sm">
-        <Text size="sm">
-          {failure.message} {failure.cure}
-        </Text>
-        {changes.length > 1 && <RetryChanges changes={changes} />}
-        <Group>
-          {changes.length > 0 && (
-            <Button size="xs" loading={isRetrying} onClick={() => retry(failure.changes)}>
-              {changes.length > 1 ? t("failure.retryChanged") : <RetryWords changes={changes} />}
-            </Button>
-          )}
-          <Button size="xs" variant="default" loading={isRetrying} onClick={() => retry({})}>
-            {t("failure.retry")}
-          </Button>
-        </Group>
-      </Stack>
-    </Alert>
-  );
-}
-
-interface RetryProps {
-  readonly changes: readonly [string, unknown][];
-}
-
-/** Apart, since the words of the recipe's options are loaded for it. */
-function RetryWords({ changes }: RetryProps) {
-  const { t } = useTranslation("runs");
-  return t("failure.retryWith", { change: useChangeWords(changes).join() });
-}
-
-function RetryChanges({ changes }: RetryProps) {
-  return (
-    <List size="sm">
-      {useChangeWords(changes).map((words) => (
-        <List.Item key={words}>{words}</List.Item>
-      ))}
-    </List>
-  );
-}
-
-function useChangeWords(changes: readonly [string, unknown][]): string[] {
-  const { t, i18n } = useTranslation("runs");
-  const texts = useOptionTexts();
-  const word = (path: string, value: unknown) => {
-    if (value === null) return t("recall.unset");
-    if (typeof value === "boolean") return t(value ? "recall.on" : "recall.off");
-    if (typeof value === "number" && !Number.isInteger(value)) return formatSmall(value, i18n.language);
-    return texts.choice(path, String(value));
-  };
-  return changes.map(([path, value]) => `${texts.label(path)}: ${word(path, value)}`);
 }
 
 function Curve({ id, isEmpty }: { readonly id: string; readonly isEmpty: boolean }) {
