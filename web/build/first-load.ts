@@ -23,6 +23,7 @@ const ANSWERS: Readonly<Record<string, readonly string[]>> = {
     "/api/recipe/schema",
     "/api/presets",
     "/api/base-models?limit=100",
+    "/api/base-models/starter",
   ],
   captions: [
     "/api/datasets/{id}",

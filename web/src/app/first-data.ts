@@ -2,8 +2,11 @@
 import i18next from "i18next";
 
 import { accountQueries } from "@/features/accounts/queries";
+import { baseModelQueries } from "@/features/base_models/queries";
 import { captionQueries } from "@/features/captions/queries";
 import { datasetQueries } from "@/features/datasets/queries";
+import { storedDraft } from "@/features/runs/draft-store";
+import { baseModelOf } from "@/features/runs/model/draft";
 import { runQueries } from "@/features/runs/queries";
 import { staminaQueries } from "@/features/stamina/queries";
 
@@ -21,6 +24,7 @@ const NEEDED: Readonly<Record<string, (id: string) => Promise<unknown>[]>> = {
     client.prefetchQuery(datasetQueries.pictures(id)),
     client.prefetchQuery(runQueries.fields()),
     client.prefetchQuery(runQueries.presets()),
+    client.prefetchQuery(baseModelQueries.detail(baseModelOf(storedDraft(id)))),
     i18next.loadNamespaces("options"),
   ],
   "/datasets/$datasetId/captions": (id) => [
