@@ -98,7 +98,6 @@ def test_a_base_model_where_it_lies_has_the_layers_that_its_networks_have(where:
             assert torch.equal(weight.float().reshape(target.shape), target.layer.weight.float()), target.key
 
 
-@pytest.mark.skip(reason="Written and not run yet: the machine had no free slot (2026-11-26).")
 def test_what_was_added_is_found_again_and_a_file_and_a_folder_are_a_pair(tmp_path: Path) -> None:
     """The tuned one as people have it, one file; what it was made from as a folder, as diffusers keeps it."""
     networks = small_sdxl_networks()
@@ -124,7 +123,6 @@ def test_what_was_added_is_found_again_and_a_file_and_a_folder_are_a_pair(tmp_pa
         )
 
 
-@pytest.mark.skip(reason="Written and not run yet: the machine had no free slot (2026-11-26).")
 def test_never_more_than_a_layer_of_each_is_read_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights that were read are gone before the next ones are."""
     import weakref
@@ -148,7 +146,6 @@ def test_never_more_than_a_layer_of_each_is_read_at_a_time(tmp_path: Path, monke
     assert most <= 4
 
 
-@pytest.mark.skip(reason="Written and not run yet: the machine had no free slot (2026-11-26).")
 def test_a_text_encoder_that_one_of_the_two_lacks_is_left_out(tmp_path: Path) -> None:
     """Files with a U-Net alone are handed round as well."""
     base = write_tiny_base(tmp_path / "base")
@@ -160,7 +157,7 @@ def test_a_text_encoder_that_one_of_the_two_lacks_is_left_out(tmp_path: Path) ->
     assert {name.split("_")[1] for name in made.tensors} == {"unet"}
 
 
-@pytest.mark.skip(reason="Written and not run yet: the machine had no free slot (2026-11-26).")
+@pytest.mark.skip(reason="Written and not run through yet: the machine had no free slot (2026-11-26).")
 def test_what_cannot_be_extracted_is_refused_before_the_work(tmp_path: Path) -> None:
     base, other = write_tiny_base(tmp_path / "base"), write_tiny_sdxl(tmp_path / "other")
     out = tmp_path / "e.safetensors"
@@ -170,7 +167,7 @@ def test_what_cannot_be_extracted_is_refused_before_the_work(tmp_path: Path) -> 
             lora_tools.extract(first, second, out, dim=2, conv_dim=0, precision="fp32")
 
     refused(base, base, "are the same")
-    refused(base, other, "SD1.5, the other SDXL")
+    refused(base, other, "Stable Diffusion 1.5, the other SDXL")
     refused(base, tmp_path / "nowhere", "is no base model", BaseModelRefused)
     save_file(random_lora(load_tiny_base(base), 2, 1), out)
     refused(base, base, "is there already")
