@@ -157,7 +157,6 @@ def test_a_text_encoder_that_one_of_the_two_lacks_is_left_out(tmp_path: Path) ->
     assert {name.split("_")[1] for name in made.tensors} == {"unet"}
 
 
-@pytest.mark.skip(reason="Written and not run through yet: the machine had no free slot (2026-11-26).")
 def test_what_cannot_be_extracted_is_refused_before_the_work(tmp_path: Path) -> None:
     base, other = write_tiny_base(tmp_path / "base"), write_tiny_sdxl(tmp_path / "other")
     out = tmp_path / "e.safetensors"

@@ -243,7 +243,6 @@ def _of_layout(kohya: Tensors, layout: str, family: str) -> Tensors:
     return _underscored(kohya) if (layout, family) == ("ai-toolkit", "sdxl") else to_diffusers(kohya)
 
 
-@pytest.mark.skip(reason="Written and not run yet: the machine had no free slot (2026-11-26).")
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("layout", ["kohya", "peft", "comfyui", "ai-toolkit"])
 def test_a_file_of_each_layout_makes_each_family_predict_the_same_numbers(
