@@ -81,7 +81,12 @@ def test_what_is_cut_by_hand_is_what_is_trained_and_exported(studio: Studio, ope
     assert abs(large["width"] / small["width"] - 1.5) < 0.02
     seen = [round(one) for one in selected(dialog)]
     assert all(abs(now - wanted) <= 2 for now, wanted in zip(seen, (64, 128, 256, 256), strict=True))
-    expect(dialog.get_by_text(re.compile(r"^\d+ × \d+ ピクセル$"))).to_be_visible()
+
+    # Enlarged, the corner is in sight and is drawn by as many pixels of the picture as the pointer goes over.
+    drag(page, dialog.locator(".ReactCrop__drag-handle.ord-se"), -large["width"] / 8, -large["height"] / 8)
+    seen = [round(one) for one in selected(dialog)]
+    assert all(abs(now - wanted) <= 2 for now, wanted in zip(seen, (64, 128, 192, 192), strict=True))
+    expect(dialog.get_by_text(re.compile(r"^19\d × 19\d ピクセル$"))).to_be_visible()
 
     # The wheel: what is under the pointer stays there, and nothing of the selection changes.
     frame = picture.locator("xpath=ancestor::div[@data-zoomed]").bounding_box()
@@ -119,6 +124,7 @@ def test_what_is_cut_by_hand_is_what_is_trained_and_exported(studio: Studio, ope
         files = [archive.read(name) for name in inside if name.endswith(".png")]
     assert original in files
 
+    page.reload()
     dialog = open_crop(page, 1)
     dialog.get_by_role("button", name="自動に戻す").click()
     expect(dialog).to_have_count(0)

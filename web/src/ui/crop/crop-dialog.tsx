@@ -98,6 +98,12 @@ export function CropDialog({ src, alt, width, height, box, onCrop, onReset, onCl
 function useZoom(selected: Point) {
   const [zoom, setZoom] = useState(1);
   const frame = useRef<HTMLDivElement>(null);
+  // A dialog brings its content a moment later: an effect that ran but once would find no frame to listen to.
+  const [arrived, setArrived] = useState<HTMLDivElement | null>(null);
+  const arrive = useSteady((node: HTMLDivElement | null) => {
+    frame.current = node;
+    setArrived(node);
+  });
   /** What part of the picture, in percent, is to stay where in the frame. */
   const held = useRef<{ readonly part: Point; readonly at: Point } | null>(null);
   const zoomTo = useSteady((next: number, pointer?: Point) => {
@@ -132,12 +138,11 @@ function useZoom(selected: Point) {
     zoomTo(zoomOfWheel(zoom, event.deltaY), { x: event.clientX, y: event.clientY });
   });
   useEffect(() => {
-    const node = frame.current;
     // React's own listener may not keep the page from scrolling.
-    node?.addEventListener("wheel", handleWheel, { passive: false });
-    return () => node?.removeEventListener("wheel", handleWheel);
-  }, [handleWheel]);
-  return { zoom, frame, zoomTo };
+    arrived?.addEventListener("wheel", handleWheel, { passive: false });
+    return () => arrived?.removeEventListener("wheel", handleWheel);
+  }, [arrived, handleWheel]);
+  return { zoom, frame: arrive, zoomTo };
 }
 
 function toPercent(box: CropBox, width: number, height: number): PercentCrop {
