@@ -30,15 +30,23 @@ class State:
     def open(self, page: Page, address: str) -> None:
         """As if no state was opened before on that page. ``address`` is the place's, whole."""
         let_go(page)
+        page.add_init_script(HEARD_FIRST)
         page.goto(address)
         settle(page)
         self.act(page)
 
 
+HEARD_FIRST = """if (window.letsGo === undefined) {
+    window.letsGo = false;
+    addEventListener('beforeunload', (event) => { if (window.letsGo) event.stopImmediatePropagation(); }, true);
+}"""
+"""Before the app's own listener, which asks before what is unsaved is left."""
+
+
 def let_go(page: Page) -> None:
     """What the state before changed of the answers, and what it left unsaved, keeps nobody."""
     page.unroute_all(behavior="ignoreErrors")
-    page.evaluate("() => addEventListener('beforeunload', (event) => event.stopImmediatePropagation(), true)")
+    page.evaluate("window.letsGo = true")
 
 
 def press_key(key: str) -> Act:
