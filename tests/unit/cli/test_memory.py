@@ -32,7 +32,7 @@ def said(preparation: Preparation, device: str, facts: DeviceFacts, capsys: pyte
 
 def test_a_run_that_fits_is_said_to(preparation: Preparation, capsys: pytest.CaptureFixture[str]) -> None:
     out = said(preparation, "cuda:0", DeviceFacts("RTX 3060", 12 * GB, has_adamw8bit=False), capsys)
-    assert out == "It needs about 0.72 GB of graphics memory; RTX 3060 has 12.0 GB.\n"
+    assert out == "It needs about 0.71 GB of graphics memory; RTX 3060 has 12.0 GB.\n"
 
 
 def test_one_that_does_not_comes_with_the_settings_to_type(
@@ -58,7 +58,7 @@ def test_of_a_card_whose_memory_is_not_known_only_the_need_is_said(
     preparation: Preparation, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = said(preparation, "cuda:0", DeviceFacts("", None, has_adamw8bit=False), capsys)
-    assert out == "It needs about 0.72 GB of graphics memory.\n"
+    assert out == "It needs about 0.71 GB of graphics memory.\n"
 
 
 def test_a_plan_for_this_machine_says_its_memory(preparation: Preparation, enogu: Enogu) -> None:
