@@ -12,7 +12,7 @@ from tests.browser.places import settle, start_run, tagged_sample
 from tests.browser.test_accessibility import AXE, LOOK
 
 SMALL_CARD = round(0.70 * 2**30)
-"""The starter's usual recipe needs 0.72 GB, and 0.69 with gradient checkpointing."""
+"""The starter's usual recipe needs 0.71 GB, and 0.69 with gradient checkpointing."""
 TITLE = "VRAM が足りなくなりそうです"
 
 
@@ -30,7 +30,7 @@ def test_a_recipe_is_made_to_fit_the_card_and_back(own_studio: Studio, open_page
     give_card(own_studio, SMALL_CARD)
     page = open_page(own_studio, path=f"/datasets/{dataset}")
     settle(page)
-    expect(page.get_by_text("VRAM 約 0.72 GB / 0.7 GB")).to_be_visible()
+    expect(page.get_by_text("VRAM 約 0.71 GB / 0.7 GB")).to_be_visible()
     alert = page.get_by_role("alert").filter(has_text=TITLE)
     expect(alert).to_contain_text("勾配チェックポイントを使う")
     alert.get_by_text("ほかの方法を一つずつ選ぶ").click()
