@@ -109,8 +109,9 @@ def worker(
 
 
 def _import_structlog() -> None:
-    """structlog loads rich where it finds it, for coloured tracebacks that ``set_up_logs`` never asks for: a
-    fifteenth of the start. It does without where there is none.
+    """structlog loads rich where it finds it, for coloured tracebacks that ``set_up_logs`` never asks for.
+
+    It does without where there is none.
     """
     if "rich" in sys.modules:
         return
