@@ -134,7 +134,7 @@ def test_no_page_says_anything_untranslated(studio: Studio, open_page: OpenPage)
 
 def _is_untranslated(text: str, data: set[str]) -> bool:
     """What is left when keys, data and names are taken out; of a refusal the page shows the file's name by itself."""
-    if text in data or any(re.fullmatch(rf"\S+\.\w+ {re.escape(text)}", one) for one in data):
+    if text in data or any(re.fullmatch(rf"[^.]+\.\w+ {re.escape(text)}", one) for one in data):
         return False
     left = A_KEY.sub(" ", text)
     for known in sorted((one for one in data if one in left), key=len, reverse=True):
