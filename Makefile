@@ -26,10 +26,11 @@ run: setup
 demo: setup
 	.venv/bin/enogu run-demo --out demo
 
-# Unit tests share the cores; what starts processes and kills them has the machine for itself.
+# Two at a time: a file's tests stay in one process, which has folders, ports, databases and studios of its own.
 test: setup
 	.venv/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS) tests/architecture tests/unit
-	.venv/bin/python -m pytest $(PYTEST_FLAGS) tests/integration tests/browser
+	.venv/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS) tests/integration
+	.venv/bin/python -m pytest $(PYTEST_FLAGS) tests/browser
 
 check: setup
 	.venv/bin/ruff check

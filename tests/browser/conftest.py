@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
@@ -49,9 +50,10 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def web_app() -> None:
-    """Built from the sources as they are now."""
-    built = subprocess.run([sys.executable, "tools/build_web.py"], cwd=ROOT, capture_output=True, text=True)
+def web_app(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Built from the sources as they are now, by one process at a time."""
+    with FileLock(tmp_path_factory.getbasetemp().parent / "web_app.lock"):
+        built = subprocess.run([sys.executable, "tools/build_web.py"], cwd=ROOT, capture_output=True, text=True)
     if built.returncode != 0:
         pytest.skip(f"the browser app cannot be built here: {built.stderr[-300:]}")
 
