@@ -25,9 +25,11 @@ const GROUPS = [
   { name: "parts", test: /\/src\//, minShareCount: 3, priority: 10 },
 ];
 
+const source = (path: string) => new URL(`./src/${path}`, import.meta.url).pathname;
+
 export default defineConfig({
   plugins: [react(), mantineStyles(), firstLoad()],
-  resolve: { alias: { "@": new URL("./src", import.meta.url).pathname } },
+  resolve: { alias: { "@": source("."), "react-remove-scroll": source("ui/dialog/behind-dialog.tsx") } },
   // Files with a hash in their name may be cached for ever; the server does that for /assets/.
   build: {
     outDir: "../src/enogu/web_app",

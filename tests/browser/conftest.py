@@ -37,10 +37,15 @@ OPTIONS = [
 expect.set_options(timeout=20_000)
 
 
+def chromium_path() -> str | None:
+    """Debian's; Playwright brings none."""
+    return "/usr/bin/chromium" if Path("/usr/bin/chromium").exists() else shutil.which("chromium")
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """Debian's; Playwright brings none."""
-    path = "/usr/bin/chromium" if Path("/usr/bin/chromium").exists() else shutil.which("chromium")
+    """One for all tests, without a window."""
+    path = chromium_path()
     if path is None:
         pytest.skip("no chromium at /usr/bin/chromium or on PATH; Debian: apt install chromium fonts-noto-cjk")
     with sync_playwright() as playwright:

@@ -8,10 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, Response, expect
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import Page, Response, expect
 
-from tests.browser.conftest import OpenPage, Studio
+from tests.browser.conftest import OPTIONS, OpenPage, Studio, chromium_path
 from tests.browser.places import MISSING, list_places, settle
 from tests.browser.states import STATES
 
@@ -205,6 +205,59 @@ def test_who_wants_little_motion_gets_little(studio: Studio, open_page: OpenPage
     page.get_by_role("button", name="言語").click()
     findings += page.evaluate(MOVES)
     assert not findings, "\n".join(findings)
+
+
+STARTED = """() => {
+    const heading = document.querySelector('h1');
+    getComputedStyle(heading).color;
+    heading.style.color = 'rgb(1, 2, 3)';
+    return document.getAnimations().length;
+}"""
+
+
+def test_with_little_motion_a_change_is_no_transition(studio: Studio, open_page: OpenPage) -> None:
+    """A transition that ends at once is still one: with one at every change of every element, styles took twice as long."""
+    page = open_page(studio)
+    settle(page)
+    assert page.evaluate(STARTED) == 0
+
+
+SCROLLED = "() => [Math.round(scrollY), document.querySelector('main').getBoundingClientRect().right]"
+
+
+def test_the_page_behind_a_dialog_stays_where_it_is(studio: Studio, chromium: Browser) -> None:
+    """Wheel and keys do not move it, nor does its scroll bar when that goes; the focus stays in and comes back."""
+    place = list_places(studio)["dataset"]
+    browser = chromium.browser_type.launch(
+        executable_path=chromium_path(), args=OPTIONS, ignore_default_args=["--hide-scrollbars"]
+    )
+    try:
+        page = browser.new_page(viewport={"width": 1280, "height": 500}, locale="ja-JP")
+        page.goto(studio.url + place)
+        settle(page)
+        opener = page.get_by_role("button", name="設定を呼び出す")
+        opener.scroll_into_view_if_needed()
+        page.mouse.wheel(0, 60)
+        page.wait_for_function("() => scrollY > 0")
+        page.wait_for_timeout(300)
+        before = page.evaluate(SCROLLED)
+        opener.click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_be_visible()
+        page.mouse.move(20, 250)
+        page.mouse.wheel(0, 400)
+        for key in ("PageDown", "End", *["Tab"] * 12):
+            page.keyboard.press(key)
+            assert page.evaluate("document.querySelector('[role=dialog]').contains(document.activeElement)"), key
+        page.wait_for_timeout(300)
+        assert page.evaluate(SCROLLED) == before
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        expect(opener).to_be_focused()
+        page.mouse.wheel(0, -1000)
+        page.wait_for_function("() => scrollY === 0")
+    finally:
+        browser.close()
 
 
 def test_the_way_to_a_run_needs_no_mouse(studio: Studio, open_page: OpenPage) -> None:
