@@ -146,8 +146,11 @@ def test_an_administrator_sees_whose_trainings_wait_in_which_order_and_cancels_o
     theirs.get_by_role("button", name="Sign in").click()
     expect(theirs.get_by_role("heading", level=1, name="Training")).to_be_visible()
     theirs.goto(f"{locked_studio.url}/runs/{second}")
-    expect(theirs.get_by_text("cancelled", exact=True)).to_be_visible()
+    expect(theirs.get_by_text("cancelled by an administrator", exact=True)).to_be_visible()
+    expect(theirs.get_by_text("An administrator cancelled this training.", exact=False)).to_be_visible()
     expect(theirs.get_by_role("button", name="Train on")).to_be_visible()
+    theirs.goto(f"{locked_studio.url}/?tab=runs")
+    expect(theirs.get_by_role("row", name="m2").get_by_text("cancelled by an administrator")).to_be_visible()
 
 
 def test_what_openid_refused_is_explained_once(locked_studio: Studio, open_page: OpenPage) -> None:

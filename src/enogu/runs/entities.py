@@ -94,12 +94,15 @@ class StartFile:
 # ---- a run -----------------------------------------------------------------------------------------------------------
 
 
+CANCELLED_BY_ADMINISTRATOR = "CancelledByAdministrator"
+
+
 @dataclass(frozen=True)
 class Failure:
-    """Why a run failed, in words (G8)."""
+    """Why a run failed, in words (G8); or that it was not its owner who cancelled it."""
 
     kind: str
-    """The name of the error, such as ``OutOfMemory``."""
+    """The name of the error, such as ``OutOfMemory``, or ``CANCELLED_BY_ADMINISTRATOR``."""
     message: str
     cure: str
     path: str = ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import structlog
@@ -261,7 +262,7 @@ def cancel_job(
 
 
 _CANCELS: dict[str, Callable[[Session, str, str, datetime], object]] = {
-    "train_run": runs.cancel_run,
+    "train_run": partial(runs.cancel_run, by_administrator=True),
     "draw": drawings.cancel_request,
 }
 """By the kind of job. Other work is over within minutes, and what it is about would have to be told."""

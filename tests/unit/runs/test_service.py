@@ -120,6 +120,26 @@ def test_a_training_run_is_asked_and_pays_for_what_it_delivered(place: Place) ->
     assert balance(place) == 100_000 - ended.charged
 
 
+@pytest.mark.parametrize("hears", [True, False])
+def test_a_run_says_that_an_administrator_cancelled_it_unless_it_finished_before_it_heard(
+    place: Place, hears: bool
+) -> None:
+    run = place.start()
+    worker = train(place, 2)
+    with transaction(place.engine) as session:
+        service.cancel_run(session, place.account.id, run.id, utc_now(), by_administrator=True)
+    asked = place.get(run.id).failure
+    assert asked is not None
+    assert asked.message == "An administrator cancelled this training."
+    tasks.stop(worker, "cancel") if hears else tasks.finish(worker)
+    ended = place.get(run.id)
+    assert (ended.state, ended.failure) == (("cancelled", asked) if hears else ("finished", None))
+    if hears:
+        with transaction(place.engine) as session:
+            again = service.retry_run(session, place.settings, place.metering, place.account, run.id, utc_now())
+        assert again.failure is None, "what ended the attempt before is no news of this one"
+
+
 def test_a_retry_after_a_cancel_costs_only_what_the_quote_has_left(place: Place) -> None:
     """A4: attempts together never cost more than the quote."""
     run = place.start()

@@ -148,7 +148,9 @@ def test_somebodys_waiting_training_is_cancelled_as_they_could_themselves(stage:
     assert stage.script(stage.admin_id).post(url).status_code == 403, "a script has no power over others"
     answer = stage.admin.post(url)
     assert (answer.status_code, answer.json()["state"], answer.json()["position"]) == (202, "cancelled", None)
-    assert stage.mame.get(f"/api/runs/{started['id']}").json()["state"] == "cancelled"
+    run = stage.mame.get(f"/api/runs/{started['id']}", headers={"Accept-Language": "ja"}).json()
+    assert (run["state"], run["failure"]["kind"]) == ("cancelled", "CancelledByAdministrator")
+    assert run["failure"]["message"] == "管理者がこの学習を中止しました。", "its owner is told, in her language"
     assert stage.mame.get("/api/stamina").json() != balance, "what was reserved is free again"
     assert stage.admin.get("/api/admin/queue").json()["jobs"] == []
     assert stage.admin.post(url).status_code == 409

@@ -32,7 +32,7 @@ def move_run(
     if move in _ENDINGS:
         values |= _settled(session, run, move, now)
         values["ended_at"] = now
-    if failure is not None or move == "retry":
+    if failure is not None or move in ("retry", "finish"):  # it may have finished before it heard that it is cancelled
         values["failure"] = None if failure is None else asdict(failure)
     changed = store.change_run(session, run.id, **values)
     if state != run.state or move in ("begin", "retry"):

@@ -6,6 +6,7 @@ the run when the engine has stopped and everything it left is kept. Jobs are loc
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
@@ -13,7 +14,7 @@ from enogu.accounts.entities import Account
 from enogu.errors import DatabaseFailed
 from enogu.queue import service as queue
 from enogu.runs import store
-from enogu.runs.entities import NotInThisState, Run
+from enogu.runs.entities import CANCELLED_BY_ADMINISTRATOR, Failure, NotInThisState, Run
 from enogu.runs.rules import states
 from enogu.runs.service.ending import move_run
 from enogu.runs.service.history import get_run, no_run
@@ -23,12 +24,18 @@ from enogu.stamina.entities import Metering
 from enogu.storage.database import Session, take_turns
 
 
-def cancel_run(session: Session, owner_id: str, run_id: str, now: datetime) -> Run:
-    """Stop it for good; what is delivered stays and is paid for (A4). A waiting or paused one ends at once.
+_BY_ADMINISTRATOR = Failure(
+    CANCELLED_BY_ADMINISTRATOR, "An administrator cancelled this training.", "Its files stay yours. Train it on later."
+)
+
+
+def cancel_run(session: Session, owner_id: str, run_id: str, now: datetime, *, by_administrator: bool = False) -> Run:
+    """Stop it for good; what is delivered stays and is paid for (A4). A waiting or paused one ends at once. The run says
+    so when it was not its owner.
 
     Raises NotFound, NotInThisState.
     """
-    return _stop(session, owner_id, run_id, "cancel", now)
+    return _stop(session, owner_id, run_id, "cancel", now, _BY_ADMINISTRATOR if by_administrator else None)
 
 
 def pause_run(session: Session, owner_id: str, run_id: str, now: datetime) -> Run:
@@ -71,7 +78,14 @@ def delete_run(session: Session, owner_id: str, run_id: str) -> None:
     store.delete_run(session, run.id)
 
 
-def _stop(session: Session, owner_id: str, run_id: str, move: Literal["cancel", "pause"], now: datetime) -> Run:
+def _stop(
+    session: Session,
+    owner_id: str,
+    run_id: str,
+    move: Literal["cancel", "pause"],
+    now: datetime,
+    reason: Failure | None = None,
+) -> Run:
     run = get_run(session, owner_id, run_id)
     states.after(move, run)
     job = None if run.job_id is None or run.state == "paused" else queue.ask(session, run.job_id, move, now)
@@ -80,8 +94,8 @@ def _stop(session: Session, owner_id: str, run_id: str, move: Literal["cancel", 
         raise DatabaseFailed(f"The run '{run.name}' was changed at the same time.", "Try again in a moment.")
     states.after(move, locked)
     if job is not None and job.state == "running":
-        return locked
-    return move_run(session, locked, move, now)
+        return locked if reason is None else store.change_run(session, locked.id, failure=asdict(reason))
+    return move_run(session, locked, move, now, failure=reason)
 
 
 def _locked(session: Session, owner_id: str, run_id: str) -> Run:

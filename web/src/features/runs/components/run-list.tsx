@@ -31,13 +31,21 @@ const STATES: Record<string, string> = {
   parked: "runs:state.parked",
 };
 
-export function StateBadge({ state }: { readonly state: string }) {
+export function StateBadge({ run }: { readonly run: RunInList }) {
   const { t } = useTranslation("runs");
+  const { state } = run;
   return (
     <Badge variant="light" color={COLOURS[state] ?? "gunjo"}>
-      {t(STATES[state] ?? state)}
+      {state === "cancelled" && isByAdministrator(run)
+        ? t("state.cancelledByAdministrator")
+        : t(STATES[state] ?? state)}
     </Badge>
   );
+}
+
+/** It was not its owner who cancelled it, or wants it cancelled. */
+export function isByAdministrator(run: RunInList): boolean {
+  return run.failure?.kind === "CancelledByAdministrator";
 }
 
 /** Not drawn again while something is typed elsewhere on its page. */
@@ -77,7 +85,7 @@ export const RunList = memo(function RunList({ datasetId }: { readonly datasetId
                 </Text>
               </Table.Td>
               <Table.Td>
-                <StateBadge state={run.state} />
+                <StateBadge run={run} />
               </Table.Td>
               <Table.Td miw={120}>
                 <RunProgress run={run} />

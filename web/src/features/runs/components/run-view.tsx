@@ -13,7 +13,7 @@ import { lazily } from "@/ui/lazily";
 import { LineChart } from "@/ui/line-chart/line-chart";
 
 import { type Run, runQueries, useSteerRun } from "../queries";
-import { RunProgress, StateBadge } from "./run-list";
+import { isByAdministrator, RunProgress, StateBadge } from "./run-list";
 import classes from "./run-view.module.css";
 import { useRetry } from "./use-retry";
 
@@ -91,7 +91,7 @@ export function RunView({ id, results }: { readonly id: string; readonly results
             {run.dataset_name} · {run.base_model_name} · {t("list.pictures", { count: run.num_pictures })}
           </Text>
         </div>
-        <StateBadge state={run.state} />
+        <StateBadge run={run} />
       </Group>
       {!isConnected && <Alert color="odo">{t("live.reconnecting")}</Alert>}
       {run.live.spared_memory_at != null && (
@@ -106,7 +106,12 @@ export function RunView({ id, results }: { readonly id: string; readonly results
             : t("live.beganAgain")}
         </Alert>
       )}
-      {run.failure != null && <FailureNotice run={run} />}
+      {run.failure != null && !isByAdministrator(run) && <FailureNotice run={run} />}
+      {run.failure != null && isByAdministrator(run) && (
+        <Alert color="odo">
+          {run.failure.message} {run.failure.cure}
+        </Alert>
+      )}
       <Card>
         <Stack>
           <RunProgress run={run} />
@@ -201,7 +206,7 @@ function Steering({ run }: { readonly run: Run }) {
           {t("steer.cancel")}
         </Button>
       )}
-      {["cancelled", "parked"].includes(run.state) && run.failure == null && (
+      {["cancelled", "parked"].includes(run.state) && (run.failure == null || isByAdministrator(run)) && (
         <Button size="xs" variant="default" loading={isRetrying} onClick={() => retry({})}>
           {t("steer.goOn")}
         </Button>
