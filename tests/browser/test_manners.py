@@ -216,7 +216,7 @@ STARTED = """() => {
 
 
 def test_with_little_motion_a_change_is_no_transition(studio: Studio, open_page: OpenPage) -> None:
-    """A transition that ends at once is still one: with one at every change of every element, styles took twice as long."""
+    """A short transition is one, too: with one at every change of every element, styles took twice as long."""
     page = open_page(studio)
     settle(page)
     assert page.evaluate(STARTED) == 0

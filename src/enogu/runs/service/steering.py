@@ -23,15 +23,14 @@ from enogu.runs.service.starting import enqueue_run
 from enogu.stamina.entities import Metering
 from enogu.storage.database import Session, take_turns
 
-
 _BY_ADMINISTRATOR = Failure(
     CANCELLED_BY_ADMINISTRATOR, "An administrator cancelled this training.", "Its files stay yours. Train it on later."
 )
 
 
 def cancel_run(session: Session, owner_id: str, run_id: str, now: datetime, *, by_administrator: bool = False) -> Run:
-    """Stop it for good; what is delivered stays and is paid for (A4). A waiting or paused one ends at once. The run says
-    so when it was not its owner.
+    """Stop it for good; what is delivered stays and is paid for (A4). A waiting or paused one ends at once. When it was
+    not its owner, the run says so.
 
     Raises NotFound, NotInThisState.
     """
