@@ -88,3 +88,44 @@ def test_a_base_model_is_found_looked_at_and_chosen_from_the_dataset_page(
     page.get_by_role("button", name="ほかを選ぶ").click()
     dialog.get_by_placeholder("名前・メモ・派生で検索").fill("kaki")
     expect(dialog.get_by_role("button", name="選択中")).to_be_disabled()
+
+
+def test_what_is_typed_of_a_base_model_is_lost_only_after_a_question(
+    studio: Studio, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """Escape asks in whichever dialog it lies, and what is stayed with is saved as it was typed."""
+    file = tmp_path / "momo_v1.safetensors"
+    file.write_bytes(checkpoint({"modelspec.title": "Momo"}))
+    model = studio.post("/base-models", {"path": str(file)})["id"]
+    dataset = studio.post("/datasets/samples", {"name": "mame"})["id"]
+    page = open_page(studio, path=f"/datasets/{dataset}")
+    page.get_by_role("button", name="ほかを選ぶ").click()
+    page.get_by_placeholder("名前・メモ・派生で検索").fill("momo")
+    opener = page.get_by_role("button", name="Momo の詳細")
+    opener.click()
+    detail = page.get_by_role("dialog", name="Momo", exact=True)
+    question = page.get_by_role("dialog", name="保存していない変更があります")
+    notes = detail.get_by_role("textbox", name="メモ")
+    notes.fill("桃色が強い")
+    page.keyboard.press("Escape")
+    question.get_by_role("button", name="入力を続ける").click()
+    expect(question).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(question).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(question).to_have_count(0)
+    expect(notes).to_have_value("桃色が強い")
+    detail.get_by_role("button", name="保存", exact=True).click()
+    expect(page.get_by_text("保存しました。")).to_be_visible()
+    assert studio.get(f"/base-models/{model}")["notes"] == "桃色が強い"
+
+    notes.fill("やめた")
+    detail.get_by_role("button", name="閉じる").click()
+    question.get_by_role("button", name="保存せずに閉じる").click()
+    expect(detail).to_have_count(0)
+    expect(opener).to_be_focused()
+    opener.click()
+    expect(notes).to_have_value("桃色が強い")
+    page.keyboard.press("Escape")
+    expect(detail).to_have_count(0)
+    expect(page.get_by_role("dialog", name="ベースモデルを選ぶ")).to_be_visible()

@@ -5,7 +5,8 @@ import { useSteady } from "@/lib/use-steady";
 
 import { lazily } from "../lazily";
 
-const LeaveDialog = lazily(async () => (await import("./leave-dialog")).LeaveDialog);
+/** The question, for a dialog that closes itself. */
+export const LeaveDialog = lazily(async () => (await import("./leave-dialog")).LeaveDialog);
 
 export interface LeaveGuardProps {
   /** Something would be lost if the tab were closed now. */
@@ -19,5 +20,5 @@ export function LeaveGuard({ isUnsaved, saveFirst }: LeaveGuardProps) {
   const enableBeforeUnload = useSteady(() => isUnsaved);
   const leaving = useBlocker({ shouldBlockFn, enableBeforeUnload, withResolver: true, disabled: !isUnsaved });
   if (leaving.status !== "blocked") return null;
-  return <LeaveDialog onStay={leaving.reset} onLeave={leaving.proceed} />;
+  return <LeaveDialog of="page" onStay={leaving.reset} onLeave={leaving.proceed} />;
 }

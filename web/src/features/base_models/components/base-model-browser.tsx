@@ -22,16 +22,19 @@ export interface BaseModelBrowserProps {
   /** With both, one is to be chosen. */
   readonly chosen?: string;
   readonly onChoose?: (id: string) => void;
+  /** Told when one is looked at in a dialog of its own, and when that is closed. */
+  readonly onLook?: (isLooking: boolean) => void;
 }
 
 const ROW = 84;
 
-export function BaseModelBrowser({ maxHeight, chosen, onChoose }: BaseModelBrowserProps) {
+export function BaseModelBrowser({ maxHeight, chosen, onChoose, onLook }: BaseModelBrowserProps) {
   "use no memo";
   const { t, i18n } = useTranslation("base_models");
   const [search, setSearch] = useState("");
   const [family, setFamily] = useState("");
   const [openId, setOpenId] = useState<string | null>(null);
+  useEffect(() => onLook?.(openId !== null), [onLook, openId]);
   const [asked] = useDebouncedValue(search, 250);
   const answer = useInfiniteQuery(baseModelQueries.pages(asked, family));
   const models = answer.data?.pages.flatMap((page) => page.base_models) ?? [];

@@ -1,12 +1,13 @@
 /** One base model with all that is known of it; one's own can be renamed, described and deleted (C2). */
 import { Button, Group, Loader, Modal, Select, Stack, Table, Text, Textarea, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { formatBytes, formatDateTime, formatNumber } from "@/lib/format";
 import { noticeDone, noticeFailure } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
+import { LeaveDialog, LeaveGuard } from "@/ui/leaving/leave-guard";
 
 import { branchTitle, predictionTitle } from "../model/marks";
 import {
@@ -39,22 +40,36 @@ export function BaseModelDetail({ id, onClose }: { readonly id: string; readonly
   const { t } = useTranslation("base_models");
   const ui = useTranslation("ui").t;
   const model = useQuery(baseModelQueries.detail(id));
+  const [isUnsaved, setIsUnsaved] = useState(false);
+  const [isAsking, setIsAsking] = useState(false);
   return (
     <Modal
       opened
-      onClose={onClose}
+      onClose={() => (isUnsaved ? setIsAsking(true) : onClose())}
+      closeOnEscape={!isAsking}
       size="lg"
       title={model.data?.name ?? t("picker.loading")}
       closeButtonProps={{ "aria-label": ui("close") }}
     >
       {model.isPending && <Loader aria-label={t("picker.loading")} />}
       {model.isError && <ProblemNotice error={model.error} onRetry={() => void model.refetch()} />}
-      {model.data !== undefined && <Detail key={model.data.id} model={model.data} onClose={onClose} />}
+      {model.data !== undefined && (
+        <Detail key={model.data.id} model={model.data} onUnsaved={setIsUnsaved} onClose={onClose} />
+      )}
+      <LeaveGuard isUnsaved={isUnsaved} />
+      {isAsking && <LeaveDialog of="dialog" onStay={() => setIsAsking(false)} onLeave={onClose} />}
     </Modal>
   );
 }
 
-function Detail({ model, onClose }: { readonly model: BaseModel; readonly onClose: () => void }) {
+interface DetailProps {
+  readonly model: BaseModel;
+  /** Told whether something would be lost if it were closed now. */
+  readonly onUnsaved: (isUnsaved: boolean) => void;
+  readonly onClose: () => void;
+}
+
+function Detail({ model, onUnsaved, onClose }: DetailProps) {
   const { t, i18n } = useTranslation("base_models");
   const hash = useHashBaseModel();
   const facts: [string, React.ReactNode][] = [
@@ -111,7 +126,7 @@ function Detail({ model, onClose }: { readonly model: BaseModel; readonly onClos
         </Group>
       )}
       {model.is_own ? (
-        <OwnModel model={model} onClose={onClose} />
+        <OwnModel model={model} onUnsaved={onUnsaved} onClose={onClose} />
       ) : (
         model.notes !== "" && <Text style={{ whiteSpace: "pre-wrap" }}>{model.notes}</Text>
       )}
@@ -120,7 +135,7 @@ function Detail({ model, onClose }: { readonly model: BaseModel; readonly onClos
 }
 
 /** What its owner may say of it. */
-function OwnModel({ model, onClose }: { readonly model: BaseModel; readonly onClose: () => void }) {
+function OwnModel({ model, onUnsaved, onClose }: DetailProps) {
   const { t } = useTranslation("base_models");
   const ui = useTranslation("ui").t;
   const change = useChangeBaseModel(model.id);
@@ -129,19 +144,19 @@ function OwnModel({ model, onClose }: { readonly model: BaseModel; readonly onCl
   const [typed, setTyped] = useState({ name: model.name, licence: model.licence, notes: model.notes });
   const [derivative, setDerivative] = useState(model.derivative);
   const [style, setStyle] = useState(model.style);
+  const changed: BaseModelChange = {
+    ...(typed.name === model.name || typed.name.trim() === "" ? {} : { name: typed.name }),
+    ...(typed.licence === model.licence ? {} : { licence: typed.licence }),
+    ...(typed.notes === model.notes ? {} : { notes: typed.notes }),
+    ...(derivative === model.derivative
+      ? {}
+      : { derivative: derivative as NonNullable<BaseModelChange["derivative"]> }),
+    ...(style === model.style ? {} : { style: style as NonNullable<BaseModelChange["style"]> }),
+  };
+  const isUnsaved = Object.keys(changed).length > 0;
+  useEffect(() => onUnsaved(isUnsaved), [isUnsaved, onUnsaved]);
   const handleSave = () =>
-    change.mutate(
-      {
-        ...(typed.name === model.name || typed.name.trim() === "" ? {} : { name: typed.name }),
-        ...(typed.licence === model.licence ? {} : { licence: typed.licence }),
-        ...(typed.notes === model.notes ? {} : { notes: typed.notes }),
-        ...(derivative === model.derivative
-          ? {}
-          : { derivative: derivative as NonNullable<BaseModelChange["derivative"]> }),
-        ...(style === model.style ? {} : { style: style as NonNullable<BaseModelChange["style"]> }),
-      },
-      { onSuccess: () => noticeDone(t("detail.saved")), onError: noticeFailure },
-    );
+    change.mutate(changed, { onSuccess: () => noticeDone(t("detail.saved")), onError: noticeFailure });
   const handleDelete = () =>
     remove.mutate(model.id, {
       onSuccess: () => {

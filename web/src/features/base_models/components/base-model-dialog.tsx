@@ -1,5 +1,6 @@
 /** All base models, to choose one; what cannot be trained says why (C2). */
 import { Modal } from "@mantine/core";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { BaseModelBrowser } from "./base-model-browser";
@@ -14,15 +15,17 @@ export interface BaseModelDialogProps {
 export function BaseModelDialog({ isOpen, chosen, onChoose, onClose }: BaseModelDialogProps) {
   const { t } = useTranslation("base_models");
   const ui = useTranslation("ui").t;
+  const [isLooking, setIsLooking] = useState(false);
   return (
     <Modal
       opened={isOpen}
       onClose={onClose}
+      closeOnEscape={!isLooking}
       size="xl"
       title={t("dialog.title")}
       closeButtonProps={{ "aria-label": ui("close") }}
     >
-      <BaseModelBrowser maxHeight="60dvh" chosen={chosen} onChoose={onChoose} />
+      <BaseModelBrowser maxHeight="60dvh" chosen={chosen} onChoose={onChoose} onLook={setIsLooking} />
     </Modal>
   );
 }
