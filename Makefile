@@ -30,7 +30,7 @@ demo: setup
 test: setup
 	.venv/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS) tests/architecture tests/unit
 	.venv/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS) tests/integration
-	.venv/bin/python -m pytest $(PYTEST_FLAGS) tests/browser
+	.venv/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS) tests/browser
 
 check: setup
 	.venv/bin/ruff check
