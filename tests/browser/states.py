@@ -31,9 +31,14 @@ class State:
         """As if no state was opened before on that page. ``address`` is the place's, whole."""
         let_go(page)
         page.add_init_script(HEARD_FIRST)
-        page.goto(address)
-        settle(page)
-        self.act(page)
+        if isinstance(self.act, Answered):  # loaded once, with the answers that it is to have
+            self.act.change_answers(page)
+            page.goto(address)
+            self.act.show(page)
+        else:
+            page.goto(address)
+            settle(page)
+            self.act(page)
 
 
 HEARD_FIRST = """if (window.letsGo === undefined) {
@@ -151,26 +156,39 @@ def _advanced(page: Page) -> None:
     settle(page)
 
 
-def answered(pattern: str, change: Callable[[Any], None], *, then: Act | None = None) -> Act:
-    """The page again, with answers that are changed on their way: for states that come and go by themselves."""
+@dataclass(frozen=True)
+class Answered:
+    """The page with answers that are changed on their way: for states that come and go by themselves."""
 
-    def change_answer(route: Route) -> None:
-        with suppress(PlaywrightError):  # the page was closed meanwhile
-            answer = route.fetch()
-            body = answer.json()
-            change(body)
-            route.fulfill(response=answer, body=json.dumps(body))
+    pattern: str
+    change: Callable[[Any], None]
+    then: Act | None = None
 
-    def act(page: Page) -> None:
-        page.route(re.compile(pattern), change_answer)
+    def __call__(self, page: Page) -> None:
+        """Where the page is open already: loaded again."""
+        self.change_answers(page)
         page.reload()
+        self.show(page)
+
+    def change_answers(self, page: Page) -> None:
+        """From now on."""
+
+        def change_answer(route: Route) -> None:
+            with suppress(PlaywrightError):  # the page was closed meanwhile
+                answer = route.fetch()
+                body = answer.json()
+                self.change(body)
+                route.fulfill(response=answer, body=json.dumps(body))
+
+        page.route(re.compile(self.pattern), change_answer)
+
+    def show(self, page: Page) -> None:
+        """What is to be seen of them."""
         expect(page.locator("h1").first).to_be_visible()
         expect(page.locator("[data-loading=true], .mantine-Loader-root, .mantine-Skeleton-root")).to_have_count(0)
         page.wait_for_timeout(500)  # what is followed is asked for again and again, so the network is never idle
-        if then is not None:
-            then(page)
-
-    return act
+        if self.then is not None:
+            self.then(page)
 
 
 def _drawing(**changes: Any) -> Act:
@@ -182,7 +200,7 @@ def _drawing(**changes: Any) -> Act:
         if "drawings" in one:
             one["drawings"] = one["drawings"][: one["num_done"]]
 
-    return answered(r"/api/drawings/requests(/[0-9A-Za-z]+)?(\?.*)?$", change)
+    return Answered(r"/api/drawings/requests(/[0-9A-Za-z]+)?(\?.*)?$", change)
 
 
 def _run(**changes: Any) -> Act:
@@ -193,7 +211,7 @@ def _run(**changes: Any) -> Act:
             body["live"].update(changes.get("live", {}))
             body.update({name: value for name, value in changes.items() if name != "live"})
 
-    return answered(r"/api/runs/[0-9A-Za-z]+$", change)
+    return Answered(r"/api/runs/[0-9A-Za-z]+$", change)
 
 
 def _person(number: int) -> Act:
@@ -218,7 +236,7 @@ def _person(number: int) -> Act:
         page.get_by_role("menuitem").nth(number).click()
         _opened(page)
 
-    return answered(r"/api/(studio|admin/accounts)", change, then=open_it)
+    return Answered(r"/api/(studio|admin/accounts)", change, then=open_it)
 
 
 def _uploading(page: Page) -> None:
@@ -258,13 +276,13 @@ def _search_option(words: str) -> Act:
     return act
 
 
-def _options_of_flux(page: Page) -> None:
+def _options_of_flux() -> Act:
     """As with a Flux base model, of which there is none here."""
 
     def change(body: Any) -> None:
         body["family"] = "flux"
 
-    answered(r"/api/base-models/starter$", change, then=_search_option("t5"))(page)
+    return Answered(r"/api/base-models/starter$", change, then=_search_option("t5"))
 
 
 def _write_caption(page: Page) -> None:
@@ -332,7 +350,7 @@ STATES: dict[str, State] = {
     "mask": State("dataset", _mask),
     "advanced": State("dataset", _advanced),
     "uploading": State("dataset", _uploading),
-    "options_of_flux": State("dataset", _options_of_flux),
+    "options_of_flux": State("dataset", _options_of_flux()),
     "option_found": State("dataset", _search_option("crop")),
     "contradictions": State("dataset", _contradictions),
     "caption_text": State("captions", _write_caption),
