@@ -45,8 +45,9 @@ def list_places(studio: Studio) -> dict[str, str]:
 
 
 def settle(page: Page) -> None:
-    """Wait until a page shows what it has: its heading stands, nothing loads, no request is on its way."""
+    """Wait until a page shows what it has: its heading stands, nothing loads or is put off, no request is going on."""
     expect(page.locator("h1").first).to_be_visible()
+    expect(page.locator("[data-below-first]")).to_have_count(0)
     expect(page.locator("[data-loading=true], .mantine-Loader-root, .mantine-Skeleton-root")).to_have_count(0)
     page.wait_for_load_state("networkidle")
 

@@ -13,6 +13,7 @@ import { RecipePanel } from "@/features/runs/components/recipe-panel";
 import { StartBar } from "@/features/runs/components/start-bar";
 import { changedBy } from "@/features/runs/model/draft";
 import { useRecipe, useRecipeDraft } from "@/features/runs/use-recipe";
+import { BelowFirst } from "@/ui/below-first";
 import { lazily } from "@/ui/lazily";
 import type { OptionValues } from "@/ui/option-form/option-fields";
 import { nothingSelected, type Selection } from "@/ui/picture-grid/selection";
@@ -21,7 +22,6 @@ import { DatasetTabs } from "../shell/dataset-tabs";
 import { useTitle } from "../shell/use-title";
 import classes from "./dataset.module.css";
 
-/** What lies below the pictures comes after them. */
 const CropAndTagPanel = lazily(
   async () => (await import("@/features/datasets/components/crop-and-tag-panel")).CropAndTagPanel,
 );
@@ -65,7 +65,9 @@ function DatasetOf({ datasetId, words }: { readonly datasetId: string; readonly 
           <PictureBoard datasetId={datasetId} selection={selection} onSelect={setSelection} />
         </div>
         <div className={classes.crop}>
-          <CropAndTagPanel key={dataset.id} dataset={dataset} />
+          <BelowFirst height={540}>
+            <CropAndTagPanel key={dataset.id} dataset={dataset} />
+          </BelowFirst>
         </div>
         <div className={classes.recipe}>
           <RecipePanel
@@ -82,7 +84,9 @@ function DatasetOf({ datasetId, words }: { readonly datasetId: string; readonly 
       <Title order={2} size="h4">
         {words}
       </Title>
-      <RunList datasetId={datasetId} />
+      <BelowFirst height={160}>
+        <RunList datasetId={datasetId} />
+      </BelowFirst>
     </Stack>
   );
 }

@@ -1,5 +1,5 @@
 /** One option as an input, with its sentence, range, default, and what stands against its value. */
-import { ActionIcon, Button, Group, Select, Stack, Switch, Text, Textarea, TextInput } from "@mantine/core";
+import { ActionIcon, Button, Group, Select, Stack, type SwitchProps, Text, Textarea, TextInput } from "@mantine/core";
 import { IconArrowBackUp } from "@tabler/icons-react";
 import { memo, useState } from "react";
 import type { TFunction } from "i18next";
@@ -7,7 +7,10 @@ import { useTranslation } from "react-i18next";
 
 import { formatNumber } from "@/lib/format";
 
+import { lazily } from "../lazily";
 import { type OptionField, type OptionProblem, type OptionValue, parsed } from "./option-fields";
+
+const OptionSwitch = lazily<SwitchProps>(async () => (await import("./option-switch")).OptionSwitch);
 
 export interface OptionInputProps {
   readonly field: OptionField;
@@ -97,7 +100,11 @@ function OptionInputAlways(props: OptionInputProps) {
   function input() {
     if (field.type === "bool") {
       return (
-        <Switch {...shared} checked={current === true} onChange={(event) => onChange(event.currentTarget.checked)} />
+        <OptionSwitch
+          {...shared}
+          checked={current === true}
+          onChange={(event) => onChange(event.currentTarget.checked)}
+        />
       );
     }
     if (field.choices.length > 0) {

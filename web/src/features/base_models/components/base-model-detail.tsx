@@ -1,7 +1,7 @@
 /** One base model with all that is known of it; one's own can be renamed, described and deleted (C2). */
 import { Button, Group, Loader, Modal, Select, Stack, Table, Text, Textarea, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useLayoutEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { formatBytes, formatDateTime, formatNumber } from "@/lib/format";
@@ -154,7 +154,8 @@ function OwnModel({ model, onUnsaved, onClose }: DetailProps) {
     ...(style === model.style ? {} : { style: style as NonNullable<BaseModelChange["style"]> }),
   };
   const isUnsaved = Object.keys(changed).length > 0;
-  useEffect(() => onUnsaved(isUnsaved), [isUnsaved, onUnsaved]);
+  // Before the next key: that may be the one that closes it.
+  useLayoutEffect(() => onUnsaved(isUnsaved), [isUnsaved, onUnsaved]);
   const handleSave = () =>
     change.mutate(changed, { onSuccess: () => noticeDone(t("detail.saved")), onError: noticeFailure });
   const handleDelete = () =>
