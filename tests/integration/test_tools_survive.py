@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from enogu.accounts import service as accounts
 from enogu.accounts.entities import Account
 from enogu.bootstrap import Studio, open_studio
 from enogu.loras import service, tools
+from enogu.queue import service as queue
 from enogu.queue.entities import Job
 from enogu.settings import Settings
 from enogu.stamina import service as stamina
@@ -118,3 +120,33 @@ def test_a_tool_whose_worker_is_killed_is_made_by_another_whole_and_once(
     assert len(data) == small.size_bytes
     shapes = parse_header(small.filename, len(data), lambda start, end: data[start:end]).shapes
     assert {shape[0] for name, shape in shapes.items() if name.endswith("lora_down.weight")} == {2}
+
+
+def test_what_a_worker_killed_before_it_tidied_up_left_goes_when_the_next_starts(
+    studio: Studio, owner: Account
+) -> None:
+    """SIGKILL after the job's end: nobody begins that job again. Files of a job that still waits are left alone."""
+    work = studio.settings.home / "work"
+    lora = add(studio, owner, "mame", lora_file(1))
+    asked = ask(studio, owner, "resize", "small", inputs=((lora,),), rank=2, precision="fp32")
+    with worker(studio, "one", "60") as first:
+        job_when(studio, owner, asked.id, lambda job: job.progress.get("total"))
+        first.send_signal(signal.SIGSTOP)
+        assert (work / f"lora-tool-{asked.id}" / "out").exists()
+        with transaction(studio.engine) as session:  # the last thing that the worker writes
+            job = tools.get_job(session, owner.id, asked.id)
+            queue.end(session, job.id, job.token, "done", utc_now())
+        first.kill()
+        first.wait(30)
+    waiting = ask(studio, owner, "resize", "smaller", inputs=((lora,),), rank=1, precision="fp32")
+    for name in (waiting.id, "of-a-job-that-is-no-more"):
+        (work / f"lora-tool-{name}").mkdir(parents=True)
+    (work / "of-somebody-else").mkdir()
+
+    with worker(studio, "two", "60"):
+        job_when(studio, owner, waiting.id, lambda job: job.state == "running")
+        until = time.monotonic() + 10
+        while not (work / f"lora-tool-{waiting.id}" / "out").exists():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert sorted(one.name for one in work.iterdir()) == sorted([f"lora-tool-{waiting.id}", "of-somebody-else"])

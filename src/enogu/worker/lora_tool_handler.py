@@ -19,6 +19,7 @@ from enogu.queue import service as queue
 from enogu.queue.entities import Job
 from enogu.storage.database import Engine, Session, utc_now
 from enogu.worker.handlers import JobContext, WorkerStops
+from enogu.worker.leftovers import tool_folder
 from enogu.worker.tool_process import REAL, ToolEnded, run_tool
 
 
@@ -28,7 +29,7 @@ def use_tool(context: JobContext, command: Sequence[str] = REAL) -> None:
     ``command`` starts the process that does it: the real one, or a fake that tests give.
     """
     job = context.job
-    work = context.settings.home / "work" / f"lora-tool-{job.id}"
+    work = tool_folder(context.settings.home, job.id)
     shutil.rmtree(work, ignore_errors=True)  # of a worker that was killed
     try:
         _use(context, wish_of(job.payload), work, command)

@@ -39,6 +39,7 @@ from enogu.worker.devices import DeviceFacts, choose_device, describe_device
 from enogu.worker.doing import Workplace, do_job, tell_parked
 from enogu.worker.engine_host import EngineHost
 from enogu.worker.handlers import BEAT_SECONDS, Handlers, JobContext
+from enogu.worker.leftovers import tidy_leftovers
 
 STOP_SECONDS = 10.0
 KILL_SECONDS = 3.0
@@ -144,6 +145,7 @@ class _Worker:
             )  # fmt: skip
         for job in queue.reap_worker(self._engine, self._id, now):
             _log.warning("%s %s was this worker's when it ended; it is %s.", job.kind, job.id, job.state)
+        tidy_leftovers(self._engine, self._place.studio.settings.home)
         caring = threading.Thread(target=self._care, name="beats and reaping", daemon=True)
         caring.start()
         waking = Waking(self._engine, self._id, self._lanes, self._on_wake)

@@ -39,6 +39,26 @@ def test_the_number_of_buckets_is_that_of_sd_scripts(
     assert len(make_buckets(resolution, min_side=shortest, max_side=longest, step=step)) == count
 
 
+def test_the_shortest_side_goes_down_and_the_longest_up_to_a_multiple_of_the_step() -> None:
+    """sd-scripts, BucketManager: min_size // steps * steps, ceil(max_size / steps) * steps."""
+    assert make_buckets(512, min_side=300, max_side=1000, step=64) == make_buckets(
+        512, min_side=256, max_side=1024, step=64
+    )
+
+
+def test_there_is_always_a_square_also_where_a_longer_side_would_fit() -> None:
+    """sd-scripts adds it by itself: beside 960 there is room for 1024 in the area of 1000 x 1000."""
+    buckets = make_buckets(1000, min_side=512, max_side=2048, step=64)
+    assert {Bucket(960, 960), Bucket(960, 1024)} <= set(buckets)
+
+
+def test_the_resized_side_is_rounded_to_the_nearest_pixel() -> None:
+    """sd-scripts: int(side * scale + 0.5); 730.7 of 999 is 731, and so is 731.4 of 1000."""
+    square = Bucket(512, 512)
+    assert place_in_bucket(square, 999, 700).resized_width == place_in_bucket(square, 1000, 700).resized_width == 731
+    assert place_in_bucket(square, 700, 999).resized_height == place_in_bucket(square, 700, 1000).resized_height == 731
+
+
 def test_1024_with_a_longest_side_of_1024_has_no_832x1216() -> None:
     """Trap 2 of facts/trainers.md 6: every bucket that is not square is then 1024 long, with fewer pixels."""
     small = make_buckets(1024, min_side=256, max_side=1024, step=64)

@@ -31,6 +31,8 @@ def _final(text: str, *, trigger: str = "", seed: int = 1, epoch: int = 1, **rul
         ("zdm standing in a park", "zdm", "zdm standing in a park"),
         ("zdmx, 1girl", "zdm", "zdm, zdmx, 1girl"),
         ("zdm_x, 1girl", "zdm", "zdm, zdm_x, 1girl"),
+        ("zdm-x, 1girl", "zdm", "zdm, zdm-x, 1girl"),
+        ("1girl, ZDM, smile", "zdm", "zdm, 1girl, smile"),
         ("1girl, zdm, smile", "zdm", "zdm, 1girl, smile"),
         ("", "zdm", "zdm"),
         (" ,, ", "zdm", "zdm"),
@@ -148,6 +150,9 @@ def test_what_is_weighted_together_is_shuffled_and_dropped_together() -> None:
     """F18: a comma within brackets parts no tags; without weighting it does, as in sd-scripts."""
     text = r"(hat, boots:1.2), smile \(fate, cup\), [a, b"
     assert split_weighted_tags(text) == ["(hat, boots:1.2)", r"smile \(fate", r"cup\)", "[a, b"]
+    assert split_weighted_tags("a), b, c") == ["a)", "b", "c"], "a bracket that was never opened holds nothing"
+    parted = {_final("(hat, boots), smile", shuffle=True, keep_tokens=0, seed=seed) for seed in range(20)}
+    assert "boots), (hat, smile" in parted
     for seed in range(20):
         fed = _final("(hat, boots:1.2), smile, cup", weighted=True, shuffle=True, keep_tokens=0, seed=seed)
         assert sorted(split_weighted_tags(fed)) == ["(hat, boots:1.2)", "cup", "smile"]

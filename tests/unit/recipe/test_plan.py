@@ -256,6 +256,26 @@ def test_a_share_of_the_pictures_is_held_out_once_and_whatever_their_order(
     assert {shuffled[index].key for index in again.held_out} == {sizes[index].key for index in plan.held_out}
 
 
+def test_a_share_that_comes_out_even_is_held_out_whole() -> None:
+    """0.44 of 25 is 11; in floating point 25 (1 - 0.44) is a little over 14, and sd-scripts would keep 15."""
+    assert len(_plan(_pictures(*[SQUARE] * 25), training={"validation_split": 0.44}).held_out) == 11
+
+
+def test_another_seed_holds_out_other_pictures() -> None:
+    """Drawn, not the first ones: as sd-scripts, which shuffles with its seed before it splits."""
+    sizes = _pictures(*[SQUARE] * 20)
+    held_out = {_plan(sizes, seed=seed, training={"validation_split": 0.2}).held_out for seed in range(10)}
+    assert len(held_out) > 5
+
+
+def test_which_regularisation_pictures_are_used_once_more_does_not_depend_on_how_they_are_listed() -> None:
+    learnt = _pictures(SQUARE, repeats=5)
+    spare = [PictureSize(f"r{i}.png", *SQUARE, is_regularisation=True) for i in range(3)]
+    for listed in (spare, spare[::-1]):
+        plan = _plan([*learnt, *listed])
+        assert dict(zip(plan.keys, plan.repeats, strict=True)) == {"0.png": 5, "r0.png": 2, "r1.png": 2, "r2.png": 1}
+
+
 def test_regularisation_pictures_are_used_until_they_are_as_many_as_the_others() -> None:
     """sd-scripts: by their repeats first, then once more in turn; the surplus is not used."""
     learnt = _pictures(SQUARE, SQUARE, repeats=4)

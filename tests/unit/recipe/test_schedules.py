@@ -58,6 +58,12 @@ def test_every_kind_follows_its_formula(
     assert 0 <= got <= 1
 
 
+def test_the_share_of_the_warm_up_is_rounded_to_the_nearest_step() -> None:
+    """F6, as kohya_ss: round(percent * steps / 100)."""
+    schedule = _schedule("linear", warmup_percent=7)
+    assert [warmup_steps(schedule, steps) for steps in (5, 10, 20, 25, 100)] == [0, 1, 1, 2, 7]
+
+
 @pytest.mark.parametrize("kind", KINDS[1:])
 def test_a_warm_up_rises_in_a_straight_line_from_zero(kind: str) -> None:
     """F6: 10 % of 200 steps are 20."""

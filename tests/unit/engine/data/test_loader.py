@@ -81,6 +81,22 @@ def test_flips_and_captions_follow_the_rules() -> None:
     assert 15 < flipped < 45
 
 
+def test_each_sample_of_a_batch_has_its_tags_mixed_by_itself() -> None:
+    """F16: as sd-scripts, which mixes a picture's tags each time that it is used, also twice in one batch."""
+    pictures = TrainSet(_latents(), (", ".join("abcdefgh"),))
+    batch = make_batch(tiny_recipe("captions.shuffle=true"), SCHEDULE, pictures, Batch(Bucket(64, 64), (0,) * 4), 5, 0)
+    assert len(set(batch.captions)) == 4
+    assert all(sorted(text.removeprefix("mame, ").split(", ")) == [*"abcdefgh"] for text in batch.captions)
+
+
+def test_captions_are_left_out_in_the_epochs_that_the_recipe_names() -> None:
+    """F28: in every third epoch, whatever the step."""
+    recipe = tiny_recipe("captions.dropout_every_n_epochs=3")
+    pictures, batch = TrainSet(_latents(), CAPTIONS), Batch(Bucket(64, 64), (1,))
+    texts = [make_batch(recipe, SCHEDULE, pictures, batch, 5, 0, epoch=epoch).captions[0] for epoch in range(1, 7)]
+    assert texts == ["mame, 1boy", "mame, 1boy", "", "mame, 1boy", "mame, 1boy", ""]
+
+
 def test_regularisation_pictures_have_their_weight_and_no_trigger() -> None:
     """F28: sd-scripts' prior_loss_weight, 1 for the others."""
     recipe = tiny_recipe("pictures.prior_loss_weight=0.25")

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from enogu.engine.families import LoadedBase, TextRules
-from enogu.engine.families.clip import token_windows, weighted_parts, weights_of
+from enogu.engine.families.clip import batch_of_windows, token_windows, weighted_parts, weights_of
 from enogu.engine.families.sd15.encode import encode_captions
 from enogu.engine.families.unet import decode_latents, encode_pictures
 from enogu.errors import WrongUse
@@ -132,6 +132,16 @@ def test_without_weighting_brackets_are_text(tiny_base: LoadedBase) -> None:
     rules = TextRules(1, 75, weighted=True)
     escaped = encode_captions(tiny_base, [r"saber \(fate\)"], rules).states_BTC
     torch.testing.assert_close(escaped, encode_captions(tiny_base, ["saber (fate)"], TextRules(1, 75)).states_BTC)
+
+
+def test_a_caption_read_without_weighting_is_read_anew_with_it(tiny_base: LoadedBase) -> None:
+    """What was read lately is kept, but brackets are tokens in the one and none in the other."""
+    tokenizer = tiny_base.tokenizers["text_encoder"]
+    text = "a (hat:1.2) read in two ways"
+    plain, weighted = (batch_of_windows(tokenizer, [text], TextRules(1, 75, weighted=on)) for on in (False, True))
+    assert torch.equal(plain[0], token_windows(tokenizer, text, 75))
+    assert torch.equal(weighted[0], token_windows(tokenizer, text, 75, weighted=True))
+    assert not torch.equal(plain, weighted)
 
 
 def test_weights_stand_at_their_tokens_in_long_captions(tiny_base: LoadedBase) -> None:
