@@ -2,15 +2,13 @@
 import { useParams } from "@tanstack/react-router";
 import { useSuspenseQuery } from "@tanstack/react-query";
 
+import { EpochsGrid } from "@/features/loras/components/epochs-grid";
 import { EpochTools } from "@/features/loras/components/epoch-tools";
 import { ResultGrid } from "@/features/runs/components/result-grid";
 import { RunView } from "@/features/runs/components/run-view";
 import { runQueries } from "@/features/runs/queries";
-import { lazily } from "@/ui/lazily";
 
 import { useTitle } from "../shell/use-title";
-
-const EpochsGrid = lazily(async () => (await import("@/features/loras/components/epochs-grid")).EpochsGrid);
 
 export function RunPage() {
   const { runId } = useParams({ from: "/runs/$runId" });
