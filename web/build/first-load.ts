@@ -31,7 +31,7 @@ const ANSWERS: Readonly<Record<string, readonly string[]>> = {
     "/api/datasets/{id}/pictures?start=0&limit=1000",
     "/api/datasets/{id}/captions/union",
   ],
-  run: ["/api/runs/{id}"],
+  run: ["/api/runs/{id}", "/api/runs/{id}/epochs", "/api/runs/{id}/samples", "/api/loras?run_id={id}&limit=200"],
 };
 /** Pages that show options of the recipe at once, and so need their words. */
 const WITH_OPTIONS = ["dataset"];

@@ -33,8 +33,12 @@ const NEEDED: Readonly<Record<string, (id: string) => Promise<unknown>[]>> = {
     client.prefetchQuery(captionQueries.book(id)),
     client.prefetchQuery(captionQueries.known(id)),
   ],
-  "/runs/$runId": (id) => [client.prefetchQuery(runQueries.detail(id))],
 };
+
+/** What the lighter pages need is no part of the first load of the heavier ones. */
+async function others(path: string, id: string): Promise<void> {
+  await (await import("./first-data-of-others")).prefetchOthers(path, id);
+}
 
 /** Resolves when it is there, or has taken too long; what failed is asked for again where it is shown. */
 export async function firstData(): Promise<void> {
@@ -44,10 +48,11 @@ export async function firstData(): Promise<void> {
 
 function needed(): Promise<unknown>[] {
   const match = router.matchRoutes(router.latestLocation).at(-1);
+  const path = match?.fullPath ?? "";
   const [id = ""] = Object.values<string | undefined>(match?.params ?? {});
   return [
     client.prefetchQuery(accountQueries.me()),
     client.prefetchQuery(staminaQueries.balance()),
-    ...(NEEDED[match?.fullPath ?? ""]?.(id) ?? []),
+    ...(NEEDED[path]?.(id) ?? [others(path, id)]),
   ];
 }

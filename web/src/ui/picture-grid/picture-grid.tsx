@@ -1,7 +1,8 @@
 /** Thousands of pictures in rows of known height: virtual, with one tab stop, arrows, and selection. */
-import { useElementSize } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type ReactNode, useEffect, useLayoutEffect, useRef, useState } from "react";
+
+import { useSize } from "@/lib/use-size";
 
 import classes from "./picture-grid.module.css";
 import type { Click, Selection } from "./selection";
@@ -46,23 +47,21 @@ export function PictureGrid(props: PictureGridProps) {
     onOpen,
   } = props;
   const scroller = useRef<HTMLDivElement>(null);
-  const size = useElementSize();
+  const size = useSize<HTMLDivElement>();
   const [current, setCurrent] = useState(0);
-  // Before the first drawing, which would else be of all pictures, at the least size there is.
-  const [firstWidth, setFirstWidth] = useState(0);
-  useLayoutEffect(() => setFirstWidth(scroller.current?.clientWidth ?? 0), []);
-  const width = size.width || firstWidth;
+  const { width } = size;
   const wished = Math.max(tileWidth, Math.min(WIDEST_TILE, width / USUAL_COLUMNS - GAP));
   const columns = Math.max(2, Math.floor((width + GAP) / (wished + GAP)) || 2);
   const side = Math.max(1, (width - GAP * (columns - 1)) / columns);
   // eslint-disable-next-line react-hooks/incompatible-library -- the compiler leaves this small leaf alone, as it should
   const rows = useVirtualizer({
+    // Without a width the first drawing would be of all pictures, at the least size there is.
     count: width === 0 ? 0 : Math.ceil(pictures.length / columns),
     getScrollElement: () => scroller.current,
     estimateSize: () => side + GAP,
     overscan: 3,
   });
-  useEffect(() => rows.measure(), [rows, side]);
+  useLayoutEffect(() => rows.measure(), [rows, side]);
   const workedPlace = worked == null ? -1 : pictures.findIndex((picture) => picture.id === worked);
   useEffect(() => {
     if (workedPlace < 0) return;

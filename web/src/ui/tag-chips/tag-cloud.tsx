@@ -3,9 +3,20 @@
  *
  * Rows are packed from measured widths, so that only those in view exist. One listener serves all chips.
  */
-import { useElementSize, useMediaQuery } from "@mantine/hooks";
+import { useMediaQuery } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, memo, type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
+import {
+  type KeyboardEvent,
+  memo,
+  type MouseEvent,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
+
+import { useSize } from "@/lib/use-size";
 
 import type { Click, Selection } from "../picture-grid/selection";
 import { packedRows, placeBeside, rowOf } from "./packing";
@@ -43,8 +54,8 @@ export function TagCloud(props: TagCloudProps) {
   "use no memo";
   const { label, tags, selection, maxHeight, present, onPress, onOpen, onSelectAll } = props;
   const scroller = useRef<HTMLDivElement>(null);
-  const size = useElementSize();
-  const isCoarse = useMediaQuery("(pointer: coarse)") === true;
+  const size = useSize<HTMLDivElement>();
+  const isCoarse = useMediaQuery("(pointer: coarse)", undefined, { getInitialValueInEffect: false });
   const [currentKey, setCurrentKey] = useState<string | null>(null);
   const width = Math.floor(size.width);
   const [font, setFont] = useState("sans-serif");
@@ -60,7 +71,7 @@ export function TagCloud(props: TagCloudProps) {
     estimateSize: () => height,
     overscan: 4,
   });
-  useEffect(() => rows.measure(), [rows, height]);
+  useLayoutEffect(() => rows.measure(), [rows, height]);
   const found = currentKey === null ? -1 : tags.findIndex((tag) => tag.key === currentKey);
   const current = Math.max(0, found);
 

@@ -1,6 +1,6 @@
 /** The caption editor: pictures, this picture's tags, the union of all, and every command on them (E1 to E8). */
 import { Button, Group, Loader, SegmentedControl, Text } from "@mantine/core";
-import { useMediaQuery, useViewportSize } from "@mantine/hooks";
+import { useMediaQuery } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { IconPhoto } from "@tabler/icons-react";
@@ -12,6 +12,7 @@ import { EmptyState } from "@/ui/feedback/empty-state";
 import { noticeDone } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
 import { useSteady } from "@/lib/use-steady";
+import { useViewport } from "@/lib/use-viewport";
 import { lazily } from "@/ui/lazily";
 import { LeaveGuard } from "@/ui/leaving/leave-guard";
 
@@ -74,8 +75,8 @@ export function CaptionEditor({ datasetId, recipe, captionOptions }: CaptionEdit
   const addField = useRef<HTMLInputElement>(null);
   const filterField = useRef<HTMLInputElement>(null);
   const searchField = useRef<HTMLInputElement>(null);
-  const viewport = useViewportSize();
-  const isWide = useMediaQuery("(min-width: 62em)") === true;
+  const viewport = useViewport();
+  const isWide = useMediaQuery("(min-width: 62em)", undefined, { getInitialValueInEffect: false });
 
   const byId = useMemo(() => new Map(pictures?.map((picture) => [picture.id, picture])), [pictures]);
   const thumbs = useMemo(() => new Map(pictures?.map((picture) => [picture.id, picture.thumb_url])), [pictures]);

@@ -1,10 +1,10 @@
 /** The pictures: one to work on, several to change together. */
 import { Button, Group, Text } from "@mantine/core";
-import { useElementSize } from "@mantine/hooks";
 import { IconCheckbox } from "@tabler/icons-react";
 import { type Dispatch, memo, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 
+import { useSize } from "@/lib/use-size";
 import { PictureGrid } from "@/ui/picture-grid/picture-grid";
 
 import { type Book, hasAny } from "../model/book";
@@ -25,7 +25,7 @@ export interface PicturePaneProps {
 export const PicturePane = memo(function PicturePane(props: PicturePaneProps) {
   const { book, order, thumbs, state, dispatch, maxHeight, tileWidth, onOpen } = props;
   const { t } = useTranslation("captions");
-  const { ref, height: headHeight } = useElementSize();
+  const { ref, height: headHeight } = useSize<HTMLDivElement>();
   const names = useMemo(
     () => order.map((id) => ({ id, thumb: thumbs.get(id) ?? "", alt: book.byId.get(id)?.name ?? "" })),
     // Names do not change with captions.

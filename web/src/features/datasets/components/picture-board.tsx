@@ -1,11 +1,11 @@
 /** The pictures of a dataset: drop, select, look at, crop by hand, remove with a way back. */
 import { Badge, Button, Group, SegmentedControl, Stack, Text } from "@mantine/core";
 import { IconAlertTriangle, IconCrop, IconPhotoX } from "@tabler/icons-react";
-import { useViewportSize } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { memo, useState } from "react";
 import { useTranslation } from "react-i18next";
 
+import { useViewport } from "@/lib/use-viewport";
 import { DropZone } from "@/ui/drop-zone/drop-zone";
 import { noticeDone, noticeFailure } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
@@ -39,7 +39,7 @@ export const PictureBoard = memo(function PictureBoard(props: PictureBoardProps)
   const { datasetId, selection, onSelect, shownIds = null } = props;
   const { t } = useTranslation("datasets");
   const client = useQueryClient();
-  const viewport = useViewportSize();
+  const viewport = useViewport();
   const answer = useQuery(datasetQueries.pictures(datasetId));
   const [cropped, setCropped] = useState<string | null>(null);
   const [masked, setMasked] = useState<string | null>(null);

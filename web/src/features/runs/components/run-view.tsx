@@ -10,7 +10,6 @@ import { follow } from "@/api/live";
 import { formatDuration, formatNumber, formatSmall, formatTime } from "@/lib/format";
 import { noticeFailure } from "@/ui/feedback/notices";
 import { lazily } from "@/ui/lazily";
-import { LineChart } from "@/ui/line-chart/line-chart";
 
 import { type Run, runQueries, useSteerRun } from "../queries";
 import { isByAdministrator, RunProgress, StateBadge } from "./run-list";
@@ -18,6 +17,11 @@ import classes from "./run-view.module.css";
 import { useRetry } from "./use-retry";
 
 const FailureNotice = lazily(async () => (await import("./failure-notice")).FailureNotice);
+/** Below the first screen, and heavy; it has its room before it comes. */
+const LineChart = lazily(
+  async () => (await import("@/ui/line-chart/line-chart")).LineChart,
+  <div className={classes.chart} />,
+);
 const CancelDialog = lazily(async () => (await import("./cancel-dialog")).CancelDialog);
 const KINDS = [
   "Queued",

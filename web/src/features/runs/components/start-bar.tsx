@@ -7,12 +7,14 @@ import { useTranslation } from "react-i18next";
 import { formatDuration, formatMemory, formatNumber } from "@/lib/format";
 import { noticeDone, noticeFailure } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
+import { lazily } from "@/ui/lazily";
 
 import { useOptionTexts } from "../model/option-texts";
 import { type PlannedRun, useStartRun } from "../queries";
 import type { Recipe } from "../use-recipe";
-import { MemoryFit } from "./memory-fit";
 import classes from "./start-bar.module.css";
+
+const MemoryFit = lazily(async () => (await import("./memory-fit")).MemoryFit);
 
 export interface StartBarProps {
   readonly datasetId: string;
@@ -33,6 +35,8 @@ export function StartBar({ datasetId, recipe, hasPictures, onFix }: StartBarProp
       { dataset_id: datasetId, recipe: { ...recipe.values }, name: "" },
       { onSuccess: (run) => void navigate({ to: `/runs/${run.id}` as never }), onError: noticeFailure },
     );
+  // The line of what it comes to has its room before it is there: pictures would be pushed away under a finger.
+  const keepsRoom = hasPictures && recipe.problems.length === 0 && !recipe.plan.isError;
   const canStart =
     recipe.isFine &&
     hasPictures &&
@@ -44,7 +48,7 @@ export function StartBar({ datasetId, recipe, hasPictures, onFix }: StartBarProp
     <Stack gap="sm">
       <Card padding="sm" className={classes.bar}>
         <div className={classes.inner}>
-          <div className={classes.words} aria-live="polite">
+          <div className={classes.words} data-room={keepsRoom || undefined} aria-live="polite">
             {!hasPictures && <Text size="sm">{t("plan.noPictures")}</Text>}
             {hasPictures && !recipe.isFine && recipe.problems.length > 0 && (
               <Text size="sm" c="shu">
@@ -177,7 +181,7 @@ function Against({ plan, recipe, onFix }: AgainstProps) {
           </Stack>
         </Alert>
       )}
-      <MemoryFit plan={plan} onFix={onFix} />
+      {plan.memory?.fits === false && <MemoryFit plan={plan} onFix={onFix} />}
       {plan.notes.map((note) => (
         <Text key={`${note.kind}${note.path}`} size="sm" c="dimmed">
           {note.message} {note.cure}
