@@ -65,7 +65,7 @@ function DatasetOf({ datasetId, words }: { readonly datasetId: string; readonly 
           <PictureBoard datasetId={datasetId} selection={selection} onSelect={setSelection} />
         </div>
         <div className={classes.crop}>
-          <BelowFirst height={540}>
+          <BelowFirst height={650}>
             <CropAndTagPanel key={dataset.id} dataset={dataset} />
           </BelowFirst>
         </div>
