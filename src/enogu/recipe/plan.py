@@ -215,8 +215,9 @@ def describe_plan(plan: TrainPlan) -> str:
 def _held_out(recipe: TrainRecipe, sizes: Sequence[PictureSize]) -> tuple[int, ...]:
     """Which pictures are never trained: drawn once from the seed, whatever the order they are listed in.
 
-    As many as in sd-scripts (all but the first ceil(n (1 - split))), but never none of the others; there the two parts
-    are shuffled apart and can overlap (facts of library/train_util.py).
+    As many as by sd-scripts' formula (all but the first ceil(n (1 - split))), but never none of the others. Where that
+    comes out even, its floating point may hold out one fewer: 10 of 25 at 0.44, here 11. There the two parts are
+    shuffled apart and can overlap (facts of library/train_util.py).
     """
     split = recipe.training.validation_split
     learnt = [index for index, size in enumerate(sizes) if not size.is_regularisation]
