@@ -6,6 +6,7 @@ import { whenIdle } from "@/lib/idle";
 export interface BelowFirstProps {
   /** About how high it will be, in pixels, so that little moves when it comes. */
   readonly height: number;
+  /** Best the same element each time (`useMemo`): a new one, while its code is on its way, is drawn before the next key. */
   readonly children: ReactNode;
 }
 

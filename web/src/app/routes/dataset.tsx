@@ -2,7 +2,7 @@
 import { Stack, Title } from "@mantine/core";
 import { useSuspenseQuery } from "@tanstack/react-query";
 import { useParams, useSearch } from "@tanstack/react-router";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { BaseModelPicker } from "@/features/base_models/components/base-model-picker";
@@ -47,6 +47,13 @@ function DatasetOf({ datasetId, words }: { readonly datasetId: string; readonly 
     hasPictures,
   });
   useTitle(dataset.name);
+  // The same elements after each key in the recipe: React else draws what only just came, all of it, before that key.
+  const pictures = useMemo(
+    () => <PictureBoard datasetId={datasetId} selection={selection} onSelect={setSelection} />,
+    [datasetId, selection],
+  );
+  const crop = useMemo(() => <CropAndTagPanel key={dataset.id} dataset={dataset} />, [dataset]);
+  const runs = useMemo(() => <RunList datasetId={datasetId} />, [datasetId]);
   return (
     <Stack>
       <DatasetTitle dataset={dataset} />
@@ -61,13 +68,9 @@ function DatasetOf({ datasetId, words }: { readonly datasetId: string; readonly 
         }}
       />
       <div className={classes.layout}>
-        <div className={classes.pictures}>
-          <PictureBoard datasetId={datasetId} selection={selection} onSelect={setSelection} />
-        </div>
+        <div className={classes.pictures}>{pictures}</div>
         <div className={classes.crop}>
-          <BelowFirst height={650}>
-            <CropAndTagPanel key={dataset.id} dataset={dataset} />
-          </BelowFirst>
+          <BelowFirst height={650}>{crop}</BelowFirst>
         </div>
         <div className={classes.recipe}>
           <RecipePanel
@@ -84,9 +87,7 @@ function DatasetOf({ datasetId, words }: { readonly datasetId: string; readonly 
       <Title order={2} size="h4">
         {words}
       </Title>
-      <BelowFirst height={160}>
-        <RunList datasetId={datasetId} />
-      </BelowFirst>
+      <BelowFirst height={160}>{runs}</BelowFirst>
     </Stack>
   );
 }
