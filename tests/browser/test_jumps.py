@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage, Studio
 from tests.browser.places import MISSING, list_places, settle
@@ -34,6 +36,18 @@ def test_nothing_jumps_while_a_page_opens(studio: Studio, open_page: OpenPage, w
     page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 3})
     found = {name: jumps for name, path in places.items() if (jumps := _jumps(page, studio.url + path))}
     assert found == {}
+
+
+def test_what_stands_against_a_run_is_there_as_the_page_opens(studio: Studio, open_page: OpenPage) -> None:
+    path = list_places(studio)["dataset"]
+    page = open_page(studio, language="en", width=390, height=844, touch=True)
+    page.add_init_script(WATCH)
+    draft = json.dumps({"training": {"epochs": 2000}})
+    page.add_init_script(f"localStorage.setItem('enogu.draft.{path.split('/')[-1]}', {json.dumps(draft)})")
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 3})
+    jumps = _jumps(page, studio.url + path)
+    expect(page.get_by_text("It costs more than there is")).to_be_visible()
+    assert jumps == []
 
 
 def _jumps(page: Page, url: str) -> list[str]:

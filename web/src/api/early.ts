@@ -7,14 +7,17 @@ interface Early {
 
 const early = (globalThis as { enoguEarly?: Early }).enoguEarly;
 
+/** Sent by POST, and change nothing. */
+const QUESTIONS = ["/api/recipe/check", "/api/runs/plan"];
+
 /** As `fetch`; a change that is sent makes whatever was asked before it old. */
 export async function fetchWithEarly(request: Request): Promise<Response> {
   if (early === undefined || early.answers.size === 0) return fetch(request);
+  const url = new URL(request.url);
   if (request.method !== "GET") {
-    early.answers.clear();
+    if (!QUESTIONS.includes(url.pathname)) early.answers.clear();
     return fetch(request);
   }
-  const url = new URL(request.url);
   const place = `${url.pathname}${url.search}`;
   const answer = early.answers.get(place);
   early.answers.delete(place);

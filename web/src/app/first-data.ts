@@ -2,11 +2,10 @@
 import i18next from "i18next";
 
 import { accountQueries } from "@/features/accounts/queries";
-import { baseModelQueries } from "@/features/base_models/queries";
 import { captionQueries } from "@/features/captions/queries";
 import { datasetQueries } from "@/features/datasets/queries";
 import { storedDraft } from "@/features/runs/draft-store";
-import { baseModelOf } from "@/features/runs/model/draft";
+import { prefetchPlan, recipeOver } from "@/features/runs/first-plan";
 import { runQueries } from "@/features/runs/queries";
 import { staminaQueries } from "@/features/stamina/queries";
 
@@ -20,11 +19,9 @@ const MOST_MS = 800;
 const NEEDED: Readonly<Record<string, (id: string) => Promise<unknown>[]>> = {
   "/": () => [client.prefetchQuery(datasetQueries.list())],
   "/datasets/$datasetId": (id) => [
-    client.prefetchQuery(datasetQueries.detail(id)),
+    planOf(id),
     client.prefetchQuery(datasetQueries.pictures(id)),
     client.prefetchQuery(runQueries.fields()),
-    client.prefetchQuery(runQueries.presets()),
-    client.prefetchQuery(baseModelQueries.detail(baseModelOf(storedDraft(id)))),
     i18next.loadNamespaces("options"),
   ],
   "/datasets/$datasetId/captions": (id) => [
@@ -34,6 +31,10 @@ const NEEDED: Readonly<Record<string, (id: string) => Promise<unknown>[]>> = {
     client.prefetchQuery(captionQueries.known(id)),
   ],
 };
+
+async function planOf(id: string): Promise<void> {
+  await prefetchPlan(client, recipeOver(await client.fetchQuery(datasetQueries.detail(id)), storedDraft(id)));
+}
 
 /** What the lighter pages need is no part of the first load of the heavier ones. */
 async function others(path: string, id: string): Promise<void> {

@@ -1,5 +1,7 @@
+import i18next from "i18next";
 import { describe, expect, it } from "vitest";
 
+import { startTexts } from "./i18n";
 import { texts as en } from "./texts/en";
 import { texts as ja } from "./texts/ja";
 
@@ -45,5 +47,14 @@ describe("texts", () => {
       }
     }
     expect(missing).toEqual([]);
+  });
+
+  it.each(["ja", "en"] as const)("in %s write an amount with its separators, and a seed as it is", async (language) => {
+    await startTexts(language);
+    i18next.addResourceBundle(language, "proof", {
+      many_one: "{{count}}",
+      many_other: "{{count}} / {{total}} {{seed}}",
+    });
+    expect(i18next.t("proof:many", { count: 1200, total: 34567, seed: 1234567 })).toBe("1,200 / 34,567 1234567");
   });
 });

@@ -1,6 +1,8 @@
 /** Texts in the language that is shown, a namespace per feature; the other one comes when it is chosen. */
-import i18next, { type BackendModule } from "i18next";
+import i18next, { type BackendModule, type FormatterModule } from "i18next";
 import { initReactI18next } from "react-i18next";
+
+import { formatNumber } from "@/lib/format";
 
 import type { Texts } from "./texts/by-namespace";
 
@@ -44,11 +46,26 @@ export function firstLanguage(): Language {
   return /^ja\b/.test(navigator.language) ? "ja" : "en";
 }
 
+/** Amounts as the language writes them: 1,000 pictures. A seed, a size or a name stays what it is. */
+const AMOUNTS = ["count", "done", "of", "place", "step", "total"];
+
+const amounts: FormatterModule = {
+  type: "formatter",
+  init() {},
+  add() {},
+  addCached() {},
+  format(value: unknown, _format, language, options) {
+    const isAmount = typeof value === "number" && AMOUNTS.includes(String(options?.interpolationkey));
+    return isAmount ? formatNumber(value, language ?? "en") : (value as string);
+  },
+};
+
 export async function startTexts(language: string = firstLanguage()): Promise<void> {
   const shown: Language = language === "ja" ? "ja" : "en";
   const { texts } = await TEXTS[shown]();
   await i18next
     .use(late)
+    .use(amounts)
     .use(initReactI18next)
     .init({
       resources: language === "cimode" ? {} : { [shown]: texts },
@@ -59,7 +76,7 @@ export async function startTexts(language: string = firstLanguage()): Promise<vo
       defaultNS: "app",
       appendNamespaceToCIMode: true,
       keySeparator: false,
-      interpolation: { escapeValue: false },
+      interpolation: { escapeValue: false, alwaysFormat: true },
       returnNull: false,
     });
   document.documentElement.lang = language;

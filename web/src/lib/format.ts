@@ -1,7 +1,13 @@
 /** Numbers, sizes, durations and dates as the chosen language writes them. No React. */
 
+/** Making one takes longer than what it writes, and a page of tags writes hundreds. */
+const numberFormats = new Map<string, Intl.NumberFormat>();
+
 export function formatNumber(value: number, locale: string, digits = 0): string {
-  return new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
+  const name = `${locale} ${digits}`;
+  const format = numberFormats.get(name) ?? new Intl.NumberFormat(locale, { maximumFractionDigits: digits });
+  numberFormats.set(name, format);
+  return format.format(value);
 }
 
 /** Three or four significant digits, for losses and learning rates: 0.1234, 1e-4. */

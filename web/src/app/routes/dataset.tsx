@@ -11,11 +11,11 @@ import { DatasetTitle } from "@/features/datasets/components/dataset-title";
 import { datasetQueries } from "@/features/datasets/queries";
 import { RecipePanel } from "@/features/runs/components/recipe-panel";
 import { StartBar } from "@/features/runs/components/start-bar";
+import { recipeOver } from "@/features/runs/first-plan";
 import { changedBy } from "@/features/runs/model/draft";
 import { useRecipe, useRecipeDraft } from "@/features/runs/use-recipe";
 import { BelowFirst } from "@/ui/below-first";
 import { lazily } from "@/ui/lazily";
-import type { OptionValues } from "@/ui/option-form/option-fields";
 import { nothingSelected, type Selection } from "@/ui/picture-grid/selection";
 
 import { DatasetTabs } from "../shell/dataset-tabs";
@@ -39,13 +39,7 @@ function DatasetOf({ datasetId, words }: { readonly datasetId: string; readonly 
   const [selection, setSelection] = useState<Selection>(nothingSelected);
   const { own, change } = useRecipeDraft(datasetId);
   const hasPictures = dataset.num_pictures > 0;
-  const recipe = useRecipe({
-    datasetId,
-    revision: dataset.captions_revision + dataset.num_pictures,
-    own,
-    names: firstValues(dataset.name, dataset.trigger),
-    hasPictures,
-  });
+  const recipe = useRecipe(recipeOver(dataset, own));
   useTitle(dataset.name);
   // The same elements after each key in the recipe: React else draws what only just came, all of it, before that key.
   const pictures = useMemo(
@@ -90,10 +84,4 @@ function DatasetOf({ datasetId, words }: { readonly datasetId: string; readonly 
       <BelowFirst height={160}>{runs}</BelowFirst>
     </Stack>
   );
-}
-
-/** Before anything was changed: the LoRA is called as the dataset, with the dataset's trigger. */
-function firstValues(name: string, trigger: string): OptionValues {
-  const plain = name.replaceAll(/[<>:"/\\|?*\s.]+/g, "_").replaceAll(/^_+|_+$/g, "");
-  return { ...(plain === "" ? {} : { output_name: plain }), ...(trigger === "" ? {} : { trigger }) };
 }

@@ -11,6 +11,7 @@ import { baseModelOf, complete, suitedValues } from "./model/draft";
 export type Run = components["schemas"]["RunShown"];
 export type RunInList = components["schemas"]["RunInList"];
 export type PlannedRun = components["schemas"]["PlannedRunShown"];
+export type Preset = components["schemas"]["PresetShown"];
 export type Epoch = components["schemas"]["EpochShown"];
 export type Sample = components["schemas"]["enogu__runs__api__SampleShown"];
 

@@ -7,7 +7,8 @@ import { type BaseModel, baseModelQueries } from "@/features/base_models/public"
 import type { OptionProblem, OptionValue, OptionValues } from "@/ui/option-form/option-fields";
 
 import { keepDraft, storedDraft } from "./draft-store";
-import { baseModelOf, merged, suitedValues } from "./model/draft";
+import { type RecipeAsked, suitedTo } from "./first-plan";
+import { baseModelOf, merged } from "./model/draft";
 import { optionFields, runQueries } from "./queries";
 
 /** What was set for this dataset and not started yet; it outlives the page. */
@@ -20,31 +21,23 @@ export function useRecipeDraft(datasetId: string) {
   return { own, change };
 }
 
-export interface RecipeAsked {
-  readonly datasetId: string;
-  readonly revision: number;
-  readonly own: OptionValues;
-  /** The dataset's name and trigger, which hold until others are set. */
-  readonly names: OptionValues;
-  readonly hasPictures: boolean;
-}
-
-export function useRecipe({ datasetId, revision, own, names, hasPictures }: RecipeAsked) {
+export function useRecipe(asked: RecipeAsked) {
+  const { own } = asked;
   const schema = useQuery(runQueries.fields()).data ?? [];
   const presets = useQuery(runQueries.presets());
   const named = baseModelOf(own);
   const model: BaseModel | undefined = useQuery({ ...baseModelQueries.detail(named), retry: false }).data;
-  const suited = { ...names, ...suitedValues(model, presets.data ?? []) };
+  const suited = suitedTo(asked, model, presets.data ?? []);
   const values = merged(suited, own);
-  const [asked] = useDebouncedValue(JSON.stringify(values), 300);
-  const recipe = JSON.parse(asked) as OptionValues;
+  const [settled] = useDebouncedValue(JSON.stringify(values), 300);
+  const recipe = JSON.parse(settled) as OptionValues;
   const checked = useQuery({ ...runQueries.check(recipe), enabled: presets.isSuccess });
   const check = checked.data;
   const isFine = check?.is_fine === true;
   // While the check of what was just typed is on its way, its answer is the one before; a plan waits for its own.
   const plan = useQuery({
-    ...runQueries.plan(datasetId, recipe, revision),
-    enabled: isFine && !checked.isPlaceholderData && hasPictures,
+    ...runQueries.plan(asked.datasetId, recipe, asked.revision),
+    enabled: isFine && !checked.isPlaceholderData && asked.hasPictures,
   });
   const problems: OptionProblem[] = (check?.problems ?? []).map((one) => {
     const fix = one.fix as Record<string, OptionValue> | undefined;
@@ -65,7 +58,7 @@ export function useRecipe({ datasetId, revision, own, names, hasPictures }: Reci
     filled: (check?.recipe ?? values) as OptionValues,
     problems,
     isFine,
-    isCurrent: asked === JSON.stringify(values),
+    isCurrent: settled === JSON.stringify(values),
     plan,
   };
 }

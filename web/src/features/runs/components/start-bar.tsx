@@ -160,7 +160,7 @@ function Against({ plan, recipe, onFix }: AgainstProps) {
       ))}
       {!plan.is_affordable && (
         <Alert color="odo" title={t("fit.title")}>
-          <Stack gap="xs" maw={720}>
+          <Stack gap="xs" maw={480}>
             {plan.proposals.map((one, at) => (
               <Group key={at} justify="space-between">
                 <Text size="sm">
