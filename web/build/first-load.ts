@@ -33,8 +33,11 @@ const ANSWERS: Readonly<Record<string, readonly string[]>> = {
   ],
   run: ["/api/runs/{id}", "/api/runs/{id}/epochs", "/api/runs/{id}/samples", "/api/loras?run_id={id}&limit=200"],
 };
-/** Pages that show options of the recipe at once, and so need their words. */
-const WITH_OPTIONS = ["dataset"];
+/** Pages that show at once what only they have words for (LATE in src/app/i18n.ts). */
+const LATE_TEXTS: Readonly<Record<string, string>> = {
+  dataset: "/src/features/runs/options/*.json",
+  admin: "/src/features/admin/locales/*.json",
+};
 const TEMPLATE = new URL("./first-paint.js", import.meta.url);
 const ROUTER = new URL("../src/app/router.tsx", import.meta.url);
 const LANGUAGES = ["ja", "en"] as const;
@@ -125,7 +128,7 @@ function pagesOf(bundle: Rolldown.OutputBundle): Page[] {
           language,
           [
             ...texts(language, "/src/app/texts/*.ts"),
-            ...(WITH_OPTIONS.includes(file) ? texts(language, "/src/features/runs/options/*.json") : []),
+            ...(LATE_TEXTS[file] === undefined ? [] : texts(language, LATE_TEXTS[file])),
           ]
             .filter((chunk) => !loaded.has(chunk))
             .map((chunk) => chunk.fileName),

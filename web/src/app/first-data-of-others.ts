@@ -1,4 +1,6 @@
 /** First answers of pages that are light themselves; see first-data.ts. */
+import i18next from "i18next";
+
 import { accountQueries } from "@/features/accounts/queries";
 import { adminQueries } from "@/features/admin/queries";
 import { baseModelQueries } from "@/features/base_models/queries";
@@ -39,6 +41,7 @@ const NEEDED: Readonly<Record<string, (id: string) => Promise<unknown>[]>> = {
     client.prefetchQuery(adminQueries.queue()),
     client.prefetchQuery(adminQueries.workers()),
     client.prefetchQuery(adminQueries.names()),
+    i18next.loadNamespaces("admin"),
   ],
 };
 

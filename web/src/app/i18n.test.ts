@@ -2,8 +2,14 @@ import i18next from "i18next";
 import { describe, expect, it } from "vitest";
 
 import { startTexts } from "./i18n";
-import { texts as en } from "./texts/en";
-import { texts as ja } from "./texts/ja";
+import adminEn from "@/features/admin/locales/en.json";
+import adminJa from "@/features/admin/locales/ja.json";
+
+import { texts as firstEn } from "./texts/en";
+import { texts as firstJa } from "./texts/ja";
+
+const en: typeof firstEn = { ...firstEn, admin: adminEn };
+const ja: typeof firstJa = { ...firstJa, admin: adminJa };
 
 const sources = import.meta.glob<string>("../**/*.{ts,tsx}", { eager: true, query: "?raw", import: "default" });
 

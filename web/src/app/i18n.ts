@@ -14,10 +14,18 @@ const TEXTS: Record<Language, () => Promise<{ readonly texts: Texts }>> = {
   en: () => import("./texts/en"),
 };
 
-/** The words of the recipe's options, which only some pages need. */
-const OPTIONS: Record<string, () => Promise<{ default: Readonly<Record<string, string>> }>> = {
-  ja: () => import("@/features/runs/options/ja.json"),
-  en: () => import("@/features/runs/options/en.json"),
+type TextFile = () => Promise<{ readonly default: Readonly<Record<string, string>> }>;
+
+/** Texts that few pages need: the words of the recipe's options, and what an administrator reads. */
+const LATE: Readonly<Record<string, Readonly<Record<string, TextFile>>>> = {
+  options: {
+    ja: () => import("@/features/runs/options/ja.json"),
+    en: () => import("@/features/runs/options/en.json"),
+  },
+  admin: {
+    ja: () => import("@/features/admin/locales/ja.json"),
+    en: () => import("@/features/admin/locales/en.json"),
+  },
 };
 
 /** What i18next asks for texts that are not there when they are first used. */
@@ -25,7 +33,7 @@ const late: BackendModule = {
   type: "backend",
   init() {},
   read(language, name, callback) {
-    const load = name === "options" ? OPTIONS[language] : undefined;
+    const load = LATE[name]?.[language];
     if (load === undefined) callback(null, {});
     else
       void load().then(
