@@ -52,6 +52,14 @@ def settle(page: Page) -> None:
     page.wait_for_load_state("networkidle")
 
 
+def show_notices(page: Page) -> None:
+    """What the studio says of the planned run, unfolded: it is from the start when it was known before the page."""
+    fold = page.locator("[aria-controls=plan-notices]")
+    expect(fold).to_be_visible()
+    if fold.get_attribute("aria-expanded") == "false":
+        fold.click()
+
+
 def draw(studio: Studio, wish: dict[str, Any], path: str = "/drawings") -> None:
     """Ask for pictures, and wait until they are drawn."""
     request = studio.post(path, wish)["id"]

@@ -15,7 +15,7 @@ from typing import Any
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.places import sample_pictures, settle
+from tests.browser.places import sample_pictures, settle, show_notices
 
 Act = Callable[[Page], None]
 
@@ -266,6 +266,15 @@ def _contradictions(page: Page) -> None:
     page.locator("[data-option='pictures.resolution']").scroll_into_view_if_needed()
 
 
+def _too_dear(page: Page) -> None:
+    """What stands against a run, with the ways to make it fit, and what is worth knowing beside it."""
+    page.locator("[data-option='training.epochs'] input").fill("2000")
+    expect(page.get_by_role("button", name=re.compile("開始できない理由|Why it cannot start"))).to_be_visible()
+    show_notices(page)
+    expect(page.get_by_role("button", name=re.compile("^(これに合わせる|Make it fit)")).first).to_be_visible()
+    page.evaluate("scrollTo(0, 0)")
+
+
 def _search_option(words: str) -> Act:
     def act(page: Page) -> None:
         page.get_by_placeholder(re.compile("kohya_ss")).fill(words)
@@ -352,6 +361,7 @@ STATES: dict[str, State] = {
     "uploading": State("dataset", _uploading),
     "options_of_flux": State("dataset", _options_of_flux()),
     "option_found": State("dataset", _search_option("crop")),
+    "too_dear": State("dataset", _too_dear),
     "contradictions": State("dataset", _contradictions),
     "caption_text": State("captions", _write_caption),
     "leave_unsaved": State("lora", _leave_unsaved),

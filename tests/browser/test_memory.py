@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage, Studio, wait_until
-from tests.browser.places import settle, start_run, tagged_sample
+from tests.browser.places import settle, show_notices, start_run, tagged_sample
 from tests.browser.test_accessibility import AXE, LOOK
 
 SMALL_CARD = round(0.70 * 2**30)
@@ -31,6 +31,7 @@ def test_a_recipe_is_made_to_fit_the_card_and_back(own_studio: Studio, open_page
     page = open_page(own_studio, path=f"/datasets/{dataset}")
     settle(page)
     expect(page.get_by_text("VRAM 約 0.71 GB / 0.7 GB")).to_be_visible()
+    show_notices(page)
     alert = page.get_by_role("alert").filter(has_text=TITLE)
     expect(alert).to_contain_text("勾配チェックポイントを使う")
     alert.get_by_text("ほかの方法を一つずつ選ぶ").click()
@@ -38,6 +39,7 @@ def test_a_recipe_is_made_to_fit_the_card_and_back(own_studio: Studio, open_page
     alert.get_by_role("button", name=re.compile("^変更: バッチサイズを 1")).click()
     expect(alert).to_have_count(0)
     page.get_by_role("button", name="元に戻す").first.click()
+    show_notices(page)
     expect(alert).to_be_visible()
     alert.get_by_role("button", name=re.compile("^この GPU に合わせる")).click()
     expect(alert).to_have_count(0)
@@ -59,6 +61,7 @@ def test_the_notice_shuts_nobody_out(own_studio: Studio, open_page: OpenPage, sc
     give_card(own_studio, SMALL_CARD)
     page = open_page(own_studio, path=f"/datasets/{dataset}", scheme=scheme)
     settle(page)
+    show_notices(page)
     page.get_by_role("alert").filter(has_text=TITLE).locator("summary").click()
     page.evaluate(AXE.read_text(encoding="utf-8") + ";0")
     assert not page.evaluate(LOOK)
@@ -69,6 +72,7 @@ def test_where_no_change_is_enough_the_page_says_so(own_studio: Studio, open_pag
     give_card(own_studio, 2**28)
     page = open_page(own_studio, path=f"/datasets/{dataset}", language="en", width=390, touch=True)
     settle(page)
+    show_notices(page)
     alert = page.get_by_role("alert").filter(has_text="will probably run out of memory")
     expect(alert).to_contain_text("Even with every change that helps")
     expect(alert.get_by_role("button", name=re.compile("^Make it fit"))).to_have_count(0)

@@ -38,6 +38,7 @@ def test_a_run_too_dear_is_made_to_fit_and_costs_what_was_quoted(metered_studio:
     option(page, "training.epochs").fill("60")
     start = page.get_by_role("button", name=re.compile("学習を開始$"))
     alert = page.get_by_role("alert").filter(has_text="スタミナが足りません")
+    page.get_by_role("button", name="開始できない理由").click()
     expect(alert).to_be_visible()
     expect(page.get_by_text(f"(残り {A_DAY})", exact=False)).to_be_visible()
     expect(start).to_be_disabled()

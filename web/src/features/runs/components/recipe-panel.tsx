@@ -52,16 +52,17 @@ export function RecipePanel({ recipe, own, onChange, baseModel, recall }: Recipe
           {t("recall.open")}
         </Button>
       </Group>
-      {hasOwn(own) && (
-        <Group gap="xs">
-          <Text size="xs" c="dimmed">
-            {t("draft.kept")}
-          </Text>
+      {/* There from the start: the first letter that is typed would else push its own field down. */}
+      <Group gap="xs" mih={22}>
+        <Text size="xs" c="dimmed">
+          {t("draft.kept")}
+        </Text>
+        {hasOwn(own) && (
           <Button size="compact-xs" variant="subtle" color="gray" onClick={() => replace({}, t("draft.discarded"))}>
             {t("draft.discard")}
           </Button>
-        </Group>
-      )}
+        )}
+      </Group>
       {typeof own["start_from"] === "string" && own["start_from"] !== "" && (
         <Alert color="rokusho" icon={<IconRepeat size={18} stroke={1.5} aria-hidden />}>
           <Group justify="space-between" gap="xs">

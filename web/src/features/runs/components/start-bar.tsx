@@ -1,20 +1,19 @@
 /** What the run comes to as one types, and the start, always in sight (F2, A4, A5). */
-import { Alert, Badge, Button, Card, Group, Stack, Text } from "@mantine/core";
-import { IconBolt, IconPlayerPlay } from "@tabler/icons-react";
+import { Badge, Button, Card, Stack, Text } from "@mantine/core";
+import { IconBolt, IconChevronDown, IconPlayerPlay } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { formatDuration, formatMemory, formatNumber } from "@/lib/format";
 import { noticeDone, noticeFailure } from "@/ui/feedback/notices";
 import { ProblemNotice } from "@/ui/feedback/problem-notice";
-import { lazily } from "@/ui/lazily";
 
-import { useOptionTexts } from "../model/option-texts";
+import { gravestOf } from "../model/plan-notices";
 import { type PlannedRun, useStartRun } from "../queries";
 import type { Recipe } from "../use-recipe";
+import { PlanNotices } from "./plan-notices";
 import classes from "./start-bar.module.css";
-
-const MemoryFit = lazily(async () => (await import("./memory-fit")).MemoryFit);
 
 export interface StartBarProps {
   readonly datasetId: string;
@@ -29,6 +28,11 @@ export function StartBar({ datasetId, recipe, hasPictures, onFix }: StartBarProp
   const start = useStartRun();
   const navigate = useNavigate();
   const plan = recipe.plan.data;
+  const gravest = plan !== undefined && hasPictures ? gravestOf(plan) : undefined;
+  // What was known before the page was drawn is open at once. What comes later would push the pictures, or the field
+  // one types in, away: a button says that it is there. Memory's code comes later too.
+  const [isOpen, setIsOpen] = useState(gravest === "blocked" || gravest === "notes");
+  if (isOpen && plan !== undefined && gravest === undefined) setIsOpen(false);
   const handleFix = (changes: Record<string, unknown>) => noticeDone(t("fit.done"), onFix(changes));
   const handleStart = () =>
     start.mutate(
@@ -37,13 +41,7 @@ export function StartBar({ datasetId, recipe, hasPictures, onFix }: StartBarProp
     );
   // The line of what it comes to has its room before it is there: pictures would be pushed away under a finger.
   const keepsRoom = hasPictures && recipe.problems.length === 0 && !recipe.plan.isError;
-  const canStart =
-    recipe.isFine &&
-    hasPictures &&
-    plan !== undefined &&
-    plan.can_train &&
-    plan.is_affordable &&
-    plan.over_limits.length === 0;
+  const canStart = recipe.isFine && hasPictures && plan !== undefined && gravest !== "blocked";
   return (
     <Stack gap="sm">
       <Card padding="sm" className={classes.bar}>
@@ -56,6 +54,19 @@ export function StartBar({ datasetId, recipe, hasPictures, onFix }: StartBarProp
               </Text>
             )}
             {hasPictures && recipe.isFine && plan !== undefined && <Line plan={plan} />}
+            {plan !== undefined && gravest !== undefined && (
+              <Button
+                size="compact-sm"
+                variant="light"
+                color={{ blocked: "shu", memory: "odo", notes: "gray" }[gravest]}
+                rightSection={<IconChevronDown size={14} aria-hidden className={classes.chevron} />}
+                aria-expanded={isOpen}
+                aria-controls="plan-notices"
+                onClick={() => setIsOpen(!isOpen)}
+              >
+                {t(`notices.${gravest}`, { count: plan.notes.length })}
+              </Button>
+            )}
           </div>
           <Button
             size="md"
@@ -70,9 +81,15 @@ export function StartBar({ datasetId, recipe, hasPictures, onFix }: StartBarProp
               : t("start.start")}
           </Button>
         </div>
+        <div id="plan-notices">
+          {plan !== undefined && gravest !== undefined && isOpen && (
+            <Stack gap="sm" className={classes.notices}>
+              <PlanNotices plan={plan} schema={recipe.schema} onFix={handleFix} />
+            </Stack>
+          )}
+        </div>
       </Card>
       {recipe.plan.isError && <ProblemNotice error={recipe.plan.error} />}
-      {plan !== undefined && hasPictures && <Against plan={plan} recipe={recipe} onFix={handleFix} />}
     </Stack>
   );
 }
@@ -138,55 +155,4 @@ function Line({ plan }: { readonly plan: PlannedRun }) {
 function memoryWords(memory: NonNullable<PlannedRun["memory"]>) {
   if (!memory.on_graphics_card) return "mainMemory";
   return memory.capacity == null ? "graphicsMemory" : "graphicsMemoryOf";
-}
-
-interface AgainstProps {
-  readonly plan: PlannedRun;
-  readonly recipe: Recipe;
-  readonly onFix: (changes: Record<string, unknown>) => void;
-}
-
-/** What stands against it, what is worth knowing, and the ways to make it fit. */
-function Against({ plan, recipe, onFix }: AgainstProps) {
-  const { t, i18n } = useTranslation("runs");
-  const texts = useOptionTexts(recipe.schema);
-  return (
-    <>
-      {!plan.can_train && <Alert color="shu">{plan.why_not}</Alert>}
-      {plan.over_limits.map((problem) => (
-        <Alert key={problem.path} color="odo">
-          {problem.message} {problem.cure}
-        </Alert>
-      ))}
-      {!plan.is_affordable && (
-        <Alert color="odo" title={t("fit.title")}>
-          <Stack gap="xs" maw={480}>
-            {plan.proposals.map((one, at) => (
-              <Group key={at} justify="space-between">
-                <Text size="sm">
-                  {one.left_out.length > 0
-                    ? t("fit.leaveOut", { count: one.left_out.length })
-                    : Object.entries(one.changes)
-                        .map(([path, value]) => `${texts.label(path)} → ${String(value)}`)
-                        .join(", ")}
-                  {` (${formatNumber(one.stamina, i18n.language)})`}
-                </Text>
-                {Object.keys(one.changes).length > 0 && (
-                  <Button size="compact-sm" variant="light" onClick={() => onFix(one.changes)}>
-                    {t("fit.make")}
-                  </Button>
-                )}
-              </Group>
-            ))}
-          </Stack>
-        </Alert>
-      )}
-      {plan.memory?.fits === false && <MemoryFit plan={plan} onFix={onFix} />}
-      {plan.notes.map((note) => (
-        <Text key={`${note.kind}${note.path}`} size="sm" c="dimmed">
-          {note.message} {note.cure}
-        </Text>
-      ))}
-    </>
-  );
 }
