@@ -44,6 +44,8 @@ AIM_INTERACTIVE_MS, AIM_INPUT_MS, AIM_FIRST_LOAD, AIM_SHIFT = 1_000, 50, 300_000
 DESK, PHONE = (1280, 800), (390, 844)
 WINDOW_MARGIN = 200
 WAIT_SECONDS = 120
+SEEN_MS = 300
+"""Between what scrolls a field into sight and a click on it: less than a hand takes to get there."""
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 WATCH = """(selector => {
     const seen = {busy: [], events: [], shift: 0, ready: 0};
@@ -180,7 +182,10 @@ def _columns(row: Any) -> dict[str, Any]:
 
 def _typing(selector: str, text: str) -> Callable[[Page], None]:
     def act(page: Page) -> None:
-        page.locator(selector).first.click()
+        field = page.locator(selector).first
+        field.scroll_into_view_if_needed()
+        page.wait_for_timeout(SEEN_MS)  # nobody presses what was not drawn yet
+        field.click()
         page.keyboard.press("Control+A")
         page.keyboard.press("Delete")
         page.keyboard.type(text, delay=120)
