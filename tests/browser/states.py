@@ -47,8 +47,8 @@ HEARD_FIRST = """if (window.letsGo === undefined) {
     const later = window.setTimeout;
     window.setTimeout = (act, wait, ...rest) => later(act, wait === 3000 ? 100 : wait, ...rest);
 }"""
-"""Before the app's own listener, which asks before what is unsaved is left; and what waits for three quiet seconds, which
-some forty pages in a row would be waited for, comes sooner.
+"""Before the app's own listener, which asks before what is unsaved is left; and what waits for three quiet seconds
+comes sooner, since some forty pages in a row would be waited for.
 """
 
 

@@ -14,6 +14,7 @@ from tests.browser.test_journeys import option
 
 MOST = 0.02
 """Of the layout shift of the Web Vitals, which call 0.1 good; a wider button has 0.002."""
+PLAN = "**/api/runs/plan"
 WATCH = """
     window.jumps = [];
     new PerformanceObserver((list) => {
@@ -60,14 +61,16 @@ def test_what_stands_against_a_run_and_comes_late_pushes_nothing(
     path = list_places(studio)["dataset"]
     page = _page_of_a_run_too_dear(studio, open_page, path, width)
     held: list[Route] = []
-    page.route("**/api/runs/plan", lambda route: held.append(route))
-    page.goto(studio.url + path)
+    page.route(PLAN, lambda route: held.append(route))
+    with page.expect_request(PLAN):
+        page.goto(studio.url + path)
     drop = page.get_by_text("Drop pictures here")
     expect(drop).to_be_visible()
     before = drop.bounding_box()
+    page.unroute(PLAN)
+    assert held
     for route in held:
         route.continue_()
-    page.unroute("**/api/runs/plan")
     why = page.get_by_role("button", name="Why it cannot start")
     expect(why).to_be_visible()
     settle(page)
