@@ -77,6 +77,7 @@ class JobContext:
         self._beat_seconds = beat_seconds
         self._lock = threading.Lock()
         self._asked: frozenset[Ask] = job.asked
+        self._done_since_beat: set[Ask] = set()
         self._mark: int | None = None
         self._progress: dict[str, Any] | None = None
         self._lost = threading.Event()
@@ -165,6 +166,7 @@ class JobContext:
         queue.forget_ask(session, self.job.id, self.token, what)
         with self._lock:
             self._asked -= {what}
+            self._done_since_beat.add(what)
 
     def when_lost(self, call: Callable[[], None]) -> None:
         """Called once, from another thread, when somebody else takes the job over."""
@@ -176,6 +178,7 @@ class JobContext:
         with self._lock:
             mark, progress = self._mark, self._progress
             self._progress = None
+            self._done_since_beat.clear()
         try:
             now = queue.read_now(self.engine)
             with transaction(self.engine) as session:
@@ -188,7 +191,7 @@ class JobContext:
                 self._progress = progress if self._progress is None else self._progress
             raise
         with self._lock:
-            self._asked = asked
+            self._asked = asked - self._done_since_beat  # what was done while the answer was on its way
 
     def __enter__(self) -> JobContext:
         """Beats begin."""

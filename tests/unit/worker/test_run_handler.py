@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,8 +17,8 @@ from enogu.queue import service as queue
 from enogu.queue.entities import Job, LostJob
 from enogu.runs import service, tasks
 from enogu.runs.entities import Run
-from enogu.storage.database import Engine, reading, transaction, utc_now
-from enogu.worker import run_handler
+from enogu.storage.database import Engine, Session, reading, transaction, utc_now
+from enogu.worker import handlers, run_handler
 from enogu.worker.engine_host import EngineDied, EngineHost, TrainJob
 from enogu.worker.handlers import JobContext, WorkerStops
 from tests.unit.runs.places import Place, ScriptedEngine, make_place
@@ -179,6 +180,33 @@ def test_saving_now_is_passed_on_once(place: Place) -> None:
     thread.join(20)
     assert host.asked.count("save") == 1
     assert "zdm-step00000009.safetensors" in names_of(place, run)
+
+
+def test_a_wish_that_was_done_while_a_beat_was_on_its_way_is_not_done_twice(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, job = place.start(), take(place)
+    context = context_of(place, job, ScriptedHost(run, whole))
+    with transaction(place.engine) as session:
+        queue.ask(session, job.id, "save", utc_now())
+    context.beat()
+    assert context.asked() == {"save"}
+
+    @contextmanager
+    def done_right_after(engine: Engine) -> Iterator[Session]:
+        with transaction(engine) as session:
+            yield session
+        with transaction(engine) as session:
+            context.forget_ask(session, "save")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(handlers, "transaction", done_right_after)
+        context.beat()
+    assert context.asked() == set()
+    with transaction(place.engine) as session:
+        queue.ask(session, job.id, "save", utc_now())
+    context.beat()
+    assert context.asked() == {"save"}
 
 
 @pytest.mark.parametrize(
