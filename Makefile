@@ -27,11 +27,11 @@ demo: setup
 	.venv/bin/enogu run-demo --out demo
 
 # Two at a time: a file's tests stay in one process, which has folders, ports, databases and studios of its own.
-# A browser, a studio and its worker are three processes already: two such tests at once waited too long for each other.
+# So do the browser's, which wait most of the time; two of them pass beside a third busy process on two cores (docs/log.md).
 test: setup
 	.venv/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS) tests/architecture tests/unit
 	.venv/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS) tests/integration
-	.venv/bin/python -m pytest $(PYTEST_FLAGS) tests/browser
+	.venv/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_FLAGS) tests/browser
 
 check: setup
 	.venv/bin/ruff check

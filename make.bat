@@ -68,7 +68,7 @@ exit /b %errorlevel%
 :do_test
 %BIN%\python -m pytest -n 2 --dist loadfile %PYTEST_FLAGS% tests\architecture tests\unit || exit /b 1
 %BIN%\python -m pytest -n 2 --dist loadfile %PYTEST_FLAGS% tests\integration || exit /b 1
-%BIN%\python -m pytest %PYTEST_FLAGS% tests\browser || exit /b 1
+%BIN%\python -m pytest -n 2 --dist loadfile %PYTEST_FLAGS% tests\browser || exit /b 1
 exit /b 0
 
 :do_check
